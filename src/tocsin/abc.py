@@ -1,0 +1,124 @@
+"""What the rooms offer each other. A method's docstring is its contract."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from numpy.typing import NDArray
+
+    from tocsin.model import Detections, SeriesData
+
+__all__ = ["Channel", "Clock", "ColumnSource", "ConflictStrategy", "Detector", "Transaction"]
+
+ConflictStrategy = Literal["ignore", "replace", "fail"]
+
+
+class Clock(Protocol):
+    """Tells the time. The wall clock lives in `tocsin.runtime.clock`; tests hand in their own."""
+
+    def now(self) -> datetime:
+        """Give the current instant, aware, UTC."""
+        ...
+
+
+class ColumnSource(Protocol):
+    """Anything that answers a query with columns."""
+
+    def read_columns(self, query: str, params: Mapping[str, Any] | None = None) -> dict[str, NDArray[Any]]:
+        """Run a query and give its result as arrays of one length, in the order of the query's columns.
+
+        Parameters are bound and written `%(name)s` for every database; a literal `%` is written `%%`
+        only when parameters are given. Types: integers without NULL are int64; other numbers are
+        float64 with NaN for NULL; times are datetime64[ms] in UTC (a time without a zone is taken as
+        UTC) with NaT for NULL; booleans without NULL are bool; everything else is an object array with
+        `None` for NULL.
+
+        Raises:
+            DatabaseError: The query failed.
+        """
+        ...
+
+
+class Transaction(ColumnSource, Protocol):
+    """A database within one transaction: all of it is kept, or nothing.
+
+    It belongs to the thread that opened it.
+    """
+
+    def execute_query(self, query: str, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Run any statement and give its rows, each a dict in the order of the columns.
+
+        A statement without a result gives `[]`. Times of columns made by `create_table` come as aware
+        datetimes in UTC.
+
+        Raises:
+            DatabaseError: The statement failed.
+        """
+        ...
+
+    def insert_batch(
+        self,
+        table: str,
+        data: Mapping[str, NDArray[Any] | Sequence[Any]],
+        conflict_strategy: ConflictStrategy = "ignore",
+    ) -> int:
+        """Insert columns of one length and give how many rows were inserted or replaced.
+
+        NaN and NaT become NULL. On a key that is there already: `ignore` keeps the old row, `replace`
+        takes the new one, `fail` raises and keeps nothing of the batch.
+
+        Raises:
+            ValueError: The columns have different lengths.
+            DatabaseError: The insert failed.
+        """
+        ...
+
+    def get_full_table_name(self, table: str, *, use_internal: bool = True) -> str:
+        """Give the quoted name of an internal (or of the user's) table for use in a query."""
+        ...
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """Judges the points of a series."""
+
+    def detect_arrays(self, data: SeriesData) -> Detections:
+        """Judge every slot. A verdict depends on the data up to its point only."""
+        ...
+
+    @property
+    def context_slots(self) -> int:
+        """How many slots before a point its verdict can depend on.
+
+        With that many slots (or all there are) in front of it, a point gets the same verdict, bit for
+        bit, as with the whole series in front of it.
+        """
+        ...
+
+    def get_detector_id(self) -> str:
+        """Give 16 hex digits made from class, algorithm version and parameters."""
+        ...
+
+    def get_detector_params(self) -> str:
+        """Give the parameters that are not defaults as JSON with sorted keys."""
+        ...
+
+
+class Channel(Protocol):
+    """Delivers messages to people or programs."""
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Deliver one message, within a bounded time.
+
+        Args:
+            message: The payload of the outbox, with `id`, `kind`, `title`, `text` and the facts.
+
+        Raises:
+            ChannelError: It was not delivered; `transient` says whether to try again, `retry_after`
+                when.
+        """
+        ...

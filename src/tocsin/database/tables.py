@@ -1,0 +1,184 @@
+"""The internal tables: what a project remembers, as table models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tocsin.model import ColumnDefinition, TableModel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "INTERNAL_TABLES",
+    "TABLE_DATAPOINTS",
+    "TABLE_DETECTIONS",
+    "TABLE_INCIDENTS",
+    "TABLE_LEASES",
+    "TABLE_MIGRATIONS",
+    "TABLE_OUTBOX",
+    "TABLE_POSITIONS",
+    "TABLE_TASKS",
+    "get_datapoints_table_model",
+    "get_detections_table_model",
+    "get_incidents_table_model",
+    "get_leases_table_model",
+    "get_migrations_table_model",
+    "get_outbox_table_model",
+    "get_positions_table_model",
+    "get_tasks_table_model",
+]
+
+TABLE_DATAPOINTS = "_tocsin_datapoints"
+TABLE_DETECTIONS = "_tocsin_detections"
+TABLE_TASKS = "_tocsin_tasks"
+TABLE_LEASES = "_tocsin_leases"
+TABLE_INCIDENTS = "_tocsin_incidents"
+TABLE_OUTBOX = "_tocsin_outbox"
+TABLE_POSITIONS = "_tocsin_positions"
+TABLE_MIGRATIONS = "_tocsin_migrations"
+
+_TIME = "DateTime64(3, 'UTC')"
+
+
+def _columns(**types: str) -> tuple[ColumnDefinition, ...]:
+    return tuple(ColumnDefinition(name, type_) for name, type_ in types.items())
+
+
+def get_datapoints_table_model() -> TableModel:
+    """The gap-filled series, one row a slot."""
+    return TableModel(
+        columns=_columns(
+            metric_name="String",
+            timestamp=_TIME,
+            value="Nullable(Float64)",
+            seasonality_data="String",
+            interval_seconds="Int32",
+            seasonality_columns="String",
+            created_at=_TIME,
+        ),
+        primary_key=("metric_name", "timestamp"),
+        engine="ReplacingMergeTree(created_at)",
+        order_by=("metric_name", "timestamp"),
+    )
+
+
+def get_detections_table_model() -> TableModel:
+    """The verdicts, one row a slot and detector."""
+    return TableModel(
+        columns=_columns(
+            metric_name="String",
+            detector_id="String",
+            timestamp=_TIME,
+            is_anomaly="Bool",
+            confidence_lower="Nullable(Float64)",
+            confidence_upper="Nullable(Float64)",
+            value="Nullable(Float64)",
+            detector_params="String",
+            detection_metadata="String",
+            created_at=_TIME,
+        ),
+        primary_key=("metric_name", "detector_id", "timestamp"),
+        engine="ReplacingMergeTree(created_at)",
+        order_by=("metric_name", "detector_id", "timestamp"),
+    )
+
+
+def get_tasks_table_model() -> TableModel:
+    """How far each step of each series has come."""
+    return TableModel(
+        columns=_columns(
+            metric_name="String",
+            detector_id="String",
+            process_type="String",
+            status="String",
+            started_at=_TIME,
+            updated_at=_TIME,
+            last_processed_timestamp=f"Nullable({_TIME})",
+            error_message="Nullable(String)",
+            timeout_seconds="Int32",
+        ),
+        primary_key=("metric_name", "detector_id", "process_type"),
+        engine="MergeTree",
+        order_by=("metric_name", "detector_id", "process_type"),
+    )
+
+
+def get_leases_table_model() -> TableModel:
+    """Who works on what; a released lease keeps its row, so that tokens only grow."""
+    return TableModel(
+        columns=_columns(name="String", owner="String", token="Int64", expires_at=_TIME),  # noqa: S106
+        primary_key=("name",),
+    )
+
+
+def get_incidents_table_model() -> TableModel:
+    """Past and present problems, one row each."""
+    return TableModel(
+        columns=_columns(
+            rule="String",
+            series="String",
+            opened_at=_TIME,
+            state="String",
+            last_anomaly_at=_TIME,
+            anomalies="Int64",
+            direction="Nullable(String)",
+            severity="Float64",
+            told_at=f"Nullable({_TIME})",
+            told_severity="Nullable(Float64)",
+            resolved_at=f"Nullable({_TIME})",
+            last_kind="String",
+            last_reason="String",
+            updated_at=_TIME,
+        ),
+        primary_key=("rule", "series", "opened_at"),
+    )
+
+
+def get_outbox_table_model() -> TableModel:
+    """Messages to deliver, and those that were."""
+    return TableModel(
+        columns=_columns(
+            message_id="String",
+            channel="String",
+            kind="String",
+            rule="String",
+            series="String",
+            payload="String",
+            state="String",
+            attempts="Int32",
+            next_attempt_at=_TIME,
+            last_error="Nullable(String)",
+            created_at=_TIME,
+            sent_at=f"Nullable({_TIME})",
+        ),
+        primary_key=("message_id",),
+    )
+
+
+def get_positions_table_model() -> TableModel:
+    """Where reading of a source goes on, as JSON that its reader understands."""
+    return TableModel(
+        columns=_columns(name="String", position="String", updated_at=_TIME),
+        primary_key=("name",),
+    )
+
+
+def get_migrations_table_model() -> TableModel:
+    """Which versions of this schema were applied, and when."""
+    return TableModel(
+        columns=_columns(version="Int32", name="String", applied_at=_TIME),
+        primary_key=("version",),
+    )
+
+
+INTERNAL_TABLES: dict[str, Callable[[], TableModel]] = {
+    TABLE_DATAPOINTS: get_datapoints_table_model,
+    TABLE_DETECTIONS: get_detections_table_model,
+    TABLE_TASKS: get_tasks_table_model,
+    TABLE_LEASES: get_leases_table_model,
+    TABLE_INCIDENTS: get_incidents_table_model,
+    TABLE_OUTBOX: get_outbox_table_model,
+    TABLE_POSITIONS: get_positions_table_model,
+    TABLE_MIGRATIONS: get_migrations_table_model,
+}

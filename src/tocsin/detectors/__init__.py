@@ -1,0 +1,1 @@
+"""What judges points, lines and events."""

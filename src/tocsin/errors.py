@@ -1,0 +1,146 @@
+"""Every error that Tocsin raises, as one tree.
+
+    TocsinError
+    ├── ConfigError              a file or an option is wrong (file, line, suggestion)
+    ├── DatabaseError            a database refused or failed (transient or not)
+    │   ├── StoreLockedError     somebody else holds the write lock (transient)
+    │   ├── StoreReadOnlyError   the store cannot be written
+    │   ├── StoreFullError       no space is left for the store
+    │   ├── StoreVersionError    the store was written by a newer Tocsin
+    │   └── LeaseLostError       the lease of a write was taken over
+    ├── LoadError                a source gave something that is not a series
+    ├── DetectorError            a detector got wrong parameters or wrong data
+    └── ChannelError             a message could not be delivered (transient or not)
+
+Each error says what, where and what to do; `hint` is the last part; `transient` says whether trying
+again can help. Errors carry their data as attributes and survive pickling, so that they cross process
+borders whole.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = [
+    "ChannelError",
+    "ConfigError",
+    "DatabaseError",
+    "DetectorError",
+    "LeaseLostError",
+    "LoadError",
+    "StoreFullError",
+    "StoreLockedError",
+    "StoreReadOnlyError",
+    "StoreVersionError",
+    "TocsinError",
+]
+
+
+def _rebuild(cls: type[TocsinError], message: str, data: dict[str, Any]) -> TocsinError:
+    return cls(message, **data)
+
+
+class TocsinError(Exception):
+    """The root of all errors of Tocsin.
+
+    Args:
+        message: One sentence: what went wrong, and where.
+        hint: What to do about it, or `None`.
+        transient: Whether the same call may succeed later.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, transient: bool = False) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.transient = transient
+
+    def __str__(self) -> str:
+        return self.message if self.hint is None else f"{self.message}: {self.hint}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        data = {key: value for key, value in self.__dict__.items() if key != "message"}
+        return _rebuild, (type(self), self.message, data)
+
+
+class ConfigError(TocsinError):
+    """A configuration file, an option or a selector is wrong.
+
+    Args:
+        message: What is wrong.
+        hint: What to write instead.
+        path: The file, or `None` when the error is in an option.
+        line: The 1-based line in the file.
+        transient: Always false in practice; kept so that the tree has one signature.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        path: str | None = None,
+        line: int | None = None,
+        transient: bool = False,
+    ) -> None:
+        super().__init__(message, hint=hint, transient=transient)
+        self.path = path
+        self.line = line
+
+    def __str__(self) -> str:
+        where = "" if self.path is None else f"{self.path}:{self.line}: " if self.line else f"{self.path}: "
+        return where + super().__str__()
+
+
+class DatabaseError(TocsinError):
+    """A database refused or failed; the driver's error is chained as `__cause__`."""
+
+
+class StoreLockedError(DatabaseError):
+    """Another process held the write lock of the store for longer than we wait."""
+
+
+class StoreReadOnlyError(DatabaseError):
+    """The store cannot be written: file, folder or connection is read-only."""
+
+
+class StoreFullError(DatabaseError):
+    """The disk (or quota) under the store is full; nothing of the transaction was kept."""
+
+
+class StoreVersionError(DatabaseError):
+    """The store was written by a newer Tocsin and is not touched."""
+
+
+class LeaseLostError(DatabaseError):
+    """The lease under which a write ran expired and was taken over; the write was not done."""
+
+
+class LoadError(TocsinError):
+    """A source gave an error, or something that is not a series."""
+
+
+class DetectorError(TocsinError, ValueError):
+    """A detector got parameters or data that it cannot work with."""
+
+
+class ChannelError(TocsinError):
+    """A message could not be delivered.
+
+    Args:
+        message: What the channel said, without secrets.
+        hint: What to do.
+        transient: Whether sending again may succeed.
+        retry_after: Seconds that the receiver asked us to wait, or `None`.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        transient: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, transient=transient)
+        self.retry_after = retry_after

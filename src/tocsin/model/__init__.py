@@ -1,0 +1,35 @@
+"""The values that flow between rooms: frozen, standard library and numpy only."""
+
+from tocsin.model.alert import (
+    AlertDecision,
+    AlertRule,
+    DecisionKind,
+    DirectionRule,
+    Incident,
+    IncidentState,
+    OutboxState,
+)
+from tocsin.model.interval import Interval, parse_duration
+from tocsin.model.lease import Lease
+from tocsin.model.series import DetectionResult, Detections, Direction, Reason, SeriesData
+from tocsin.model.table import ColumnDefinition, TableModel
+
+__all__ = [
+    "AlertDecision",
+    "AlertRule",
+    "ColumnDefinition",
+    "DecisionKind",
+    "DetectionResult",
+    "Detections",
+    "Direction",
+    "DirectionRule",
+    "Incident",
+    "IncidentState",
+    "Interval",
+    "Lease",
+    "OutboxState",
+    "Reason",
+    "SeriesData",
+    "TableModel",
+    "parse_duration",
+]

@@ -1,0 +1,1 @@
+"""Contract suites and fakes for everyone who adds a part."""
