@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
-from abc import ABC
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+    from types import TracebackType
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from tocsin.abc import Clock, ConflictStrategy, Transaction
+    from tocsin.model import Lease, TableModel
 
 __all__ = ["BaseDatabaseManager", "Capabilities"]
 

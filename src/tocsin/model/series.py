@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Any, TypedDict
 
-
 if TYPE_CHECKING:
-    import numpy as np
     from collections.abc import Mapping
     from datetime import datetime
 
+    import numpy as np
     from numpy.typing import NDArray
 
 __all__ = ["DetectionResult", "Detections", "Direction", "Reason", "SeriesData"]
