@@ -54,6 +54,11 @@ class BaseDatabaseManager(ABC):
         self._clock = clock
 
     @property
+    def clock(self) -> Clock:
+        """The clock that stamps tasks, leases and migrations."""
+        return self._clock
+
+    @property
     @abstractmethod
     def capabilities(self) -> Capabilities:
         """What this database can do."""

@@ -116,8 +116,9 @@ def get_incidents_table_model() -> TableModel:
     """Past and present problems, one row each."""
     return TableModel(
         columns=_columns(
-            rule="String",
             series="String",
+            rule="String",
+            condition="String",
             opened_at=_TIME,
             state="String",
             last_anomaly_at=_TIME,
@@ -131,7 +132,7 @@ def get_incidents_table_model() -> TableModel:
             last_reason="String",
             updated_at=_TIME,
         ),
-        primary_key=("rule", "series", "opened_at"),
+        primary_key=("series", "rule", "condition", "opened_at"),
     )
 
 
@@ -150,6 +151,7 @@ def get_outbox_table_model() -> TableModel:
             next_attempt_at=_TIME,
             last_error="Nullable(String)",
             created_at=_TIME,
+            sequence="Int32",
             sent_at=f"Nullable({_TIME})",
         ),
         primary_key=("message_id",),

@@ -109,3 +109,8 @@ class Detections:
 
     def __len__(self) -> int:
         return len(self.timestamp)
+
+    def select(self, rows: slice | NDArray[np.bool_]) -> Detections:
+        """Give the verdicts of some rows."""
+        arrays = {name: getattr(self, name)[rows] for name in self.__dataclass_fields__ if name != "extra"}
+        return Detections(**arrays, extra={name: column[rows] for name, column in self.extra.items()})

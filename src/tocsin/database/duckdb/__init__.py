@@ -1,1 +1,5 @@
 """DuckDB, the default source over files."""
+
+from tocsin.database.duckdb.manager import DuckDBManager
+
+__all__ = ["DuckDBManager"]

@@ -1,1 +1,5 @@
-"""Compiled loops over float64 arrays."""
+"""Rolling summaries of float64 arrays, compiled where that pays."""
+
+from tocsin.detectors.series._kernels.rolling import rolling_summary
+
+__all__ = ["rolling_summary"]

@@ -1,0 +1,1 @@
+"""A program that measures Tocsin, paired with its peer: `python -m benchmarks series|pipeline|crash`."""

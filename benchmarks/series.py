@@ -1,0 +1,217 @@
+"""How fast series are judged: our MAD detector against the peer's, on one core each, in turns."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmarks.data import make_timestamps, make_values, seasonality_json
+from benchmarks.result import Better, Result, at_least, at_least_times_the_peer
+from benchmarks.worker import Worker, WorkerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.peer import Peer
+
+__all__ = ["extrapolate_seconds", "run", "share_that_agrees"]
+
+_UNIT = "points/s"
+_CALLS_A_TURN = 3  # our calls are short: the median of a few a turn keeps the scheduler out
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One window, with or without seasonal groups; the peer judges a part and the rest is extrapolated."""
+
+    window: int
+    groups: tuple[str, ...]
+    peer_points: int
+
+    @property
+    def title(self) -> str:
+        seasons = f", groups {' + '.join(self.groups)}" if self.groups else ""
+        return f"MAD, window {self.window:,}{seasons}"
+
+
+_WARM_UP_POINTS = 200
+
+# The peer's points after the window are few, so that a benchmark ends in minutes.
+_CASES = (
+    _Case(100, (), 8_000),
+    _Case(1_000, (), 4_000),
+    _Case(8_640, (), 1_500),
+    _Case(100, ("minute", "day_of_week"), 2_000),  # hours would have fewer than 10 points a group
+    _Case(1_000, ("hour", "day_of_week"), 1_500),
+    _Case(8_640, ("hour", "day_of_week"), 800),
+)
+_QUICK_CASES = (_Case(100, (), 500), _Case(1_000, ("hour", "day_of_week"), 200))
+
+
+@dataclass(slots=True)
+class _Figures:
+    """What was measured in the turns of one case."""
+
+    arrays: list[float] = field(default_factory=list)
+    lists: list[float] = field(default_factory=list)
+    peer: list[float] = field(default_factory=list)
+    agreement: list[float] = field(default_factory=list)
+
+
+def run(peer: Peer | None, *, seed: int, quick: bool) -> Iterator[Result]:
+    """Measure all cases.
+
+    Args:
+        peer: The installed peer, or `None`.
+        seed: Makes the series.
+        quick: Small sizes; the figures then say little.
+
+    Yields:
+        The lines of the benchmark, as they are found.
+    """
+    points, turns = (20_000, 1) if quick else (100_000, 3)
+    with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
+        folder = Path(scratch)
+        _write_arrays(folder, points, seed)
+        ours = stack.enter_context(Worker(sys.executable))
+        theirs = None if peer is None else stack.enter_context(Worker(peer.python))
+        bench = _Bench(folder, points, turns, ours, theirs)
+        for case in _QUICK_CASES if quick else _CASES:
+            yield from bench.measure(case)
+
+
+def extrapolate_seconds(whole: int, head: tuple[int, float], part: tuple[int, float]) -> float:
+    """Estimate the seconds for a whole series from two of its beginnings, each (points, seconds).
+
+    The head ends where the window is full; from there on every point costs the same.
+
+    >>> extrapolate_seconds(1000, (100, 1.0), (200, 3.0))
+    19.0
+    """
+    head_points, head_seconds = head
+    part_points, part_seconds = part
+    a_point = (part_seconds - head_seconds) / (part_points - head_points)
+    return head_seconds + (whole - head_points) * a_point
+
+
+def share_that_agrees(points: int, ours: list[int], peer: list[int]) -> float:
+    """Give the share of `points` on which both sides say the same, from the positions they flag.
+
+    >>> share_that_agrees(10, [1, 2], [2, 3])
+    0.8
+    """
+    return 1 - len(set(ours) ^ set(peer)) / points
+
+
+def _write_arrays(folder: Path, points: int, seed: int) -> None:
+    timestamps = make_timestamps(points)
+    np.save(folder / "timestamp.npy", timestamps)
+    np.save(folder / "value.npy", make_values(points, seed))
+    np.save(folder / "seasonality.npy", seasonality_json(timestamps))
+
+
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """The two workers and the series that both are given."""
+
+    folder: Path
+    points: int
+    turns: int
+    ours: Worker
+    peer: Worker | None
+
+    def measure(self, case: _Case) -> Iterator[Result]:
+        print(f"{case.title} ...", file=sys.stderr)
+        figures = _Figures()
+        try:
+            self._take_turns(case, figures)
+        except WorkerError as error:
+            print(f"{case.title}: {error}", file=sys.stderr)
+        return self._results(case, figures)
+
+    def _take_turns(self, case: _Case, figures: _Figures) -> None:
+        # Neither side's first call counts: imports, kernels that are compiled once and then cached on disk.
+        self._ask_ours(case, "detect_arrays")
+        if self.peer is not None:
+            self._ask(self.peer, case, side="peer", call="detect", points=_WARM_UP_POINTS)
+        for _ in range(self.turns):
+            figures.arrays.append(self._our_seconds(case, "detect_arrays"))
+            figures.lists.append(self._our_seconds(case, "detect"))
+            if self.peer is not None:
+                seconds, flags, judged = self._ask_peer(case)
+                figures.peer.append(seconds)
+                # Both sides must have had the same work: what they say about the same points is compared.
+                own = self._ask(self.ours, case, side="ours", call="detect_arrays", points=judged)
+                figures.agreement.append(share_that_agrees(judged, own["anomalies"], flags))
+
+    def _our_seconds(self, case: _Case, call: str) -> float:
+        return median(self._ask_ours(case, call) for _ in range(_CALLS_A_TURN))
+
+    def _ask_ours(self, case: _Case, call: str) -> float:
+        seconds: float = self._ask(self.ours, case, side="ours", call=call, points=self.points)["seconds"]
+        return seconds
+
+    def _ask_peer(self, case: _Case) -> tuple[float, list[int], int]:
+        """Give the peer's seconds for the whole series, and what it flags in the part that it judged."""
+        if self.peer is None:
+            raise WorkerError("there is no peer")
+        part_points = min(case.window + case.peer_points, self.points)
+        head = self._ask(self.peer, case, side="peer", call="detect", points=case.window)
+        part = self._ask(self.peer, case, side="peer", call="detect", points=part_points)
+        seconds = extrapolate_seconds(
+            self.points, (case.window, head["seconds"]), (part_points, part["seconds"])
+        )
+        return seconds, part["anomalies"], part_points
+
+    def _ask(self, worker: Worker, case: _Case, *, side: str, call: str, points: int) -> dict[str, Any]:
+        params: dict[str, Any] = {"threshold": 3.0, "window_size": case.window}
+        if case.groups:
+            params["seasonality_components"] = list(case.groups)
+            if side == "ours":
+                params["seasonality_mode"] = "multiplicative"  # the peer's only one
+        return worker.ask(
+            side=side,
+            call=call,
+            points=points,
+            params=params,
+            seasonality_columns=list(case.groups),
+            folder=str(self.folder),
+        )
+
+    def _results(self, case: _Case, figures: _Figures) -> Iterator[Result]:
+        arrays, lists, peer = (
+            self.points / median(seconds) if seconds else None
+            for seconds in (figures.arrays, figures.lists, figures.peer)
+        )
+        peer_note = (
+            f"the peer judged {case.window + case.peer_points:,} points; its time for {self.points:,} is "
+            "extrapolated, every point after the first window costing the same"
+        )
+        ratio = at_least_times_the_peer
+        yield Result(
+            f"{case.title}, detect_arrays, {self.points:,} points",
+            _UNIT, arrays, peer, Better.HIGHER, ratio(100), note=peer_note if peer else "",
+            limit="the exact window statistics of one point take this long on one core",
+        )  # fmt: skip
+        if not case.groups:
+            yield Result(
+                f"{case.title}, detect, {self.points:,} points",
+                _UNIT, lists, peer, Better.HIGHER, ratio(20),
+                limit="making one DetectionResult with its metadata a point, in Python",
+            )  # fmt: skip
+        if case.window == max(other.window for other in _CASES) and not case.groups:
+            yield Result(
+                f"{case.title}, detect_arrays on one core (stretch)",
+                _UNIT, arrays, None, Better.HIGHER, at_least(1_000_000),
+                limit="the exact rolling MAD: two order statistics of the window a point",
+            )  # fmt: skip
+        if figures.agreement:
+            title = f"{case.title}, verdicts that agree with the peer's"
+            yield Result(title, "share", median(figures.agreement), None, Better.HIGHER)

@@ -1,0 +1,146 @@
+"""A decision as the message that travels: the payload of the outbox."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from tocsin.alerting.render import render_text, render_title
+from tocsin.model import AlertRule, DecisionKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tocsin.alerting.fold import TakenDecision
+    from tocsin.alerting.reading import Facts
+
+__all__ = ["SCHEMA_VERSION", "TOLD_KINDS", "build_message", "iso", "message_id", "test_message"]
+
+SCHEMA_VERSION = 1
+TOLD_KINDS = frozenset(
+    {
+        DecisionKind.FIRST,
+        DecisionKind.REPEAT,
+        DecisionKind.ESCALATED,
+        DecisionKind.RELAPSED,
+        DecisionKind.RECOVERED,
+        DecisionKind.NO_DATA,
+    }
+)
+_NAMESPACE = uuid.UUID("6f2c3f0e-7c1b-5d8a-9f5e-2b8f5a1d4c77")
+_ONCE = frozenset({DecisionKind.FIRST, DecisionKind.NO_DATA, DecisionKind.RECOVERED})
+
+
+def iso(moment: datetime | None) -> str | None:
+    """Write an aware time as ISO 8601 in UTC, `2026-01-31T12:00:00Z`; milliseconds only when there are."""
+    if moment is None:
+        return None
+    moment = moment.astimezone(UTC)
+    unit = "milliseconds" if moment.microsecond else "seconds"
+    return moment.isoformat(timespec=unit).replace("+00:00", "Z")
+
+
+def message_id(taken: TakenDecision, *, project: str, monitor: str, channel: str) -> str:
+    """Give the id of a message: a UUIDv5 of what it tells, so that telling it again changes nothing.
+
+    An incident is told first, and is over, once; a repetition and an escalation are told once a point.
+    """
+    incident, kind = taken.incident, taken.decision.kind
+    parts = [
+        project,
+        monitor,
+        incident.series,
+        incident.rule,
+        "no_data" if incident.direction is None else "anomaly",
+        iso(incident.opened_at),
+        kind.value,
+        None if kind in _ONCE else iso(taken.at),
+        channel,
+    ]
+    return str(uuid.uuid5(_NAMESPACE, json.dumps(parts)))
+
+
+def build_message(
+    taken: TakenDecision,
+    *,
+    rule: AlertRule,
+    monitor: str,
+    facts: Facts,
+    context: Mapping[str, Any],
+    now: datetime,
+) -> dict[str, Any]:
+    """Make the payload of a message, all but its `id`, with title and text rendered."""
+    incident = taken.incident
+    known = {"project", "description", "tags"}
+    message: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "kind": taken.decision.kind.value,
+        "project": context.get("project", ""),
+        "monitor": monitor,
+        "series": incident.series,
+        "rule": rule.name,
+        "reason": taken.decision.reason,
+        "direction": incident.direction,
+        "severity": incident.severity,
+        "value": facts.value,
+        "confidence_lower": facts.confidence_lower,
+        "confidence_upper": facts.confidence_upper,
+        "timestamp": iso(taken.at),
+        "opened_at": iso(incident.opened_at),
+        "last_anomaly_at": iso(incident.last_anomaly_at),
+        "resolved_at": iso(incident.resolved_at),
+        "points": incident.anomalies,
+        "detectors": list(facts.detectors),
+        "description": context.get("description"),
+        "tags": list(context.get("tags") or ()),
+        "context": {key: value for key, value in context.items() if key not in known},
+        "timezone": rule.timezone,
+        "queued_at": iso(now),
+    }
+    message["title"] = render_title(message)
+    message["text"] = render_text(message, rule)
+    return message
+
+
+def test_message(now: datetime, *, monitor: str) -> dict[str, Any]:
+    """Make a message that tests a channel: it says so, and looks like an alert.
+
+    >>> message = test_message(datetime(2026, 1, 31, 12, 0, tzinfo=UTC), monitor="checkout")
+    >>> message["title"], message["schema_version"]
+    ('checkout: a test of this channel', 1)
+    """
+    at = iso(now)
+    message: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "id": str(uuid.uuid5(_NAMESPACE, json.dumps(["test", monitor, at]))),
+        "kind": DecisionKind.FIRST.value,
+        "project": "",
+        "monitor": monitor,
+        "series": monitor,
+        "rule": "test",
+        "title": f"{monitor}: a test of this channel",
+        "text": "This is a test message. An alert will look like this.",
+        "reason": "somebody asked for a test",
+        "direction": "up",
+        "severity": 4.2,
+        "value": 42.0,
+        "confidence_lower": 10.0,
+        "confidence_upper": 20.0,
+        "timestamp": at,
+        "opened_at": at,
+        "last_anomaly_at": at,
+        "resolved_at": None,
+        "points": 1,
+        "detectors": [],
+        "description": None,
+        "tags": [],
+        "context": {},
+        "timezone": "UTC",
+        "queued_at": at,
+    }
+    return message
+
+
+test_message.__test__ = False  # type: ignore[attr-defined]  # its name is not pytest's

@@ -1,0 +1,57 @@
+"""`tocsin test-alert`: is a metric's alert really delivered?"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tocsin.cli.console import JsonOption, ProfileOption, ProjectDir, print_json
+
+__all__ = ["send_test_alert"]
+
+
+def send_test_alert(
+    metric: Annotated[str, typer.Argument(help="The metric whose channels are tried.")],
+    *,
+    project_dir: ProjectDir = Path(),
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Send a test message through every channel of a metric, and say what each answered."""
+    from tocsin.alerting.channels import test_message
+    from tocsin.errors import ChannelError, ConfigError
+    from tocsin.runtime.clock import SystemClock
+    from tocsin.runtime.config.loader import MetricMonitor, load_project
+    from tocsin.runtime.delivery import build_channels
+    from tocsin.runtime.selection import select_monitors
+
+    project = load_project(project_dir.resolve(), profile)
+    monitor = select_monitors(project.monitors, metric, None, in_state=lambda _: set())[0]
+    if not isinstance(monitor, MetricMonitor):
+        raise monitor.error
+    names = sorted({channel for rule in monitor.config.rules() for channel in rule.channels})
+    if not names:
+        raise ConfigError(
+            f"{monitor.name} has no alert channels", hint="name one under alerting: channels: in its file"
+        )
+    channels, errors = build_channels(project)
+    answers = []
+    for name in names:
+        answer = {"channel": name, "delivered": False, "error": None}
+        try:
+            if name not in channels:
+                raise next(iter(errors))
+            channels[name].send(test_message(monitor.name, SystemClock().now()))
+            answer["delivered"] = True
+        except (ChannelError, ConfigError) as error:
+            answer["error"] = str(error)
+        answers.append(answer)
+    if as_json:
+        print_json({"schema_version": 1, "metric": monitor.name, "channels": answers})
+    else:
+        for answer in answers:
+            typer.echo(f"{answer['channel']}: {'delivered' if answer['delivered'] else answer['error']}")
+    sys.exit(0 if all(answer["delivered"] for answer in answers) else 1)

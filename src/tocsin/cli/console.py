@@ -1,0 +1,111 @@
+"""What the commands share: options, where to write, how to show tables and errors."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from tocsin.errors import ConfigError, TocsinError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from rich.console import Console
+
+__all__ = [
+    "ExcludeOption",
+    "JsonOption",
+    "ProfileOption",
+    "ProjectDir",
+    "SelectOption",
+    "console",
+    "exit_with",
+    "parse_time",
+    "print_json",
+    "print_table",
+    "warn",
+]
+
+ProjectDir = Annotated[
+    Path,
+    typer.Option(
+        "--project-dir", "-p", help="The project's folder.", envvar="TOCSIN_PROJECT_DIR", file_okay=False
+    ),
+]
+ProfileOption = Annotated[
+    str | None, typer.Option("--profile", help="The profile to use.", envvar="TOCSIN_PROFILE")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+SelectOption = Annotated[
+    str | None,
+    typer.Option(
+        "--select",
+        "-s",
+        help="Monitors: name, glob, path, tag:x, kind:x, state:failed; space is or, comma is and.",
+    ),
+]
+ExcludeOption = Annotated[str | None, typer.Option("--exclude", help="Monitors to leave out; like --select.")]
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Give the terminal (or pipe) to write to."""
+    from rich.console import Console
+
+    return Console(
+        stderr=stderr, highlight=False, soft_wrap=not (sys.stderr if stderr else sys.stdout).isatty()
+    )
+
+
+def exit_with(error: TocsinError) -> NoReturn:
+    """Say an error in one sentence and leave with its exit code."""
+    typer.echo(f"error: {error}", err=True)
+    sys.exit(2 if isinstance(error, ConfigError) else 1)
+
+
+def warn(text: str) -> None:
+    """Say something that does not stop the command."""
+    typer.echo(f"note: {text}", err=True)
+
+
+def print_json(value: Any) -> None:
+    """Print a JSON document."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def print_table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table; columns whose name begins with `#` are numbers, right-aligned."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False
+    )
+    for column in columns:
+        table.add_column(column.removeprefix("#"), justify="right" if column[:1] == "#" else "left")
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
+    console().print(table)
+
+
+def parse_time(text: str | None, option: str) -> datetime | None:
+    """Read an instant from an option; without an offset it is UTC.
+
+    Raises:
+        ConfigError: It is not a date or time.
+    """
+    if text is None:
+        return None
+    from datetime import UTC, datetime
+
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(
+            f"{option} {text!r} is not a date or time", hint="write 2024-01-31 or 2024-01-31T12:00:00"
+        ) from None
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)

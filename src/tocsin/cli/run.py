@@ -1,0 +1,175 @@
+"""`tocsin run`: loads what is new, judges it, tells what is to be told."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tocsin.cli.console import (
+    ExcludeOption,
+    JsonOption,
+    ProfileOption,
+    ProjectDir,
+    SelectOption,
+    console,
+    parse_time,
+    print_json,
+    warn,
+)
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from rich.progress import TaskID
+
+    from tocsin.runtime.run_report import MonitorReport, RunReport
+
+__all__ = ["run"]
+
+
+def run(
+    *,
+    project_dir: ProjectDir = Path(),
+    select: SelectOption = None,
+    exclude: ExcludeOption = None,
+    steps: Annotated[str, typer.Option(help="Which steps, with commas.")] = "load,detect,alert",
+    start: Annotated[
+        str | None, typer.Option("--from", help="Load and judge again from this time on (UTC).")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Load up to this time (UTC), exclusive.")] = None,
+    full_refresh: Annotated[
+        bool, typer.Option("--full-refresh", help="Forget series and verdicts first.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Take over from another run.")] = False,
+    profile: ProfileOption = None,
+    threads: Annotated[int, typer.Option(min=1, max=64, help="Monitors to work on at once.")] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Load what is new, detect anomalies, send alerts. Run again, it does only what is new."""
+    from tocsin.errors import ConfigError
+    from tocsin.runtime.clock import SystemClock
+    from tocsin.runtime.config.loader import load_project
+    from tocsin.runtime.databases import open_memory
+    from tocsin.runtime.pipeline import STEPS, RunOptions, run_monitors
+    from tocsin.runtime.project_state import monitors_in_state
+    from tocsin.runtime.selection import select_monitors
+
+    chosen_steps = tuple(step.strip() for step in steps.split(",") if step.strip())
+    unknown = [step for step in chosen_steps if step not in STEPS]
+    if unknown or not chosen_steps:
+        raise ConfigError(f"--steps {steps!r} is not understood", hint=f"steps are {', '.join(STEPS)}")
+    project = load_project(project_dir.resolve(), profile)
+    clock = SystemClock()
+    with open_memory(project, clock) as memory:
+        monitors = select_monitors(
+            project.monitors, select, exclude, in_state=lambda state: monitors_in_state(memory, state)
+        )
+        options = RunOptions(
+            steps=tuple(step for step in STEPS if step in chosen_steps),
+            start=parse_time(start, "--from"),
+            end=parse_time(end, "--to"),
+            full_refresh=full_refresh,
+            force=force,
+            threads=threads,
+            timeouts={step: getattr(project.config.timeouts, step) for step in STEPS},
+        )
+        with _Progress(len(monitors), quiet=as_json) as progress:
+            report = run_monitors(project, monitors, memory, options, clock=clock, listener=progress)
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        _print_summary(report)
+    for note in report.notes:
+        warn(note)
+    sys.exit(report.exit_code)
+
+
+class _Progress:
+    """A bar on a terminal, a line a monitor in a pipe, nothing beside `--json`."""
+
+    def __init__(self, total: int, *, quiet: bool) -> None:
+        self._total, self._done, self._quiet = total, 0, quiet
+        self._bar = None
+        self._task: TaskID | None = None
+        if not quiet and sys.stderr.isatty():
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                console=console(stderr=True),
+                transient=True,
+            )
+            self._task = self._bar.add_task("run", total=total)
+
+    def started(self, monitor: str) -> None:
+        if self._bar is not None and self._task is not None:
+            from rich.markup import escape
+
+            self._bar.update(self._task, description=escape(monitor))
+
+    def finished(self, report: MonitorReport) -> None:
+        self._done += 1
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=self._done)
+        if not self._quiet:
+            line = f"[{self._done}/{self._total}] {report.name}: {_line(report)}"
+            if self._bar is not None:
+                self._bar.console.print(line, markup=False)
+            else:
+                typer.echo(line, err=True)
+            for note in report.notes:
+                typer.echo(f"    {note}", err=True)
+
+    def __enter__(self) -> Self:
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def _line(report: MonitorReport) -> str:
+    if report.error is not None:
+        return f"{report.status}: {report.error}"
+    if not (report.points_loaded or report.points_detected or report.alerts_sent):
+        return "nothing new"
+    parts = [f"{report.points_loaded:,} points loaded", f"{report.points_detected:,} judged"]
+    parts.append(f"{report.anomalies:,} anomalies")
+    for count, what in (
+        (report.rows_merged, "rows merged"),
+        (report.rows_rejected, "rows rejected"),
+        (report.alerts_sent, "alerts sent"),
+    ):
+        if count:
+            parts.append(f"{count:,} {what}")
+    return ", ".join(parts)
+
+
+def _print_summary(report: RunReport) -> None:
+    totals = report.totals
+    failed = sum(monitor.status == "failed" for monitor in report.monitors)
+    skipped = sum(monitor.status == "skipped" for monitor in report.monitors)
+    text = (
+        f"{len(report.monitors)} monitors: {totals['points_loaded']:,} points loaded, "
+        f"{totals['points_detected']:,} judged, {totals['anomalies']:,} anomalies, "
+        f"{totals['alerts_sent']:,} alerts sent"
+    )
+    if failed:
+        text += f"; {failed} failed"
+    if skipped:
+        text += f"; {skipped} skipped"
+    typer.echo(text)

@@ -1,0 +1,37 @@
+"""`tocsin schema`: the JSON Schemas with which editors check and complete the YAML files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tocsin.cli.console import print_json
+from tocsin.errors import ConfigError
+
+__all__ = ["schema"]
+
+
+def schema(
+    kind: Annotated[str, typer.Argument(help="metric, project or profiles.")] = "metric",
+    *,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write all three into this folder instead.")
+    ] = None,
+) -> None:
+    """Print the JSON Schema of a file, or write all of them into a folder."""
+    from tocsin.runtime.config import MetricConfig, ProfilesConfig, ProjectConfig
+
+    models = {"metric": MetricConfig, "project": ProjectConfig, "profiles": ProfilesConfig}
+    if kind not in models:
+        raise ConfigError(f"there is no schema {kind!r}", hint=f"schemas are {', '.join(models)}")
+    if output is None:
+        print_json(models[kind].model_json_schema())
+        return
+    output.mkdir(parents=True, exist_ok=True)
+    for name, model in models.items():
+        path = output / f"{name}.schema.json"
+        path.write_text(json.dumps(model.model_json_schema(), indent=2) + "\n", encoding="utf-8")
+        typer.echo(f"wrote {path}")

@@ -1,0 +1,61 @@
+"""Names of tables: checked, quoted, and what the project calls the internal ones."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from tocsin.database.tables import INTERNAL_TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["TableNames", "quote"]
+
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}", re.ASCII)
+
+
+def quote(name: str) -> str:
+    """Quote an identifier.
+
+    Raises:
+        ValueError: It has other characters than letters, digits and `_`, or more than 63.
+    """
+    if not isinstance(name, str) or not _IDENTIFIER.fullmatch(name):
+        raise ValueError(f"{name!r} is not a name: letters, digits and _ only, at most 63")
+    return f'"{name}"'
+
+
+class TableNames:
+    """What the project calls the internal tables.
+
+    Args:
+        tables: Internal name → the project's name for it; those left out keep their own.
+
+    Raises:
+        ValueError: A key is no internal table, a name is not an identifier, or two tables share one.
+    """
+
+    def __init__(self, tables: Mapping[str, str] | None = None) -> None:
+        self._names = {name: name for name in INTERNAL_TABLES} | dict(tables or {})
+        unknown = set(self._names) - set(INTERNAL_TABLES)
+        if unknown:
+            raise ValueError(f"no internal tables: {', '.join(sorted(unknown))}")
+        for name in self._names.values():
+            quote(name)
+        if len({name.lower() for name in self._names.values()}) < len(self._names):
+            raise ValueError(f"two internal tables have one name: {self._names}")
+
+    def actual(self, table: str) -> str:
+        """Give the name that a table has in the database, unquoted."""
+        return self._names.get(table, table)
+
+    def quoted(self, table: str, *, internal: bool = True) -> str:
+        """Give the quoted name of a table, of a user's also as `schema.table`.
+
+        Raises:
+            ValueError: The name is not an identifier.
+        """
+        if internal:
+            return quote(self.actual(table))
+        return ".".join(quote(part) for part in table.split("."))

@@ -1,0 +1,241 @@
+"""Pages that need nothing else: one series, or a whole project, as one HTML file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from tocsin.model import IncidentState
+from tocsin.reporting.layers import incident_span
+from tocsin.reporting.look import COLOURS
+from tocsin.reporting.plot import svg_text
+from tocsin.reporting.words import ABSENT, clean, count, direction_sign, number, time_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime, timedelta
+
+    from markupsafe import Markup
+
+    from tocsin.model import Incident
+    from tocsin.reporting.view import SeriesView
+
+__all__ = ["plot_html", "report_html"]
+
+_MOST_ROWS = 200  # anomalies listed a series: a page of millions of rows helps nobody
+
+_LIGHT: Final = {**COLOURS, "page": "#f2f4f6", "edge": "#d5dae0", "link": "#0b5cad"}
+_LIGHT["up"] = "#b84a00"  # as text it needs more contrast than as a triangle; so it does as both
+_DARK: Final = {
+    "page": "#10151a",
+    "paper": "#182028",
+    "edge": "#33404c",
+    "ink": "#e8edf2",
+    "soft": "#a7b3bf",
+    "grid": "#2a343e",
+    "line": "#7fb8ea",
+    "band": "#2b4d69",
+    "up": "#ff9552",
+    "down": "#d99be0",
+    "incident": "#b9852a",
+    "gap": "#55626e",
+    "label": "#4cc9a8",
+    "link": "#82bdf5",
+}
+
+
+def plot_html(view: SeriesView, target: Path | str | IO[bytes], *, band: str | None = None) -> None:
+    """Write one page with the chart of a series and its anomalies; it needs no other file and no script.
+
+    Args:
+        view: What to show.
+        target: A file or a binary stream.
+        band: The label of the detector whose band is filled; the first one unless given.
+
+    Raises:
+        ValueError: No band has that label.
+        OSError: The file cannot be written.
+    """
+    series = _series(0, view, band)
+    _write(_render("plot.html", title=clean(view.name), series=series), target)
+
+
+def report_html(
+    views: Sequence[SeriesView],
+    target: Path | str | IO[bytes],
+    *,
+    project: str,
+    generated_at: datetime,
+    timezone: str = "UTC",
+) -> None:
+    """Write the report of a project as one page; it needs no other file and no script.
+
+    Args:
+        views: The series, in the order in which they are shown, with their incidents.
+        target: A file or a binary stream.
+        project: The project's name.
+        generated_at: When the report is made, aware.
+        timezone: IANA zone in which `generated_at` is shown; each series has its own.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    all_series = [_series(index, view, None) for index, view in enumerate(views)]
+    incidents = [row for series in all_series for row in series["incidents"]]
+    incidents.sort(key=lambda row: row["opened_at"], reverse=True)
+    still_open = sum(row["state"] != IncidentState.RESOLVED for row in incidents)
+    totals = [
+        ("Series", f"{len(views):,}"),
+        ("Slots", f"{sum(view.timestamp.size for view in views):,}"),
+        ("Anomalies", f"{sum(int(np.count_nonzero(view.is_anomaly)) for view in views):,}"),
+        ("Incidents", f"{len(incidents):,}"),
+        ("Not resolved", f"{still_open:,}"),
+        *([("Failed", f"{failed:,}")] if (failed := sum(view.status != "ok" for view in views)) else []),
+    ]
+    page = _render(
+        "report.html",
+        title=f"{clean(project)} · Tocsin report",
+        project=clean(project),
+        generated_at=time_text(generated_at, ZoneInfo(timezone)),
+        timezone=timezone,
+        totals=totals,
+        all_series=all_series,
+        incidents=incidents,
+    )
+    _write(page, target)
+
+
+def _render(template: str, **values: Any) -> str:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=PackageLoader("tocsin.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    light, dark = (
+        " ".join(f"--{name}: {code};" for name, code in shades.items()) for shades in (_LIGHT, _DARK)
+    )
+    colours = f":root {{ {light} }}\n@media (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}"
+    # Made of the fixed colours above, nothing else.
+    return environment.get_template(template).render(colours=Markup(colours), **values)  # noqa: S704
+
+
+def _write(page: str, target: Path | str | IO[bytes]) -> None:
+    content = page.encode("utf-8", errors="replace")
+    if isinstance(target, (str, Path)):
+        Path(target).write_bytes(content)
+    else:
+        target.write(content)
+
+
+def _series(index: int, view: SeriesView, band: str | None) -> dict[str, Any]:
+    anchor = f"series-{index + 1}"
+    found = int(np.count_nonzero(view.is_anomaly))
+    shown = min(found, _MOST_ROWS)
+    title = count(found, "anomaly", "anomalies")
+    return {
+        "anchor": anchor,
+        "name": clean(view.name),
+        "description": clean(view.description),
+        "status": clean(view.status),
+        "error": None if view.error is None else clean(view.error),
+        "timezone": view.timezone,
+        "svg": _inline_svg(view, anchor, band),
+        "slots": f"{view.timestamp.size:,}",
+        "missing": f"{np.count_nonzero(np.isnan(view.value)):,}",
+        "found": f"{found:,}",
+        "last": time_text(view.timestamp[-1], view.zone) if view.timestamp.size else ABSENT,
+        "anomalies": _anomaly_rows(view),
+        "anomalies_title": title if shown == found else f"{title}, the {shown:,} most severe",
+        "incidents": _incident_rows(view, anchor),
+        "labels": [
+            f"{time_text(label.start, view.zone)} to {time_text(label.end, view.zone)}: "
+            + clean(label.kind.replace("_", " "))
+            + (f", {clean(label.note)}" if label.note else "")
+            for label in view.labels
+        ],
+    }
+
+
+def _inline_svg(view: SeriesView, anchor: str, band: str | None) -> Markup:
+    """Make a picture that is part of a page: named, in the page's colours, with ids of its own."""
+    from markupsafe import Markup, escape
+
+    svg = svg_text(view, height=410, band=band, heading=False)
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<style type=\"text/css\">.*?</style>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
+    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
+    svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{anchor}-", svg)
+    for name, code in COLOURS.items():
+        svg = re.sub(rf"(fill|stroke): {code}\b", rf"\1: var(--{name})", svg)
+    label = escape(f"Chart of {clean(view.name)}")
+    # The drawing library escapes every text of a series.
+    return Markup(svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1))  # noqa: S704
+
+
+def _anomaly_rows(view: SeriesView) -> list[dict[str, str]]:
+    severity, direction = view.severity, view.direction
+    at = np.flatnonzero(view.is_anomaly)
+    if at.size > _MOST_ROWS:
+        at = np.sort(at[np.argsort(-severity[at], kind="stable")[:_MOST_ROWS]])
+    return [
+        {
+            "time": time_text(view.timestamp[i], view.zone),
+            "value": number(float(view.value[i])),
+            "band": _band_text(view, i),
+            "direction": "down" if direction[i] < 0 else "up",
+            "sign": direction_sign("down" if direction[i] < 0 else "up"),
+            "severity": number(float(severity[i])),
+            "detectors": ", ".join(clean(band.label) for band in view.bands if band.is_anomaly[i]),
+        }
+        for i in at.tolist()
+    ]
+
+
+def _band_text(view: SeriesView, i: int) -> str:
+    """The band of the first detector that found the anomaly."""
+    for band in view.bands:
+        if band.is_anomaly[i]:
+            return f"{number(float(band.lower[i]))} to {number(float(band.upper[i]))}"
+    return ABSENT
+
+
+def _incident_rows(view: SeriesView, anchor: str) -> list[dict[str, Any]]:
+    incidents: list[Incident] = sorted(view.incidents, key=lambda incident: incident.opened_at)
+    return [
+        {
+            "anchor": anchor,
+            "series": clean(view.name),
+            "number": index + 1,
+            "opened_at": incident.opened_at,
+            "state": str(incident.state),
+            "start": time_text(incident.opened_at, view.zone),
+            "end": time_text(incident_span(incident)[1], view.zone),
+            "lasted": _length(incident_span(incident)[1] - incident.opened_at, view.interval.seconds),
+            "direction": incident.direction or "",
+            "sign": direction_sign(incident.direction),
+            "severity": number(incident.severity) if incident.direction else ABSENT,
+            "points": f"{incident.anomalies:,}",
+        }
+        for index, incident in enumerate(incidents)
+    ]
+
+
+def _length(between: timedelta, interval_seconds: int) -> str:
+    """Write how long something lasted, the last slot included: `1d 4h`, `50min`, `30s`."""
+    seconds = int(between.total_seconds()) + interval_seconds
+    words = []
+    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
+        if seconds >= length:
+            words.append(f"{seconds // length}{unit}")
+            seconds %= length
+    return " ".join(words[:2])

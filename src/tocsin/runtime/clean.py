@@ -1,0 +1,119 @@
+"""Finds and deletes what the memory has of monitors and detectors that are gone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tocsin.database.tables import TABLE_DATAPOINTS, TABLE_DETECTIONS, TABLE_POSITIONS, TABLE_TASKS
+from tocsin.errors import ConfigError
+from tocsin.runtime.config.loader import BrokenMonitor
+from tocsin.runtime.load_step import position_name, rejudge_name
+from tocsin.runtime.project_state import metric_of
+
+if TYPE_CHECKING:
+    from tocsin.database import BaseDatabaseManager
+    from tocsin.runtime.config.loader import Project
+
+__all__ = ["Leftover", "delete_leftovers", "find_leftovers"]
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A series whose monitor is gone, or the verdicts of a detector that is gone.
+
+    Attributes:
+        series: The series.
+        detector_id: The detector, or `None` when the whole series goes.
+        points: Slots that go.
+        verdicts: Verdicts that go.
+    """
+
+    series: str
+    detector_id: str | None
+    points: int
+    verdicts: int
+
+    @property
+    def what(self) -> str:
+        """What goes, in words."""
+        return "the whole series" if self.detector_id is None else f"verdicts of detector {self.detector_id}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the fields."""
+        return {
+            "series": self.series,
+            "detector_id": self.detector_id,
+            "points": self.points,
+            "verdicts": self.verdicts,
+        }
+
+
+def find_leftovers(project: Project, memory: BaseDatabaseManager) -> list[Leftover]:
+    """Find what the configuration no longer has.
+
+    Raises:
+        ConfigError: A monitor's file is broken: its series must not be taken for leftovers.
+    """
+    for monitor in project.monitors:
+        if isinstance(monitor, BrokenMonitor):
+            raise ConfigError(
+                f"{monitor.path.name} is broken, so it is not known what is left over",
+                hint=str(monitor.error),
+            )
+    detectors = {
+        monitor.name: {detector.get_detector_id() for detector in monitor.detectors}
+        for monitor in project.monitors
+        if not isinstance(monitor, BrokenMonitor)
+    }
+    points = {row["metric_name"]: row["n"] for row in _count(memory, TABLE_DATAPOINTS, "metric_name")}
+    verdicts = _count(memory, TABLE_DETECTIONS, "metric_name, detector_id")
+    gone = {series for series in points if metric_of(series) not in detectors}
+    gone |= {row["metric_name"] for row in verdicts if metric_of(row["metric_name"]) not in detectors}
+    whole = [
+        Leftover(
+            series,
+            None,
+            points.get(series, 0),
+            sum(row["n"] for row in verdicts if row["metric_name"] == series),
+        )
+        for series in sorted(gone)
+    ]
+    parts = [
+        Leftover(row["metric_name"], row["detector_id"], 0, row["n"])
+        for row in verdicts
+        if row["metric_name"] not in gone
+        and row["detector_id"] not in detectors[metric_of(row["metric_name"])]
+    ]
+    return whole + parts
+
+
+def delete_leftovers(memory: BaseDatabaseManager, leftovers: list[Leftover]) -> None:
+    """Delete them, all or none. Incidents and messages stay: they are history."""
+    with memory.transaction() as tx:
+        for leftover in leftovers:
+            where = "metric_name = %(series)s"
+            if leftover.detector_id is not None:
+                where += " AND detector_id = %(detector)s"
+            params = {"series": leftover.series, "detector": leftover.detector_id}
+            tables = [TABLE_DETECTIONS, TABLE_TASKS]
+            if leftover.detector_id is None:
+                tables.append(TABLE_DATAPOINTS)
+                names = {
+                    "load": position_name(metric_of(leftover.series)),
+                    "rejudge": rejudge_name(leftover.series),
+                }
+                tx.execute_query(
+                    f"DELETE FROM {tx.get_full_table_name(TABLE_POSITIONS)}"
+                    " WHERE name IN (%(load)s, %(rejudge)s)",
+                    names,
+                )
+            for table in tables:
+                tx.execute_query(f"DELETE FROM {tx.get_full_table_name(table)} WHERE {where}", params)
+
+
+def _count(memory: BaseDatabaseManager, table: str, columns: str) -> list[dict[str, Any]]:
+    return memory.execute_query(
+        f"SELECT {columns}, count(*) AS n FROM {memory.get_full_table_name(table)} GROUP BY {columns}"
+        f" ORDER BY {columns}"
+    )

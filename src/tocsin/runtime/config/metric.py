@@ -1,0 +1,198 @@
+"""The configuration of a metric: one YAML file."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, field_validator, model_validator
+
+from tocsin.model import AlertRule, DirectionRule, Interval, parse_duration
+from tocsin.runtime.config.yaml_file import StrictModel
+
+__all__ = ["AlertingConfig", "DetectorConfig", "MetricConfig", "NoDataConfig", "QueryColumns"]
+
+_DURATION_SCHEMA = {
+    "description": "a length of time: 30s, 10min, 1h, 1d, 1w, or seconds",
+    "anyOf": [{"type": "string"}, {"type": "number"}],
+}
+
+
+def _parse_instant(value: Any) -> datetime:
+    """Read an instant; one without a zone is UTC."""
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day, tzinfo=UTC)
+    if not isinstance(value, datetime):
+        message = f"{value!r} is not a date or time: write 2024-01-31 or 2024-01-31 12:00:00"
+        raise ValueError(message)  # noqa: TRY004  # pydantic explains a ValueError
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _check_timezone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        message = f"{name!r} is not a time zone: write an IANA name such as Europe/Berlin"
+        raise ValueError(message) from error
+    return name
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration), WithJsonSchema(_DURATION_SCHEMA)]
+Instant = Annotated[
+    datetime,
+    BeforeValidator(_parse_instant),
+    PlainSerializer(datetime.isoformat),
+    WithJsonSchema({"type": "string", "description": "a date or an ISO time; UTC unless it has an offset"}),
+]
+IntervalField = Annotated[
+    Interval,
+    BeforeValidator(lambda value: value if isinstance(value, Interval) else Interval.parse(value)),
+    PlainSerializer(str),
+    WithJsonSchema(_DURATION_SCHEMA),
+]
+TimeZone = Annotated[str, BeforeValidator(_check_timezone)]
+# A monitor's name becomes part of series names, file names and messages; { } = are used by dimensions.
+MonitorName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,127}$")]
+
+SeasonalityColumn = Literal[
+    "minute", "hour", "day_of_week", "day_of_month", "week_of_month", "month", "is_weekend", "is_holiday"
+]  # fmt: skip
+
+
+class QueryColumns(StrictModel):
+    """Which columns of the query are what."""
+
+    timestamp: str = "timestamp"
+    metric: str = "value"
+    seasonality: tuple[str, ...] = ()
+
+
+class DetectorConfig(StrictModel):
+    """One detector and its parameters."""
+
+    type: str
+    params: dict[str, Any] = Field(default_factory=dict)
+
+
+class NoDataConfig(StrictModel):
+    """When missing data is told."""
+
+    for_: Annotated[Duration, Field(alias="for")]
+
+
+class AlertingConfig(StrictModel):
+    """When to tell whom; see `tocsin.model.AlertRule` for the meaning of each key."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")] | None = None
+    enabled: bool = True
+    timezone: TimeZone | None = None
+    channels: tuple[str, ...] = ()
+    min_detectors: Annotated[int, Field(ge=1)] = 1
+    direction: DirectionRule = DirectionRule.SAME
+    consecutive_anomalies: Annotated[int, Field(ge=1, le=100_000)] = 3
+    anomaly_window: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    min_anomaly_share: Annotated[float, Field(gt=0, le=1)] | None = None
+    keep_firing_for: Duration | None = None
+    renotify_every: Duration | None = None
+    recovery: bool = True
+    no_data: NoDataConfig | None = None
+    template_single: str | None = None
+    template_consecutive: str | None = None
+
+    @model_validator(mode="after")
+    def _share_has_a_window(self) -> Self:
+        if (self.anomaly_window is None) != (self.min_anomaly_share is None):
+            message = "anomaly_window and min_anomaly_share go together: give both, or neither"
+            raise ValueError(message)
+        if self.anomaly_window is not None and "consecutive_anomalies" in self.model_fields_set:
+            message = "consecutive_anomalies and anomaly_window exclude each other: keep one"
+            raise ValueError(message)
+        return self
+
+    def rule(self, name: str, timezone: str) -> AlertRule:
+        """Make the rule that alerting works with."""
+        return AlertRule(
+            name=name,
+            channels=self.channels,
+            timezone=self.timezone or timezone,
+            min_detectors=self.min_detectors,
+            direction=self.direction,
+            consecutive_anomalies=self.consecutive_anomalies,
+            anomaly_window=self.anomaly_window,
+            min_anomaly_share=self.min_anomaly_share,
+            keep_firing_for=self.keep_firing_for,
+            renotify_every=self.renotify_every,
+            recovery=self.recovery,
+            no_data_for=None if self.no_data is None else self.no_data.for_,
+            template_single=self.template_single,
+            template_consecutive=self.template_consecutive,
+        )
+
+
+class MetricConfig(StrictModel):
+    """A metric: a query that gives one or many series, detectors, and when to alert."""
+
+    name: MonitorName
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    enabled: bool = True
+    profile: str | None = None
+    query: str | None = None
+    query_file: str | None = None
+    query_columns: QueryColumns = QueryColumns()
+    variables: dict[str, Any] = Field(default_factory=dict)
+    dimension: str | None = None
+    interval: IntervalField
+    anchor: Instant = datetime(1970, 1, 1, tzinfo=UTC)
+    align: Literal["floor", "nearest", "error"] = "floor"
+    aggregate: Literal["last", "mean", "sum", "min", "max", "count"] = "last"
+    loading_start_time: Instant | None = None
+    loading_end: Literal["data", "now"] | None = None
+    loading_delay: Duration = timedelta(0)
+    lookback: Duration = timedelta(0)
+    loading_batch_size: Annotated[int, Field(ge=1)] = 100_000
+    seasonality_columns: tuple[SeasonalityColumn, ...] = ()
+    holidays: Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")] | None = None
+    timezone: TimeZone = "UTC"
+    detectors: tuple[DetectorConfig, ...] = ()
+    alerting: Annotated[
+        tuple[AlertingConfig, ...],
+        BeforeValidator(
+            lambda value: [value] if isinstance(value, dict) else value,
+            json_schema_input_type=AlertingConfig | tuple[AlertingConfig, ...],
+        ),
+    ] = ()
+
+    @field_validator("tags", mode="after")
+    @classmethod
+    def _tags_are_words(cls, tags: tuple[str, ...]) -> tuple[str, ...]:
+        for tag in tags:
+            if not tag or any(character in tag for character in ", \t\n"):
+                message = f"the tag {tag!r} must be one word without commas, so that it can be selected"
+                raise ValueError(message)
+        return tags
+
+    @model_validator(mode="after")
+    def _keys_fit_together(self) -> Self:
+        if (self.query is None) == (self.query_file is None):
+            message = "give either query or query_file"
+            raise ValueError(message)
+        if ("is_holiday" in self.seasonality_columns) != (self.holidays is not None):
+            message = "is_holiday and holidays (a country such as DE or US-CA) go together"
+            raise ValueError(message)
+        names = [rule.name for rule in self.rules()]
+        if len(set(names)) != len(names):
+            message = "two alerting rules have the same name"
+            raise ValueError(message)
+        return self
+
+    def rules(self) -> tuple[AlertRule, ...]:
+        """Give the enabled alerting rules, each with a name of its own."""
+        return tuple(
+            config.rule(config.name or ("default" if index == 0 else f"rule-{index + 1}"), self.timezone)
+            for index, config in enumerate(self.alerting)
+            if config.enabled
+        )

@@ -1,0 +1,92 @@
+"""The configuration of a project and of its profiles."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import Field, SecretStr
+
+from tocsin.runtime.config.metric import Duration
+from tocsin.runtime.config.yaml_file import StrictModel
+
+__all__ = ["ProfileConfig", "ProfilesConfig", "ProjectConfig"]
+
+_TABLE_NAME = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
+
+
+class PathsConfig(StrictModel):
+    """Where the parts of a project are, relative to its folder."""
+
+    metrics: str = "metrics"
+    logs: str = "logs"
+    sql: str = "sql"
+    templates: str = "templates"
+
+
+class TablesConfig(StrictModel):
+    """What the internal tables are called; a name that is given wins over the prefix."""
+
+    prefix: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,30}$")] = "_tocsin_"
+    datapoints: _TABLE_NAME | None = None
+    detections: _TABLE_NAME | None = None
+    tasks: _TABLE_NAME | None = None
+    leases: _TABLE_NAME | None = None
+    incidents: _TABLE_NAME | None = None
+    outbox: _TABLE_NAME | None = None
+    positions: _TABLE_NAME | None = None
+    migrations: _TABLE_NAME | None = None
+
+    def names(self) -> dict[str, str]:
+        """Give what each internal table is called, for those that differ from the default."""
+        names: dict[str, str] = {}
+        for part in type(self).model_fields:
+            if part != "prefix":
+                name = getattr(self, part) or f"{self.prefix}{part}"
+                if name != f"_tocsin_{part}":
+                    names[f"_tocsin_{part}"] = name
+        return names
+
+
+class TimeoutsConfig(StrictModel):
+    """How long a step may hold its lease without a sign of life."""
+
+    load: Duration = timedelta(hours=1)
+    detect: Duration = timedelta(hours=1)
+    alert: Duration = timedelta(minutes=10)
+
+
+class ProjectConfig(StrictModel):
+    """`tocsin_project.yml`."""
+
+    name: Annotated[str, Field(min_length=1, max_length=128)]
+    version: str = "1.0"
+    paths: PathsConfig = PathsConfig()
+    tables: TablesConfig = TablesConfig()
+    timeouts: TimeoutsConfig = TimeoutsConfig()
+    default_profile: str | None = None
+
+
+class ProfileConfig(StrictModel):
+    """A database that series are read from."""
+
+    type: str
+    host: str | None = None
+    port: Annotated[int, Field(ge=1, le=65_535)] | None = None
+    user: str | None = None
+    password: SecretStr | None = None
+    path: str | None = None
+    memory: str | None = None
+    internal_database: str | None = None
+    internal_schema: str | None = None
+    data_database: str | None = None
+    data_schema: str | None = None
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+
+class ProfilesConfig(StrictModel):
+    """`profiles.yml`, in the home folder and in the project; the project's wins."""
+
+    profiles: dict[str, ProfileConfig] = Field(default_factory=dict)
+    default_profile: str | None = None
+    alert_channels: dict[str, dict[str, Any]] = Field(default_factory=dict)

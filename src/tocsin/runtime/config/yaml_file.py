@@ -1,0 +1,215 @@
+"""Reads a YAML file into a pydantic model; what is wrong is said with file, line and a suggestion."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import typing
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tocsin.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable
+    from pathlib import Path
+
+__all__ = ["StrictModel", "error_at", "parse_yaml", "suggest", "validate"]
+
+_LARGEST = 2_000_000  # bytes; a configuration file is written by hand
+_CALL = re.compile(
+    r"""\{\{\s*env_var\(\s*(['"])(?P<name>\w+)\1\s*(?:,\s*(['"])(?P<default>.*?)\3\s*)?\)\s*\}\}"""
+)
+_SHORT = re.compile(r"\$\{(?P<name>[A-Za-z_]\w*)\}")
+_Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+class StrictModel(BaseModel):
+    """A part of a configuration file; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, hide_input_in_errors=True)
+
+
+class _UniqueKeyLoader(_Loader):  # type: ignore[valid-type,misc]
+    """Refuses a key that stands twice: YAML would silently take the last one."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = getattr(key_node, "value", None)
+            if isinstance(key, str) and key in seen and key != "<<":
+                raise yaml.MarkedYAMLError(
+                    problem=f"the key {key!r} stands twice", problem_mark=key_node.start_mark
+                )
+            seen.add(key if isinstance(key, str) else None)
+        mapping: dict[Hashable, Any] = super().construct_mapping(node, deep=deep)
+        return mapping
+
+
+def parse_yaml(text: str, path: Path) -> dict[str, Any]:
+    """Read a YAML document that is a mapping.
+
+    Raises:
+        ConfigError: It is not YAML, not a mapping, or has a key twice.
+    """
+    try:
+        data = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506  # a safe loader, see above
+    except yaml.MarkedYAMLError as error:
+        line = None if error.problem_mark is None else error.problem_mark.line + 1
+        raise ConfigError(f"not valid YAML: {error.problem}", path=str(path), line=line) from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"not valid YAML: {str(error).splitlines()[0]}", path=str(path)) from error
+    if not isinstance(data, dict):
+        what = "empty" if data is None else f"a {type(data).__name__}"
+        raise ConfigError(f"the file is {what}", path=str(path), line=1, hint="it must hold keys and values")
+    return data
+
+
+def read_text(path: Path) -> str:
+    """Read a configuration file.
+
+    Raises:
+        ConfigError: It is missing, too large, unreadable or not UTF-8.
+    """
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise ConfigError(f"the file is larger than {_LARGEST:,} bytes", path=str(path))
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError("the file is not UTF-8 text", path=str(path)) from error
+    except OSError as error:
+        raise ConfigError(f"cannot be read ({error.strerror})", path=str(path)) from error
+
+
+def substitute_environment(value: Any, *, keep: frozenset[str] = frozenset()) -> Any:
+    """Put environment variables into every string of a parsed document.
+
+    Args:
+        value: What YAML gave.
+        keep: Keys whose values are left as they are (queries and templates have a syntax of their own).
+
+    Raises:
+        KeyError: A variable without a default is not set; its name is the argument.
+    """
+    if isinstance(value, str):
+        return _SHORT.sub(_from_environment, _CALL.sub(_from_environment, value)) if "{" in value else value
+    if isinstance(value, list):
+        return [substitute_environment(item, keep=keep) for item in value]
+    if isinstance(value, dict):
+        return {
+            key: item if key in keep else substitute_environment(item, keep=keep)
+            for key, item in value.items()
+        }
+    return value
+
+
+def _from_environment(match: re.Match[str]) -> str:
+    name = match["name"]
+    found = os.environ.get(name, match.groupdict().get("default"))
+    if found is None:
+        raise KeyError(name)
+    return found
+
+
+def validate(model: type[_Model], text: str, path: Path, *, keep: frozenset[str] = frozenset()) -> _Model:
+    """Read a YAML text into a model.
+
+    Raises:
+        ConfigError: With the line, and a suggestion for a misspelt key.
+    """
+    data = parse_yaml(text, path)
+    try:
+        data = substitute_environment(data, keep=keep)
+    except KeyError as error:
+        name = error.args[0]
+        line = next((n for n, content in enumerate(text.splitlines(), 1) if name in content), None)
+        raise ConfigError(
+            f"the environment variable {name} is not set",
+            path=str(path),
+            line=line,
+            hint=f"set it, or give a default: {{{{ env_var('{name}', 'default') }}}}",
+        ) from None
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise _explain(model, text, path, first) from None
+
+
+def _explain(model: type[BaseModel], text: str, path: Path, error: Any) -> ConfigError:
+    location = tuple(part for part in error["loc"] if not _is_tag(part))
+    where = ".".join(str(part) for part in location)
+    line = line_of(text, location)
+    if error["type"] == "extra_forbidden":
+        known = _keys_at(model, location[:-1])
+        hint = suggest(str(location[-1]), known) or f"known keys are {', '.join(sorted(known))}"
+        return ConfigError(f"unknown key {where!r}", path=str(path), line=line, hint=hint)
+    if error["type"] == "missing":
+        return ConfigError(f"the key {where!r} is missing", path=str(path), line=line)
+    message = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    sentence = f"{where}: {message[:1].lower() + message[1:]}" if where else message
+    return ConfigError(sentence, path=str(path), line=line)
+
+
+def _is_tag(part: object) -> bool:
+    """Tell the names that pydantic gives the branches of a union from keys of the document."""
+    return isinstance(part, str) and (
+        "[" in part or "(" in part or part in {"str", "int", "float", "bool", "dict"} or part[:1].isupper()
+    )
+
+
+def error_at(
+    message: str, text: str, path: Path, location: tuple[str | int, ...], hint: str | None = None
+) -> ConfigError:
+    """Make the error of a place in a document, for checks that come after its validation."""
+    return ConfigError(message, path=str(path), line=line_of(text, location), hint=hint)
+
+
+def suggest(word: str, known: Iterable[str]) -> str | None:
+    """Find what was probably meant, as a question, or give `None`."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"did you mean {close[0]!r}?" if close else None
+
+
+def line_of(text: str, location: tuple[Any, ...]) -> int | None:
+    """Find the 1-based line of a key (or list item) in a YAML text; the nearest parent if it is missing."""
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError:
+        return None
+    line: int | None = 1
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            if isinstance(part, int):  # one item written without its list
+                continue
+            found = next(((k, v) for k, v in node.value if k.value == str(part)), None)
+            if found is None:
+                return line
+            line, node = found[0].start_mark.line + 1, found[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            return line
+    return line
+
+
+def _keys_at(model: type[BaseModel], location: tuple[Any, ...]) -> set[str]:
+    """Collect the keys that are allowed at a place of a document."""
+    models = {model}
+    for part in location:
+        if isinstance(part, int):
+            continue
+        annotations = [m.model_fields[part].annotation for m in models if part in m.model_fields]
+        models = {found for annotation in annotations for found in _models_in(annotation)}
+    return {field.alias or name for m in models for name, field in m.model_fields.items()}
+
+
+def _models_in(annotation: Any) -> set[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return {annotation}
+    return {found for inner in typing.get_args(annotation) for found in _models_in(inner)}

@@ -1,0 +1,98 @@
+"""Opens the project's memory and its sources."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from tocsin.errors import ConfigError
+from tocsin.runtime.registry import find_part
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from tocsin.abc import Clock
+    from tocsin.database import BaseDatabaseManager
+    from tocsin.runtime.config.loader import Project
+    from tocsin.runtime.config.project import ProfileConfig
+
+__all__ = ["Sources", "open_memory"]
+
+
+def open_memory(project: Project, clock: Clock, *, read_only: bool = False) -> BaseDatabaseManager:
+    """Open the project's memory, made and brought up to date when needed.
+
+    Raises:
+        DatabaseError: It cannot be opened, or a newer Tocsin wrote it.
+    """
+    from tocsin.database.migrations import migrate
+    from tocsin.database.sqlite import SQLiteManager
+
+    memory = SQLiteManager(
+        project.memory_path, clock=clock, tables=project.config.tables.names(), read_only=read_only
+    )
+    if not read_only:
+        try:
+            migrate(memory)
+        except BaseException:
+            memory.close()
+            raise
+    return memory
+
+
+class Sources:
+    """The databases that series are read from, opened when first asked for; also a context manager."""
+
+    def __init__(self, project: Project, clock: Clock) -> None:
+        self._project = project
+        self._clock = clock
+        self._lock = Lock()
+        self._open: dict[str, BaseDatabaseManager] = {}
+
+    def get(self, profile: str) -> BaseDatabaseManager:
+        """Give the database of a profile.
+
+        Raises:
+            ConfigError: The profile names a database type that is not installed.
+            DatabaseError: The database cannot be opened.
+        """
+        with self._lock:
+            if profile not in self._open:
+                self._open[profile] = self._connect(profile, self._project.profiles[profile])
+            return self._open[profile]
+
+    def _connect(self, name: str, profile: ProfileConfig) -> BaseDatabaseManager:
+        manager_class = find_part("tocsin.databases", profile.type)
+        arguments: dict[str, Any] = {"clock": self._clock, "settings": profile.settings}
+        if profile.type == "duckdb":
+            path = profile.path or ":memory:"
+            in_memory = path == ":memory:"
+            arguments["path"] = path if in_memory else str(self._project.folder / path)
+            arguments["base_folder"] = str(self._project.folder)
+            arguments["read_only"] = not in_memory
+        elif profile.type == "sqlite":
+            if profile.path is None:
+                raise ConfigError(f"profile {name!r}: a sqlite profile needs a path")
+            arguments["path"] = self._project.folder / profile.path
+            arguments["read_only"] = True
+        manager: BaseDatabaseManager = manager_class(**arguments)
+        return manager
+
+    def close(self) -> None:
+        """Close all that were opened."""
+        with self._lock:
+            for manager in self._open.values():
+                manager.close()
+            self._open.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

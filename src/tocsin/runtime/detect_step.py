@@ -1,0 +1,225 @@
+"""The detect and alert steps of a metric: judges what is new or changed and decides what to tell.
+
+Verdicts, positions, incidents and outbox messages of a series commit in one transaction; long series go
+in batches, each of which can be the last before a kill.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tocsin.alerting.evaluate import evaluate
+from tocsin.database import series_store as store
+from tocsin.database.tables import TABLE_DATAPOINTS
+from tocsin.detectors import metadata_json
+from tocsin.runtime.load_step import from_ms, loaded_position, rejudge_name, to_ms
+from tocsin.runtime.project_state import positions_of_series, task_positions
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from tocsin.abc import Detector, Transaction
+    from tocsin.database import BaseDatabaseManager
+    from tocsin.model import Detections, Lease
+    from tocsin.runtime.config.loader import MetricMonitor
+    from tocsin.runtime.pipeline import RunOptions
+    from tocsin.runtime.run_report import MonitorReport
+
+__all__ = ["judge_metric"]
+
+_BATCH_SLOTS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What a detector has to judge: from the first to the last slot, both included, in ms."""
+
+    detector: Detector
+    ranges: tuple[tuple[int, int], ...]
+
+
+def judge_metric(
+    monitor: MetricMonitor,
+    memory: BaseDatabaseManager,
+    lease: Lease,
+    options: RunOptions,
+    report: MonitorReport,
+    now: datetime,
+) -> None:
+    """Run the steps `detect` and `alert` over all series of a metric, as far as it is loaded.
+
+    Raises:
+        TocsinError: The memory or a detector failed; what was committed before is kept.
+    """
+    position = loaded_position(memory, monitor)
+    if position.until is None:
+        return
+    last_slot = position.until - monitor.config.interval.milliseconds
+    judged = task_positions(memory, monitor.name, "detect")
+    evaluated = task_positions(memory, monitor.name, "alert")
+    changed = positions_of_series(memory, "rejudge", monitor.name)
+    step = _JudgeStep(monitor, memory, lease, options, report, now)
+    for series in position.rows:
+        ranges = tuple((int(a), int(b)) for a, b in changed.get(series, {}).get("ranges", ()))
+        step.judge_series(series, last_slot, ranges, judged.get(series, {}), evaluated.get(series, {}))
+
+
+class _JudgeStep:
+    def __init__(
+        self,
+        monitor: MetricMonitor,
+        memory: BaseDatabaseManager,
+        lease: Lease,
+        options: RunOptions,
+        report: MonitorReport,
+        now: datetime,
+    ) -> None:
+        self._monitor, self._memory, self._lease = monitor, memory, lease
+        self._options, self._report, self._now = options, report, now
+        self._step = monitor.config.interval.milliseconds
+        self._rules = monitor.config.rules() if "alert" in options.steps and monitor.detectors else ()
+        self._detecting = "detect" in options.steps
+
+    def judge_series(
+        self,
+        series: str,
+        last_slot: int,
+        changed: tuple[tuple[int, int], ...],
+        judged: dict[str, datetime],
+        evaluated: dict[str, datetime],
+    ) -> None:
+        """Judge one series, then decide what to tell about it."""
+        work = [
+            item
+            for detector in self._monitor.detectors
+            if self._detecting
+            and (item := self._work_for(series, detector, last_slot, changed, judged)).ranges
+        ]
+        behind = any(
+            to_ms(evaluated[r.name]) < last_slot if r.name in evaluated else True for r in self._rules
+        )
+        if not work and not behind:
+            return
+        rejudged_from = min((first for first, _ in changed), default=None) if self._detecting else None
+        batches = [
+            (item.detector, first, min(first + (_BATCH_SLOTS - 1) * self._step, end))
+            for item in work
+            for start, end in item.ranges
+            for first in range(start, end + 1, _BATCH_SLOTS * self._step)
+        ]
+        anomalous: set[int] = set()
+        results = (
+            (detector, self._judge(detector, series, first, last)) for detector, first, last in batches
+        )
+        if len(batches) > len(self._monitor.detectors):
+            # Long work is committed in between; the last transaction closes the books.
+            for detector, detections in results:
+                with self._memory.transaction(lease=self._lease) as tx:
+                    self._keep(tx, series, detector, detections, anomalous, advance=not changed)
+            self._close(series, last_slot, [], changed, rejudged_from, anomalous)
+        else:
+            self._close(series, last_slot, list(results), changed, rejudged_from, anomalous)
+        self._report.anomalies += len(anomalous)
+
+    def _close(
+        self,
+        series: str,
+        last_slot: int,
+        results: list[tuple[Detector, Detections]],
+        changed: tuple[tuple[int, int], ...],
+        rejudged_from: int | None,
+        anomalous: set[int],
+    ) -> None:
+        with self._memory.transaction(lease=self._lease) as tx:
+            for detector, detections in results:
+                self._keep(tx, series, detector, detections, anomalous, advance=False)
+            if self._detecting:
+                for detector in self._monitor.detectors:
+                    self._finish(series, detector, last_slot)
+                if changed:
+                    store.delete_position(tx, rejudge_name(series))
+            if self._rules:
+                evaluate(
+                    tx,
+                    monitor=self._monitor.name,
+                    series=series,
+                    rules=self._rules,
+                    detector_ids=[d.get_detector_id() for d in self._monitor.detectors],
+                    interval_ms=self._step,
+                    rejudged_from=None if rejudged_from is None else np.datetime64(rejudged_from, "ms"),
+                    now=self._now,
+                    context={
+                        "description": self._monitor.config.description,
+                        "tags": list(self._monitor.config.tags),
+                    },
+                )
+
+    def _work_for(
+        self,
+        series: str,
+        detector: Detector,
+        last_slot: int,
+        changed: tuple[tuple[int, int], ...],
+        judged: dict[str, datetime],
+    ) -> _Work:
+        """Find the slots whose verdicts are missing, or can be reached by a changed value."""
+        done = judged.get(detector.get_detector_id())
+        if done is None:
+            start = store.first_slot(self._memory, TABLE_DATAPOINTS, series)
+            return _Work(detector, () if start is None else ((to_ms(start), last_slot),))
+        position = to_ms(done)
+        reach = detector.context_slots * self._step
+        ranges = [(a, min(b + reach, position)) for a, b in changed if a <= position]
+        if self._options.start is not None:
+            ranges.append((to_ms(self._options.start), position))
+        ranges.append((position + self._step, last_slot))
+        return _Work(detector, _merge([r for r in ranges if r[0] <= r[1]], self._step))
+
+    def _judge(self, detector: Detector, series: str, first: int, last: int) -> Detections:
+        """Judge the slots from first to last with as much context in front as the detector needs."""
+        start = from_ms(first - detector.context_slots * self._step)
+        data = store.read_datapoints(self._memory, series, start, from_ms(last + 1))
+        detections = detector.detect_arrays(data)
+        return detections.select(data["timestamp"].astype(np.int64) >= first)
+
+    def _keep(
+        self,
+        tx: Transaction,
+        series: str,
+        detector: Detector,
+        detections: Detections,
+        anomalous: set[int],
+        *,
+        advance: bool,
+    ) -> None:
+        identity, params = detector.get_detector_id(), detector.get_detector_params()
+        store.write_detections(tx, series, identity, params, detections, metadata_json(detections), self._now)
+        self._report.points_detected += len(detections)
+        times = detections.timestamp.astype(np.int64)
+        anomalous.update(times[detections.is_anomaly].tolist())
+        if advance and len(times):
+            self._finish(series, detector, int(times[-1]), status="running")
+
+    def _finish(self, series: str, detector: Detector, last: int, status: str = "completed") -> None:
+        self._memory.upsert_task_status(
+            series,
+            detector.get_detector_id(),
+            "detect",
+            status,
+            from_ms(last),
+            timeout_seconds=int(self._options.timeouts["detect"].total_seconds()),
+        )
+
+
+def _merge(ranges: list[tuple[int, int]], step: int) -> tuple[tuple[int, int], ...]:
+    """Join ranges that overlap or touch."""
+    merged: list[tuple[int, int]] = []
+    for first, last in sorted(ranges):
+        if merged and first <= merged[-1][1] + step:
+            merged[-1] = merged[-1][0], max(merged[-1][1], last)
+        else:
+            merged.append((first, last))
+    return tuple(merged)

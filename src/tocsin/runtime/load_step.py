@@ -1,0 +1,321 @@
+"""The load step of a metric: reads what is new (and what may have changed) and keeps it.
+
+Where reading goes on is one JSON position a metric, committed with the slots. It holds, besides the
+end of what was loaded, how many source rows each slot had that will be read again (the last slot and
+those within `lookback`), so that every row is counted once however often it is seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tocsin.database import series_store as store
+from tocsin.errors import ConfigError
+from tocsin.sources import LoadSpec, MetricLoader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from tocsin.abc import Transaction
+    from tocsin.database import BaseDatabaseManager
+    from tocsin.model import Lease, SeriesData
+    from tocsin.runtime.config.loader import MetricMonitor
+    from tocsin.runtime.pipeline import RunOptions
+    from tocsin.runtime.run_report import MonitorReport
+    from tocsin.sources import LoadedSeries, LoadResult
+
+__all__ = ["LoadPosition", "load_metric", "loaded_position", "position_name", "rejudge_name"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MOST_REJECTED_SHOWN = 5
+
+
+def position_name(metric: str) -> str:
+    """Name the load position of a metric."""
+    return f"load:{metric}"
+
+
+def rejudge_name(series: str) -> str:
+    """Name the list of slots of a series whose values changed after they were judged."""
+    return f"rejudge:{series}"
+
+
+def to_ms(instant: datetime) -> int:
+    """Give milliseconds since the epoch."""
+    return (instant - _EPOCH) // timedelta(milliseconds=1)
+
+
+def from_ms(milliseconds: int) -> datetime:
+    """Give the aware instant, UTC, of milliseconds since the epoch."""
+    return _EPOCH + timedelta(milliseconds=milliseconds)
+
+
+@dataclass(slots=True)
+class LoadPosition:
+    """How far a metric is loaded.
+
+    Attributes:
+        until: End of what is loaded (exclusive), ms since the epoch; `None` when nothing is.
+        interval_seconds: The grid's interval at that time.
+        phase: The grid's offset from the epoch, ms.
+        rows: series → {slot (ms, as text): [rows merged, rows rejected]} as counted, for the slots that
+            will be read again and have any.
+        unplaced: Rows without a timestamp that were counted.
+    """
+
+    until: int | None
+    interval_seconds: int
+    phase: int
+    rows: dict[str, dict[str, list[int]]]
+    unplaced: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Give what is stored."""
+        return {
+            "until": self.until,
+            "interval_seconds": self.interval_seconds,
+            "phase": self.phase,
+            "rows": self.rows,
+            "unplaced": self.unplaced,
+        }
+
+
+def loaded_position(tx: Transaction | BaseDatabaseManager, monitor: MetricMonitor) -> LoadPosition:
+    """Read how far a metric is loaded.
+
+    Raises:
+        ConfigError: The grid in the configuration is not the one that was loaded.
+    """
+    config = monitor.config
+    phase = to_ms(config.anchor) % config.interval.milliseconds
+    stored = store.read_position(tx, position_name(monitor.name))
+    if stored is None:
+        return LoadPosition(None, config.interval.seconds, phase, {})
+    position = LoadPosition(**stored)
+    if (position.interval_seconds, position.phase) != (config.interval.seconds, phase):
+        raise ConfigError(
+            f"interval or anchor changed since {monitor.name} was loaded",
+            path=str(monitor.path),
+            hint=f"load it again: tocsin run --select {monitor.name} --full-refresh",
+        )
+    return position
+
+
+def load_metric(
+    monitor: MetricMonitor,
+    source: BaseDatabaseManager,
+    memory: BaseDatabaseManager,
+    lease: Lease,
+    options: RunOptions,
+    report: MonitorReport,
+    now: datetime,
+) -> None:
+    """Load what is new of a metric, each batch in one transaction with the position.
+
+    Raises:
+        TocsinError: The source, the memory or the configuration failed; batches before are kept.
+    """
+    memory.upsert_task_status(monitor.name, "load", "load", "running")
+    step = _LoadStep(monitor, source, memory, lease, options, report, now)
+    for start, end in step.windows():
+        step.load_window(start, end)
+
+
+class _LoadStep:
+    def __init__(
+        self,
+        monitor: MetricMonitor,
+        source: BaseDatabaseManager,
+        memory: BaseDatabaseManager,
+        lease: Lease,
+        options: RunOptions,
+        report: MonitorReport,
+        now: datetime,
+    ) -> None:
+        config = monitor.config
+        self._monitor, self._config, self._memory, self._lease = monitor, config, memory, lease
+        self._options, self._report, self._now = options, report, now
+        self._step = config.interval.milliseconds
+        self._phase = to_ms(config.anchor) % self._step
+        self._lookback = to_ms(_EPOCH + config.lookback)
+        self._to_data_end = (config.loading_end or ("data" if source.capabilities.files else "now")) == "data"
+        self._position = loaded_position(memory, monitor)
+        self._loader = MetricLoader(source, _spec_of(monitor))
+
+    def _floor(self, instant: int) -> int:
+        return (instant - self._phase) // self._step * self._step + self._phase
+
+    def windows(self) -> Iterator[tuple[datetime | None, datetime | None]]:
+        """Give the half-open windows to read, oldest first; `None` is an open end."""
+        position, config = self._position, self._config
+        if self._options.start is not None:
+            start = self._floor(to_ms(self._options.start))
+        elif position.until is not None:
+            # The last slot is read again: rows may have been appended to it.
+            start = self._floor(position.until - self._step - self._lookback)
+            if config.loading_start_time is not None:
+                start = max(start, self._floor(to_ms(config.loading_start_time)))
+        elif config.loading_start_time is not None:
+            start = self._floor(to_ms(config.loading_start_time))
+        else:
+            start = None
+        end = None if self._to_data_end else self._floor(to_ms(self._now - config.loading_delay))
+        if self._options.end is not None:
+            end = (
+                min(end, self._floor(to_ms(self._options.end)))
+                if end
+                else self._floor(to_ms(self._options.end))
+            )
+        if start is None or end is None:
+            yield (None if start is None else from_ms(start)), (None if end is None else from_ms(end))
+            return
+        batch = config.loading_batch_size * self._step
+        for begin in range(start, end, batch):
+            yield from_ms(begin), from_ms(min(begin + batch, end))
+
+    def load_window(self, start: datetime | None, end: datetime | None) -> None:
+        """Read a window and keep it, with the position, in one transaction."""
+        position, name = self._position, self._monitor.name
+        known = {series: from_ms(position.until) for series in position.rows} if position.until else {}
+        if start is not None:
+            known = dict.fromkeys(known, start)
+        result = self._loader.read(start, end, known)
+        after = self._account(result)
+        with self._memory.transaction(lease=self._lease) as tx:
+            for series in result.series.values():
+                self._keep(tx, series)
+            store.write_position(tx, position_name(name), after.to_json(), self._now)
+            self._memory.upsert_task_status(
+                name,
+                "load",
+                "load",
+                "completed",
+                None if after.until is None else from_ms(after.until - self._step),
+                timeout_seconds=int(self._options.timeouts["load"].total_seconds()),
+            )
+        self._position = after
+        self._note_rejected(result)
+
+    def _account(self, result: LoadResult) -> LoadPosition:
+        """Count rows that were not counted before, and make the position after this window."""
+        before, report = self._position, self._report
+        ends = [
+            end
+            for end in (before.until, None if result.end is None else to_ms(result.end))
+            if end is not None
+        ]
+        until = max(ends, default=None)
+        kept_from = None if until is None else until - self._step - self._lookback
+        rows: dict[str, dict[str, list[int]]] = {series: {} for series in before.rows}
+        for series in result.series.values():
+            times = series.data["timestamp"].astype(np.int64)
+            seen = before.rows.get(series.name, {})
+            _count_rows(series, times, seen, report)
+            if kept_from is not None:
+                tail = np.flatnonzero((times >= kept_from) & (series.merged + series.rejected > 0))
+                rows[series.name] = {
+                    str(times[i]): [int(series.merged[i]), int(series.rejected[i])] for i in tail
+                }
+                # Slots outside of this window (with --from and --to) keep what is known of them.
+                first, last = (times[0], times[-1]) if len(times) else (0, -1)
+                for slot, counts in seen.items():
+                    if not first <= int(slot) <= last and int(slot) >= kept_from:
+                        rows[series.name][slot] = counts
+        report.rows_rejected += max(0, result.unplaced - before.unplaced)
+        unplaced = max(before.unplaced, result.unplaced)
+        return LoadPosition(until, before.interval_seconds, before.phase, rows, unplaced)
+
+    def _keep(self, tx: Transaction, series: LoadedSeries) -> None:
+        """Write the slots that are new or changed; note the changed ones that were judged already."""
+        data = series.data
+        if not len(data["timestamp"]):
+            return
+        times = data["timestamp"].astype(np.int64)
+        stored = store.read_datapoints(tx, series.name, from_ms(int(times[0])), from_ms(int(times[-1]) + 1))
+        write = _differs(data, stored)
+        if not write.any():
+            return
+        chosen: SeriesData = {
+            "timestamp": data["timestamp"][write],
+            "value": data["value"][write],
+            "seasonality_data": data["seasonality_data"][write],
+            "seasonality_columns": data["seasonality_columns"],
+        }
+        store.write_datapoints(tx, series.name, chosen, self._config.interval.seconds, self._now)
+        self._report.points_loaded += int(write.sum())
+        changed = times[write & np.isin(times, stored["timestamp"].astype(np.int64))]
+        until = self._position.until
+        late = times[write & (times < until)] if until is not None else changed
+        if len(late):
+            _note_rejudge(tx, series.name, late, self._step, self._now)
+
+    def _note_rejected(self, result: LoadResult) -> None:
+        if self._report.rows_rejected:
+            for row in result.rejected_rows[:_MOST_REJECTED_SHOWN]:
+                when = "" if row.timestamp is None else f" at {row.timestamp:%Y-%m-%d %H:%M:%S}"
+                self._report.notes.append(f"row {row.row}{when} rejected: {row.reason}: {row.value!r}")
+
+
+def _spec_of(monitor: MetricMonitor) -> LoadSpec:
+    config = monitor.config
+    return LoadSpec(
+        name=config.name,
+        query=monitor.query,
+        interval=config.interval,
+        timestamp_column=config.query_columns.timestamp,
+        metric_column=config.query_columns.metric,
+        seasonality_source_columns=config.query_columns.seasonality,
+        dimension=config.dimension,
+        anchor=config.anchor,
+        align=config.align,
+        aggregate=config.aggregate,
+        seasonality_columns=config.seasonality_columns,
+        timezone=config.timezone,
+        holidays=config.holidays,
+        variables=config.variables,
+    )
+
+
+def _count_rows(
+    series: LoadedSeries, times: NDArray[np.int64], seen: dict[str, list[int]], report: MonitorReport
+) -> None:
+    """Add the rows that were not counted in an earlier run."""
+    merged, rejected = int(series.merged.sum()), int(series.rejected.sum())
+    for slot, (merged_before, rejected_before) in seen.items():
+        i = int(np.searchsorted(times, int(slot)))
+        if i < len(times) and times[i] == int(slot):
+            merged -= min(merged_before, int(series.merged[i]))
+            rejected -= min(rejected_before, int(series.rejected[i]))
+    report.rows_merged += merged
+    report.rows_rejected += rejected
+
+
+def _differs(data: SeriesData, stored: SeriesData) -> NDArray[np.bool_]:
+    """Say for each slot whether it is not stored just so."""
+    times, old_times = data["timestamp"].astype(np.int64), stored["timestamp"].astype(np.int64)
+    differs = np.ones(len(times), dtype=np.bool_)
+    if not len(old_times):
+        return differs
+    at = np.minimum(np.searchsorted(old_times, times), len(old_times) - 1)
+    there = old_times[at] == times
+    old, new = stored["value"][at], data["value"]
+    same_value = (old == new) | (np.isnan(old) & np.isnan(new))
+    same_season = stored["seasonality_data"][at] == data["seasonality_data"]
+    return ~(there & same_value & same_season)
+
+
+def _note_rejudge(tx: Transaction, series: str, slots: NDArray[np.int64], step: int, now: datetime) -> None:
+    """Remember which slots changed, as ranges, until every detector has judged them again."""
+    name = rejudge_name(series)
+    before = (store.read_position(tx, name) or {}).get("ranges", [])
+    breaks = np.flatnonzero(np.diff(slots) != step)
+    firsts = slots[np.concatenate(([0], breaks + 1))]
+    lasts = slots[np.concatenate((breaks, [len(slots) - 1]))]
+    ranges = [*before, *([int(a), int(b)] for a, b in zip(firsts, lasts, strict=True))]
+    store.write_position(tx, name, {"ranges": ranges}, now)

@@ -1,0 +1,210 @@
+"""Runs monitors: each under its lease, each step resumable, one failing monitor never stops the others."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from tocsin.database import series_store as store
+from tocsin.database.leases import LONGEST_LEASE_SECONDS, this_process
+from tocsin.errors import ConfigError, LeaseLostError, TocsinError
+from tocsin.runtime.config.loader import BrokenMonitor
+from tocsin.runtime.databases import Sources
+from tocsin.runtime.delivery import deliver_messages
+from tocsin.runtime.detect_step import judge_metric
+from tocsin.runtime.load_step import load_metric, position_name, rejudge_name
+from tocsin.runtime.project_state import break_leases, last_update, lease_holder, positions_of_series
+from tocsin.runtime.run_report import MonitorReport, RunReport, RunStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tocsin.abc import Clock
+    from tocsin.database import BaseDatabaseManager
+    from tocsin.model import Lease
+    from tocsin.runtime.config.loader import MetricMonitor, Project
+
+__all__ = ["STEPS", "RunListener", "RunOptions", "lease_name", "run_monitors"]
+
+STEPS = ("load", "detect", "alert")
+_CLOCK_TOLERANCE = timedelta(minutes=2)
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What a run is asked to do.
+
+    Attributes:
+        steps: Which of `load`, `detect`, `alert`.
+        start: Load and judge again from this instant on (`--from`), or go on where the last run ended.
+        end: Load up to this instant (`--to`), exclusive.
+        full_refresh: Forget series and verdicts first; what was told stays known.
+        force: Take a lease over, whoever holds it.
+        threads: How many monitors are worked on at once.
+        timeouts: How long each step may hold its lease without a sign of life.
+    """
+
+    steps: tuple[str, ...] = STEPS
+    start: datetime | None = None
+    end: datetime | None = None
+    full_refresh: bool = False
+    force: bool = False
+    threads: int = 1
+    timeouts: Mapping[str, timedelta] = field(
+        default_factory=lambda: dict.fromkeys(STEPS, timedelta(hours=1))
+    )
+
+
+class RunListener(Protocol):
+    """Hears how a run goes on; called from the threads of the run."""
+
+    def started(self, monitor: str) -> None:
+        """A monitor is being worked on."""
+
+    def finished(self, report: MonitorReport) -> None:
+        """A monitor is done."""
+
+
+def lease_name(monitor: MetricMonitor) -> str:
+    """Name the lease of a monitor."""
+    return f"{monitor.kind}:{monitor.name}"
+
+
+def run_monitors(
+    project: Project,
+    monitors: Sequence[MetricMonitor | BrokenMonitor],
+    memory: BaseDatabaseManager,
+    options: RunOptions,
+    *,
+    clock: Clock,
+    listener: RunListener | None = None,
+) -> RunReport:
+    """Run the steps over monitors, then deliver what is in the outbox.
+
+    Errors of a monitor are in its report; nothing is raised for them.
+    """
+    report = RunReport()
+    note = _note_on_clock(memory, clock)
+    if note is not None:
+        report.notes.append(note)
+    with Sources(project, clock) as sources:
+        runner = _Runner(memory, sources, project, options, clock, listener)
+        if options.threads > 1 and len(monitors) > 1:
+            with ThreadPoolExecutor(options.threads, thread_name_prefix="tocsin") as pool:
+                report.monitors.extend(pool.map(runner.run_one, monitors))
+        else:
+            report.monitors.extend(map(runner.run_one, monitors))
+    if "alert" in options.steps:
+        deliver_messages(project, memory, clock, report)
+    return report
+
+
+def _note_on_clock(memory: BaseDatabaseManager, clock: Clock) -> str | None:
+    """Say when the clock is behind what the memory has seen: `now` decides which intervals are complete."""
+    last, now = last_update(memory), clock.now()
+    if last is None or now >= last - _CLOCK_TOLERANCE:
+        return None
+    minutes = (last - now).total_seconds() / 60
+    return (
+        f"the clock is {minutes:.0f} min behind the last run ({last:%Y-%m-%d %H:%M:%S} UTC): nothing is "
+        "lost, but sources without an end of their own give no new points until it has caught up"
+    )
+
+
+class _Runner:
+    def __init__(
+        self,
+        memory: BaseDatabaseManager,
+        sources: Sources,
+        project: Project,
+        options: RunOptions,
+        clock: Clock,
+        listener: RunListener | None,
+    ) -> None:
+        self._memory, self._sources, self._project = memory, sources, project
+        self._options, self._clock, self._listener = options, clock, listener
+        self._owner = this_process()
+
+    def run_one(self, monitor: MetricMonitor | BrokenMonitor) -> MonitorReport:
+        """Run one monitor; whatever goes wrong is in its report."""
+        report = MonitorReport(monitor.name, monitor.kind)
+        if self._listener is not None:
+            self._listener.started(monitor.name)
+        if isinstance(monitor, BrokenMonitor):
+            _fail(report, monitor.error)
+        elif not monitor.config.enabled:
+            report.status, report.error = RunStatus.SKIPPED, "it is not enabled"
+        else:
+            self._run_metric(monitor, report)
+        if self._listener is not None:
+            self._listener.finished(report)
+        return report
+
+    def _run_metric(self, monitor: MetricMonitor, report: MonitorReport) -> None:
+        try:
+            lease = self._acquire(monitor, report)
+            if lease is None:
+                return
+            try:
+                self._run_steps(monitor, lease, report)
+            finally:
+                self._memory.release_lease(lease)
+        except LeaseLostError as error:
+            report.status, report.error = RunStatus.SKIPPED, f"another run took over: {error}"
+        except TocsinError as error:
+            _fail(report, error)
+            self._record_failure(monitor, report)
+        except Exception as error:  # noqa: BLE001  # the border between a monitor and the run: the others go on
+            _log.exception("monitor %s failed", monitor.name)
+            report.status = RunStatus.FAILED
+            report.error = f"unexpected error, please report it: {type(error).__name__}: {error}"
+            self._record_failure(monitor, report)
+
+    def _acquire(self, monitor: MetricMonitor, report: MonitorReport) -> Lease | None:
+        name = lease_name(monitor)
+        if self._options.force:
+            break_leases(self._memory, [name])
+        timeout = sum(self._options.timeouts[step].total_seconds() for step in self._options.steps)
+        timeout = min(timeout, LONGEST_LEASE_SECONDS)
+        lease = self._memory.acquire_lease(name, self._owner, timeout)
+        if lease is None:
+            report.status = RunStatus.SKIPPED
+            report.error = f"another run works on it ({lease_holder(self._memory, name)})"
+        return lease
+
+    def _run_steps(self, monitor: MetricMonitor, lease: Lease, report: MonitorReport) -> None:
+        now = self._clock.now().astimezone(UTC)
+        now = now.replace(microsecond=now.microsecond // 1000 * 1000)
+        if self._options.full_refresh:
+            self._forget(monitor, lease)
+        if "load" in self._options.steps:
+            source = self._sources.get(self._project.profile_of(monitor))
+            load_metric(monitor, source, self._memory, lease, self._options, report, now)
+        if "detect" in self._options.steps or "alert" in self._options.steps:
+            judge_metric(monitor, self._memory, lease, self._options, report, now)
+
+    def _forget(self, monitor: MetricMonitor, lease: Lease) -> None:
+        """Delete series, verdicts and positions; incidents and messages stay, so nothing is told twice."""
+        changed = positions_of_series(self._memory, "rejudge", monitor.name)
+        with self._memory.transaction(lease=lease) as tx:
+            store.delete_series(tx, monitor.name)
+            store.delete_position(tx, position_name(monitor.name))
+            for series in changed:
+                store.delete_position(tx, rejudge_name(series))
+
+    def _record_failure(self, monitor: MetricMonitor, report: MonitorReport) -> None:
+        try:
+            self._memory.upsert_task_status(
+                monitor.name, "load", "load", "failed", error_message=report.error
+            )
+        except TocsinError as error:  # the store itself is what failed: the report says so already
+            _log.warning("the failure of %s could not be recorded: %s", monitor.name, error)
+
+
+def _fail(report: MonitorReport, error: TocsinError) -> None:
+    report.status, report.error = RunStatus.FAILED, str(error)
+    report.bad_configuration = isinstance(error, ConfigError)

@@ -1,0 +1,107 @@
+"""What a run did, as values; `to_dict` is the documented JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+__all__ = ["EXIT_CONFIG", "EXIT_FAILED", "EXIT_OK", "MonitorReport", "RunReport", "RunStatus"]
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_CONFIG = 2
+_COUNTS = (
+    "points_loaded",
+    "points_detected",
+    "rows_merged",
+    "rows_rejected",
+    "anomalies",
+    "alerts_sent",
+)
+
+
+class RunStatus(StrEnum):
+    """How the run of one monitor ended."""
+
+    COMPLETED = "completed"
+    SKIPPED = "skipped"  # another run works on it, or it is not enabled
+    FAILED = "failed"
+
+
+@dataclass(slots=True)
+class MonitorReport:
+    """What was done for one monitor.
+
+    Attributes:
+        name: The monitor.
+        kind: `metric`.
+        status: How it ended.
+        points_loaded: Slots written, gaps included.
+        points_detected: Slots judged, times detectors.
+        rows_merged: Source rows that fell into a slot that had one already.
+        rows_rejected: Source rows without a timestamp, or whose value is not a number.
+        anomalies: Distinct anomalous points among those judged.
+        alerts_sent: Messages delivered.
+        error: The error in one sentence, or why it was skipped, or `None`.
+        bad_configuration: Whether the error is in the configuration (exit code 2).
+        notes: Further things to know, e.g. the first rejected rows.
+    """
+
+    name: str
+    kind: str = "metric"
+    status: RunStatus = RunStatus.COMPLETED
+    points_loaded: int = 0
+    points_detected: int = 0
+    rows_merged: int = 0
+    rows_rejected: int = 0
+    anomalies: int = 0
+    alerts_sent: int = 0
+    error: str | None = None
+    bad_configuration: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the documented fields."""
+        counts = {count: getattr(self, count) for count in _COUNTS}
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "status": str(self.status),
+            **counts,
+            "error": self.error,
+        }
+
+
+@dataclass(slots=True)
+class RunReport:
+    """What a run did for all monitors.
+
+    Attributes:
+        monitors: One report each, in the order of the project.
+        notes: What concerns the run as a whole, e.g. a clock that went back or a message not delivered.
+    """
+
+    monitors: list[MonitorReport] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """The sums over all monitors."""
+        return {count: sum(getattr(monitor, count) for monitor in self.monitors) for count in _COUNTS}
+
+    @property
+    def exit_code(self) -> int:
+        """0 when all went well, 2 for bad configuration, else 1 when a monitor failed."""
+        if any(monitor.bad_configuration for monitor in self.monitors):
+            return EXIT_CONFIG
+        return EXIT_FAILED if any(m.status is RunStatus.FAILED for m in self.monitors) else EXIT_OK
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the documented JSON object."""
+        return {
+            "schema_version": 1,
+            "monitors": [monitor.to_dict() for monitor in self.monitors],
+            "totals": self.totals,
+            "exit_code": self.exit_code,
+        }

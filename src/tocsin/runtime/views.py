@@ -1,0 +1,159 @@
+"""Makes what is drawn and reported from what the memory holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tocsin.database import series_store as store
+from tocsin.database.tables import TABLE_INCIDENTS
+from tocsin.errors import ConfigError
+from tocsin.model import Incident, IncidentState, Interval
+from tocsin.reporting import Band, SeriesView
+from tocsin.runtime.config.loader import BrokenMonitor
+from tocsin.runtime.config.yaml_file import suggest
+from tocsin.runtime.load_step import loaded_position
+from tocsin.runtime.project_state import metric_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from numpy.typing import NDArray
+
+    from tocsin.abc import Detector
+    from tocsin.database import BaseDatabaseManager
+    from tocsin.runtime.config.loader import MetricMonitor, Project
+
+__all__ = ["find_series", "project_views", "read_incidents", "series_view"]
+
+
+def find_series(project: Project, memory: BaseDatabaseManager, name: str) -> tuple[MetricMonitor, str]:
+    """Find a series, and the metric that it belongs to.
+
+    Args:
+        project: The project.
+        memory: Its memory.
+        name: A series, or a metric that has one series only.
+
+    Raises:
+        ConfigError: There is no such series, or the metric has several.
+    """
+    monitors = {monitor.name: monitor for monitor in project.monitors}
+    monitor = monitors.get(name) or monitors.get(metric_of(name))
+    if monitor is None:
+        raise ConfigError(
+            f"there is no metric {name!r}", hint=suggest(name, monitors) or "`tocsin ls` shows what there is"
+        )
+    if isinstance(monitor, BrokenMonitor):
+        raise monitor.error
+    series = sorted(loaded_position(memory, monitor).rows) or [monitor.name]
+    if name in series:
+        return monitor, name
+    if name == monitor.name and len(series) == 1:
+        return monitor, series[0]
+    hint = suggest(name, series) or f"for example {series[0]!r}"
+    if name == monitor.name:
+        raise ConfigError(f"{name} has {len(series)} series", hint=f"name one of them, {hint}")
+    raise ConfigError(f"there is no series {name!r}", hint=hint)
+
+
+def project_views(
+    memory: BaseDatabaseManager,
+    monitors: Sequence[MetricMonitor | BrokenMonitor],
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> list[SeriesView]:
+    """Read every series of some monitors; a broken monitor is a view without points."""
+    views: list[SeriesView] = []
+    for monitor in monitors:
+        if isinstance(monitor, BrokenMonitor):
+            empty = np.array([], dtype="datetime64[ms]"), np.array([], dtype=np.float64)
+            views.append(
+                SeriesView(monitor.name, Interval(60), *empty, status="broken", error=str(monitor.error))
+            )
+            continue
+        names = sorted(loaded_position(memory, monitor).rows) or [monitor.name]
+        views.extend(series_view(memory, monitor, series, start=start, end=end) for series in names)
+    return views
+
+
+def series_view(
+    memory: BaseDatabaseManager,
+    monitor: MetricMonitor,
+    series: str,
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> SeriesView:
+    """Read a series with its verdicts and incidents.
+
+    Args:
+        memory: The project's memory.
+        monitor: The metric that the series belongs to.
+        series: Its name.
+        start: The first slot to read, or `None` for all.
+        end: The end, exclusive, or `None`.
+    """
+    data = store.read_datapoints(memory, series, start, end)
+    bands = [
+        _band(memory, series, entry.type, detector, data["timestamp"], start, end)
+        for entry, detector in zip(monitor.config.detectors, monitor.detectors, strict=True)
+    ]
+    incidents = read_incidents(memory, series)
+    if len(data["timestamp"]):
+        first, last = data["timestamp"][0].item(), data["timestamp"][-1].item()
+        incidents = [
+            incident
+            for incident in incidents
+            if incident.opened_at.replace(tzinfo=None) <= last
+            and incident.last_anomaly_at.replace(tzinfo=None) >= first
+        ]
+    return SeriesView(
+        name=series,
+        interval=monitor.config.interval,
+        timestamp=data["timestamp"],
+        value=data["value"],
+        description=monitor.config.description,
+        timezone=monitor.config.timezone,
+        bands=tuple(bands),
+        incidents=tuple(incidents),
+    )
+
+
+def _band(
+    memory: BaseDatabaseManager,
+    series: str,
+    label: str,
+    detector: Detector,
+    timestamp: NDArray[np.datetime64],
+    start: datetime | None,
+    end: datetime | None,
+) -> Band:
+    """Put a detector's verdicts beside the slots; a slot without one has no band."""
+    found = store.read_detections(memory, series, [detector.get_detector_id()], start, end)
+    lower, upper = np.full(len(timestamp), np.nan), np.full(len(timestamp), np.nan)
+    anomaly = np.zeros(len(timestamp), dtype=np.bool_)
+    severity, direction = np.zeros(len(timestamp)), np.zeros(len(timestamp), dtype=np.int8)
+    if len(timestamp):
+        at = np.minimum(np.searchsorted(timestamp, found["timestamp"]), len(timestamp) - 1)
+        there = timestamp[at] == found["timestamp"]
+        at = at[there]
+        lower[at], upper[at] = found["confidence_lower"][there], found["confidence_upper"][there]
+        anomaly[at] = found["is_anomaly"][there].astype(np.bool_)
+        severity[at], direction[at] = found["severity"][there], found["direction"][there]
+    return Band(label, lower, upper, anomaly, severity, direction)
+
+
+def read_incidents(memory: BaseDatabaseManager, series: str | None = None) -> list[Incident]:
+    """Read incidents, oldest first, of one series or of all."""
+    where = "" if series is None else " WHERE series = %(series)s"
+    rows = memory.execute_query(
+        "SELECT rule, series, opened_at, state, last_anomaly_at, anomalies, direction, severity, told_at,"
+        f" told_severity, resolved_at FROM {memory.get_full_table_name(TABLE_INCIDENTS)}{where}"
+        " ORDER BY opened_at, series, rule",
+        None if series is None else {"series": series},
+    )
+    return [Incident(**{**row, "state": IncidentState(row["state"])}) for row in rows]
