@@ -241,7 +241,10 @@ def _mark_failed(
 
 
 def _name_unknown(
-    database: OutboxStore, waiting: Sequence[_Waiting], channels: Mapping[str, Channel], report: DeliveryReport
+    database: OutboxStore,
+    waiting: Sequence[_Waiting],
+    channels: Mapping[str, Channel],
+    report: DeliveryReport,
 ) -> None:
     """Write why they wait into the messages of channels that are not configured."""
     for name in dict.fromkeys(entry.channel for entry in waiting if entry.channel not in channels):

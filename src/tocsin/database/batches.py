@@ -86,7 +86,9 @@ def _from_arrow(column: pa.Array | pa.ChunkedArray) -> NDArray[Any]:
     if pa.types.is_floating(type_) or (
         column.null_count == 0 and (pa.types.is_integer(type_) or pa.types.is_boolean(type_))
     ):
-        return np.asarray(column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy())
+        return np.asarray(
+            column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()
+        )
     values = np.empty(len(column), dtype=object)
     values[:] = column.to_pylist()
     return values

@@ -27,8 +27,15 @@ if TYPE_CHECKING:
     from tocsin.abc import Transaction
 
 __all__ = [
-    "LONGEST_LEASE_SECONDS", "acquire", "check", "current_holder", "is_dead", "release", "renew", "this_process",
-]  # fmt: skip
+    "LONGEST_LEASE_SECONDS",
+    "acquire",
+    "check",
+    "current_holder",
+    "is_dead",
+    "release",
+    "renew",
+    "this_process",
+]
 
 LONGEST_LEASE_SECONDS = 86_400
 _NOBODY = ""
@@ -120,13 +127,19 @@ def _write(transaction: Transaction, lease: Lease) -> None:
 
 
 def _is_held(row: dict[str, Any], now: datetime) -> bool:
-    if row["owner"] == _NOBODY or not now < row["expires_at"] <= now + timedelta(seconds=LONGEST_LEASE_SECONDS):
+    if row["owner"] == _NOBODY or not now < row["expires_at"] <= now + timedelta(
+        seconds=LONGEST_LEASE_SECONDS
+    ):
         return False
     return not is_dead(row["owner"])
 
 
 def _expiry(timeout_seconds: float, now: datetime) -> datetime:
     if not 0 < timeout_seconds <= LONGEST_LEASE_SECONDS:
-        raise ValueError(f"a lease lasts more than 0 and at most {LONGEST_LEASE_SECONDS} s, not {timeout_seconds!r}")
+        raise ValueError(
+            f"a lease lasts more than 0 and at most {LONGEST_LEASE_SECONDS} s, not {timeout_seconds!r}"
+        )
     # Whole milliseconds, as they are stored, so that the lease that is given equals the one in the table.
-    return now.replace(microsecond=now.microsecond // 1000 * 1000) + timedelta(milliseconds=round(timeout_seconds * 1000))
+    return now.replace(microsecond=now.microsecond // 1000 * 1000) + timedelta(
+        milliseconds=round(timeout_seconds * 1000)
+    )

@@ -48,7 +48,9 @@ def schema_version(manager: BaseDatabaseManager) -> int:
     if not manager.table_exists(TABLE_MIGRATIONS):
         return 0
     table = manager.get_full_table_name(TABLE_MIGRATIONS)
-    return int(manager.execute_query(f"SELECT coalesce(max(version), 0) AS version FROM {table}")[0]["version"])
+    return int(
+        manager.execute_query(f"SELECT coalesce(max(version), 0) AS version FROM {table}")[0]["version"]
+    )
 
 
 def migrate(manager: BaseDatabaseManager) -> int:

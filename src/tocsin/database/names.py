@@ -21,7 +21,7 @@ def quote(name: str) -> str:
     Raises:
         ValueError: It has other characters than letters, digits and `_`, or more than 63.
     """
-    if not isinstance(name, str) or not _IDENTIFIER.fullmatch(name):
+    if not _IDENTIFIER.fullmatch(name):
         raise ValueError(f"{name!r} is not a name: letters, digits and _ only, at most 63")
     return f'"{name}"'
 

@@ -106,11 +106,12 @@ def _read_slots(tx: Reader, condition: str, params: dict[str, Any], limit: str) 
     newest = tx.read_columns(
         f"SELECT seasonality_columns FROM {table} WHERE {condition} ORDER BY timestamp DESC LIMIT 1", params
     )["seasonality_columns"]
-    step = -1 if limit else 1
+    if limit:
+        columns = {name: np.ascontiguousarray(column[::-1]) for name, column in columns.items()}
     return {
-        "timestamp": columns["timestamp"][::step],
-        "value": columns["value"].astype(np.float64, copy=False)[::step],
-        "seasonality_data": columns["seasonality_data"][::step],
+        "timestamp": columns["timestamp"],
+        "value": columns["value"].astype(np.float64, copy=False),
+        "seasonality_data": columns["seasonality_data"],
         "seasonality_columns": newest[0].split(",") if len(newest) and newest[0] else [],
     }
 
@@ -250,7 +251,8 @@ def delete_series(tx: Transaction, metric_name: str) -> None:
 def read_position(tx: Reader, name: str) -> dict[str, Any] | None:
     """Give a reading position, `None` when there is none."""
     rows = tx.execute_query(
-        f"SELECT position FROM {tx.get_full_table_name(TABLE_POSITIONS)} WHERE name = %(name)s", {"name": name}
+        f"SELECT position FROM {tx.get_full_table_name(TABLE_POSITIONS)} WHERE name = %(name)s",
+        {"name": name},
     )
     if not rows:
         return None
@@ -272,7 +274,8 @@ def delete_position(tx: Transaction, name: str) -> None:
 
 
 def _of_series(metric_name: str, start: Instant | None, end: Instant | None) -> tuple[str, dict[str, Any]]:
-    condition, params = "metric_name = %(metric_name)s", {"metric_name": metric_name}
+    condition = "metric_name = %(metric_name)s"
+    params: dict[str, Any] = {"metric_name": metric_name}
     bounds = {"start": (">=", start), "end": ("<", end)}
     for name, (operator, instant) in bounds.items():
         if instant is not None:

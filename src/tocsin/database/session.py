@@ -101,10 +101,14 @@ class OpenTransaction:
         """Refuse everything from now on."""
         self._ended = True
 
-    @property
-    def failed(self) -> bool:
-        """Whether a statement failed."""
-        return self._failed
+    def ensure_sound(self) -> None:
+        """Make sure that the transaction can be kept.
+
+        Raises:
+            DatabaseError: A statement failed, and the caller caught that.
+        """
+        if self._failed:
+            raise DatabaseError("a statement of the transaction failed, so nothing of it was kept")
 
     def execute_query(self, query: str, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """See `tocsin.abc.Transaction`."""

@@ -104,8 +104,7 @@ class SqlManager(BaseDatabaseManager):
             if lease is not None:
                 leases.check(transaction, lease)
             yield transaction
-            if transaction.failed:
-                raise DatabaseError("a statement of the transaction failed, so nothing of it was kept")
+            transaction.ensure_sound()
             session.commit()
         except BaseException:
             session.rollback()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,9 +51,7 @@ def metadata_json(detections: Detections) -> list[str]:
     It is the text that `DetectionResult.to_dict` gives for the same slot.
     """
     if detections.extra:
-        import json
-
-        return [json.dumps(row, sort_keys=True) for row in metadata_dicts(detections)]
+        return _json_with_extra(detections)
     rows = [f'{{"score": {score}}}' for score in detections.score.tolist()]
     anomalies = np.flatnonzero(detections.is_anomaly)
     columns = (anomalies, detections.direction[anomalies], detections.score[anomalies],
@@ -65,6 +64,33 @@ def metadata_json(detections: Detections) -> list[str]:
     for index, code in zip(silent.tolist(), detections.reason[silent].tolist(), strict=True):
         rows[index] = texts[code]
     return rows
+
+
+def _json_with_extra(detections: Detections) -> list[str]:
+    """Build each row from the fragments of its keys, column by column."""
+    size = len(detections)
+    judged = np.flatnonzero(detections.reason == Reason.NONE)
+    silent = np.flatnonzero(detections.reason)
+    anomalies = np.flatnonzero(detections.is_anomaly)
+    sides = np.where(detections.direction > 0, "up", "down")
+    reasons = np.array(["", *(row["reason"] for row in _NO_VERDICT.values())])[detections.reason]
+    columns: dict[str, tuple[NDArray[Any], NDArray[np.intp]]] = {
+        "direction": (sides, anomalies),
+        "reason": (reasons, silent),
+        "score": (detections.score, judged),
+        "severity": (detections.severity, anomalies),
+    }
+    columns |= {name: (column, _finite(column)) for name, column in detections.extra.items()}
+    fragments = []
+    for name, (column, places) in sorted(columns.items()):
+        texts = [""] * size
+        prefix = json.dumps(name) + ": "
+        values = column[places].tolist()
+        written = values if column.dtype.kind == "f" else map(json.dumps, values)
+        for place, value in zip(places.tolist(), written, strict=True):
+            texts[place] = f"{prefix}{value}"
+        fragments.append(texts)
+    return ["{" + ", ".join(filter(None, row)) + "}" for row in zip(*fragments, strict=True)]
 
 
 def _finite(column: NDArray[Any]) -> NDArray[np.intp]:

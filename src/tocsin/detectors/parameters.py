@@ -55,7 +55,7 @@ def integer(*, minimum: int) -> Check:
     """Check for a whole number of at least a minimum."""
 
     def check(value: Any) -> int:
-        whole = isinstance(value, numbers.Real) and not isinstance(value, bool) and value == value // 1
+        whole = not isinstance(value, bool) and isinstance(value, numbers.Real) and value == value // 1
         if not whole or value < minimum:
             raise ValueError(f"a whole number of at least {minimum}")
         return int(value)

@@ -81,7 +81,7 @@ def draw_line(axes: Axes, view: SeriesView, columns: int) -> None:
             value[alone],
             linestyle="none",
             marker="o",
-            markersize=2.5,
+            markersize=2.5 if np.count_nonzero(alone) > _MANY_ANOMALIES else 4.0,
             color=COLOURS["line"],
             markeredgewidth=0,
             zorder=3,

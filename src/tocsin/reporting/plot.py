@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -17,12 +18,16 @@ from tocsin.reporting.words import clean, count, number, shorten, time_text
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
     from tocsin.reporting.limits import Limits
     from tocsin.reporting.view import Band, SeriesView
 
 __all__ = ["plot_png", "plot_svg", "summary_line", "svg_text"]
 
+_DPI, _LEAST_DPI = 130, 60
+_LEAST = (3.2, 2.4)  # inches
+_LARGEST = 1e290  # numbers beyond it overflow in the drawing library
 _POINT = 72.0  # points an inch
 _HEADER, _TITLE, _FOOTER, _SIDE = 46.0, 22.0, 22.0, 10.0  # points around the axes; the title is in the header
 _NARROW = 620.0  # points; below it the legend needs two rows
@@ -34,7 +39,7 @@ def plot_png(
     *,
     width: int = 1600,
     height: int = 700,
-    dpi: int = 130,
+    dpi: int | None = None,
     band: str | None = None,
 ) -> None:
     """Write a PNG of a series. The same view gives the same bytes (with the same versions installed).
@@ -42,15 +47,18 @@ def plot_png(
     Args:
         view: What to draw.
         target: A file or a binary stream.
-        width: In pixels, at least 200.
-        height: In pixels, at least 150.
-        dpi: Pixels an inch: more of them make letters and lines larger.
+        width: In pixels, at least 3.2 inches of them.
+        height: In pixels, at least 2.4 inches of them.
+        dpi: Pixels an inch: more of them make letters and lines larger. 130 unless given; fewer, down to
+            60, where the picture is too small for that.
         band: The label of the detector whose band is filled; the first one unless given.
 
     Raises:
         ValueError: The picture is too small, or no band has that label.
         OSError: The file cannot be written.
     """
+    if dpi is None:
+        dpi = max(min(_DPI, int(width / _LEAST[0]), int(height / _LEAST[1])), _LEAST_DPI)
     with drawing():
         figure = _figure(view, width, height, dpi, band)
         buffer = io.BytesIO()
@@ -71,8 +79,8 @@ def plot_svg(
     Args:
         view: What to draw.
         target: A file or a binary stream.
-        width: In CSS pixels, at least 200.
-        height: In CSS pixels, at least 150.
+        width: In CSS pixels, at least 308.
+        height: In CSS pixels, at least 231.
         band: The label of the detector whose band is filled; the first one unless given.
 
     Raises:
@@ -123,12 +131,14 @@ def _write(content: bytes, target: Path | str | IO[bytes]) -> None:
 def _figure(
     view: SeriesView, width: int, height: int, dpi: int, band_label: str | None, *, heading: bool = True
 ) -> Figure:
-    if width < 200 or height < 150:  # noqa: PLR2004 - the least that the docstrings name
-        message = f"a picture of {width} by {height} pixels is too small: make it 200 by 150 at least"
+    if width < _LEAST[0] * dpi or height < _LEAST[1] * dpi:
+        least = " by ".join(f"{inches * dpi:.0f}" for inches in _LEAST)
+        message = f"{width} by {height} pixels are too few at {dpi} dpi: make it {least} at least"
         raise ValueError(message)
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    view = _drawable(view)
     band = _chosen_band(view, band_label)
     none = np.zeros(0)
     limits = value_limits(
@@ -152,9 +162,19 @@ def _figure(
     else:
         panels = list(figure.subplots(2, 1, sharex=True, height_ratios=[1, 4]))
     _draw_header(figure, view, wide, tall, heading=heading)
-    _draw_panels(panels, view, band, limits, wide, width)
+    _draw_panels(panels, view, band, limits, (wide, tall), width)
     _draw_legend(figure, panels, wide, rows)
     return figure
+
+
+def _drawable(view: SeriesView) -> SeriesView:
+    """Bring numbers that no axis can hold to the largest that one can."""
+
+    def clip(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.clip(values, -_LARGEST, _LARGEST)
+
+    bands = tuple(replace(band, lower=clip(band.lower), upper=clip(band.upper)) for band in view.bands)
+    return replace(view, value=clip(view.value), bands=bands)
 
 
 def _chosen_band(view: SeriesView, label: str | None) -> Band | None:
@@ -186,9 +206,15 @@ def _draw_header(figure: Figure, view: SeriesView, wide: float, tall: float, *, 
 
 
 def _draw_panels(
-    panels: list[Axes], view: SeriesView, band: Band | None, limits: Limits, wide: float, columns: int
+    panels: list[Axes],
+    view: SeriesView,
+    band: Band | None,
+    limits: Limits,
+    size: tuple[float, float],
+    columns: int,
 ) -> None:
     main = panels[-1]
+    wide, tall = size
     start, end = layers.x_limits(view)
     for axes in panels:
         axes.set_xlim(start, end)
@@ -198,7 +224,7 @@ def _draw_panels(
         layers.draw_gaps(axes, view, columns)
     foot = 0.07 * (limits.high - limits.low) if view.labels else 0.0
     main.set_ylim(limits.low - foot, limits.high)
-    _label_axes(main, view)
+    _label_axes(main, view, wide, tall)
     if band is not None:
         layers.draw_band(main, view, band, limits, columns)
     axes_width = wide - 2 * _SIDE - 40
@@ -237,16 +263,17 @@ def _draw_whole(axes: Axes, view: SeriesView, whole: tuple[float, float], column
     _number_axis(axes, 3)
 
 
-def _label_axes(axes: Axes, view: SeriesView) -> None:
+def _label_axes(axes: Axes, view: SeriesView, wide: float, tall: float) -> None:
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     axes.set_xlabel(f"time ({view.timezone})")
-    axes.set_ylabel(shorten(clean(view.unit or view.name), 44))
+    axes.set_ylabel(shorten(clean(view.unit or view.name), min(max(int((tall - 90) / 5.5), 8), 60)))
     _number_axis(axes, 8)
     if view.timestamp.size == 0:
         axes.set_xticks([])
         return
-    locator = AutoDateLocator(tz=view.zone, minticks=4, maxticks=12)  # type: ignore[no-untyped-call]
+    most = min(max(int(wide / 55), 4), 12)
+    locator = AutoDateLocator(tz=view.zone, minticks=min(4, most), maxticks=most)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(
         ConciseDateFormatter(  # type: ignore[no-untyped-call]

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from typing import TYPE_CHECKING
 
+from tocsin.database.tables import TABLE_OUTBOX
 from tocsin.errors import ConfigError
+from tocsin.model import OutboxState
+from tocsin.runtime.project_state import metric_of
 
 if TYPE_CHECKING:
     from tocsin.abc import Channel, Clock
@@ -33,14 +37,29 @@ def build_channels(project: Project) -> tuple[dict[str, Channel], list[ConfigErr
 
 def deliver_messages(project: Project, memory: BaseDatabaseManager, clock: Clock, report: RunReport) -> None:
     """Send what is due, and add to the report what was sent and what was not."""
-    from tocsin.alerting.outbox import deliver, has_due
-
-    if not has_due(memory, clock.now()):
+    waiting = _series_of_messages(memory, OutboxState.PENDING)
+    if not waiting:
         return
+    from tocsin.alerting.outbox import deliver
+
     channels, errors = build_channels(project)
-    report.notes.extend(str(error) for error in errors)
     delivery = deliver(memory, channels, clock=clock, rng=random.Random())  # noqa: S311  # jitter, not a secret
-    sent_by = delivery.sent_by_monitor
+    sent = Counter(
+        metric_of(series)
+        for message, series in _series_of_messages(memory, OutboxState.SENT).items()
+        if message in waiting
+    )
     for monitor in report.monitors:
-        monitor.alerts_sent += sent_by.get(monitor.name, 0)
-    report.notes.extend(delivery.problems)
+        monitor.alerts_sent += sent[monitor.name]
+    report.notes.extend(str(error) for error in errors)
+    report.notes.extend(f"channel {name}: {problem}" for name, problem in delivery.errors.items())
+    if delivery.pending:
+        report.notes.append(f"{delivery.pending} messages wait to be sent again by a later run")
+
+
+def _series_of_messages(memory: BaseDatabaseManager, state: OutboxState) -> dict[str, str]:
+    rows = memory.execute_query(
+        f"SELECT message_id, series FROM {memory.get_full_table_name(TABLE_OUTBOX)} WHERE state = %(state)s",
+        {"state": str(state)},
+    )
+    return {row["message_id"]: row["series"] for row in rows}

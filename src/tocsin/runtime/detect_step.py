@@ -62,7 +62,7 @@ def judge_metric(
     evaluated = task_positions(memory, monitor.name, "alert")
     changed = positions_of_series(memory, "rejudge", monitor.name)
     step = _JudgeStep(monitor, memory, lease, options, report, now)
-    for series in position.rows:
+    for series in position.first:
         ranges = tuple((int(a), int(b)) for a, b in changed.get(series, {}).get("ranges", ()))
         step.judge_series(series, last_slot, ranges, judged.get(series, {}), evaluated.get(series, {}))
 

@@ -64,6 +64,7 @@ class LoadPosition:
         until: End of what is loaded (exclusive), ms since the epoch; `None` when nothing is.
         interval_seconds: The grid's interval at that time.
         phase: The grid's offset from the epoch, ms.
+        first: series → its first slot, ms.
         rows: series → {slot (ms, as text): [rows merged, rows rejected]} as counted, for the slots that
             will be read again and have any.
         unplaced: Rows without a timestamp that were counted.
@@ -72,6 +73,7 @@ class LoadPosition:
     until: int | None
     interval_seconds: int
     phase: int
+    first: dict[str, int]
     rows: dict[str, dict[str, list[int]]]
     unplaced: int = 0
 
@@ -81,6 +83,7 @@ class LoadPosition:
             "until": self.until,
             "interval_seconds": self.interval_seconds,
             "phase": self.phase,
+            "first": self.first,
             "rows": self.rows,
             "unplaced": self.unplaced,
         }
@@ -96,7 +99,7 @@ def loaded_position(tx: Transaction | BaseDatabaseManager, monitor: MetricMonito
     phase = to_ms(config.anchor) % config.interval.milliseconds
     stored = store.read_position(tx, position_name(monitor.name))
     if stored is None:
-        return LoadPosition(None, config.interval.seconds, phase, {})
+        return LoadPosition(None, config.interval.seconds, phase, {}, {})
     position = LoadPosition(**stored)
     if (position.interval_seconds, position.phase) != (config.interval.seconds, phase):
         raise ConfigError(
@@ -182,13 +185,11 @@ class _LoadStep:
     def load_window(self, start: datetime | None, end: datetime | None) -> None:
         """Read a window and keep it, with the position, in one transaction."""
         position, name = self._position, self._monitor.name
-        known = {series: from_ms(position.until) for series in position.rows} if position.until else {}
-        if start is not None:
-            known = dict.fromkeys(known, start)
+        known = {series: self._start_of(first, start) for series, first in position.first.items()}
         result = self._loader.read(start, end, known)
         after = self._account(result)
         with self._memory.transaction(lease=self._lease) as tx:
-            for series in result.series.values():
+            for series in result.series:
                 self._keep(tx, series)
             store.write_position(tx, position_name(name), after.to_json(), self._now)
             self._memory.upsert_task_status(
@@ -212,10 +213,13 @@ class _LoadStep:
         ]
         until = max(ends, default=None)
         kept_from = None if until is None else until - self._step - self._lookback
-        rows: dict[str, dict[str, list[int]]] = {series: {} for series in before.rows}
-        for series in result.series.values():
+        rows: dict[str, dict[str, list[int]]] = {series: {} for series in before.first}
+        firsts = dict(before.first)
+        for series in result.series:
             times = series.data["timestamp"].astype(np.int64)
             seen = before.rows.get(series.name, {})
+            if len(times):
+                firsts[series.name] = min(int(times[0]), firsts.get(series.name, int(times[0])))
             _count_rows(series, times, seen, report)
             if kept_from is not None:
                 tail = np.flatnonzero((times >= kept_from) & (series.merged + series.rejected > 0))
@@ -229,7 +233,13 @@ class _LoadStep:
                         rows[series.name][slot] = counts
         report.rows_rejected += max(0, result.unplaced - before.unplaced)
         unplaced = max(before.unplaced, result.unplaced)
-        return LoadPosition(until, before.interval_seconds, before.phase, rows, unplaced)
+        return LoadPosition(until, before.interval_seconds, before.phase, firsts, rows, unplaced)
+
+    def _start_of(self, first: int, start: datetime | None) -> datetime:
+        """Say from where on a known series has slots in a window: not before its first one, unless asked."""
+        if start is None:
+            return from_ms(first)
+        return start if self._options.start is not None else max(start, from_ms(first))
 
     def _keep(self, tx: Transaction, series: LoadedSeries) -> None:
         """Write the slots that are new or changed; note the changed ones that were judged already."""
@@ -257,9 +267,9 @@ class _LoadStep:
 
     def _note_rejected(self, result: LoadResult) -> None:
         if self._report.rows_rejected:
-            for row in result.rejected_rows[:_MOST_REJECTED_SHOWN]:
+            for row in result.rejected[:_MOST_REJECTED_SHOWN]:
                 when = "" if row.timestamp is None else f" at {row.timestamp:%Y-%m-%d %H:%M:%S}"
-                self._report.notes.append(f"row {row.row}{when} rejected: {row.reason}: {row.value!r}")
+                self._report.notes.append(f"row {row.number}{when} rejected: {row.reason}: {row.value!r}")
 
 
 def _spec_of(monitor: MetricMonitor) -> LoadSpec:

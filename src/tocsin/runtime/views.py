@@ -48,7 +48,7 @@ def find_series(project: Project, memory: BaseDatabaseManager, name: str) -> tup
         )
     if isinstance(monitor, BrokenMonitor):
         raise monitor.error
-    series = sorted(loaded_position(memory, monitor).rows) or [monitor.name]
+    series = sorted(loaded_position(memory, monitor).first) or [monitor.name]
     if name in series:
         return monitor, name
     if name == monitor.name and len(series) == 1:
@@ -75,7 +75,7 @@ def project_views(
                 SeriesView(monitor.name, Interval(60), *empty, status="broken", error=str(monitor.error))
             )
             continue
-        names = sorted(loaded_position(memory, monitor).rows) or [monitor.name]
+        names = sorted(loaded_position(memory, monitor).first) or [monitor.name]
         views.extend(series_view(memory, monitor, series, start=start, end=end) for series in names)
     return views
 

@@ -1,1 +1,5 @@
-"""How messages reach people."""
+"""Ways to reach people and programs: one module a channel, with its configuration and its sender."""
+
+from tocsin.alerting.channels.build import CHANNEL_CONFIGS, build_channel
+
+__all__ = ["CHANNEL_CONFIGS", "build_channel"]

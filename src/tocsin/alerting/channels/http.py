@@ -178,6 +178,8 @@ def _split(url: str) -> SplitResult:
         raise ChannelError("the channel's URL cannot be read") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname or not port_is_fine:
         raise ChannelError("the channel's URL is not http:// or https:// with a host")
+    if not url.isascii() or not url.isprintable() or " " in url:
+        raise ChannelError("the channel's URL has characters that must be percent-encoded")
     return parts
 
 
@@ -189,9 +191,7 @@ def _addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, tuple[A
     return [(family, address) for family, _, _, _, address in found]
 
 
-def _refuse_private(
-    host: str, addresses: Sequence[tuple[socket.AddressFamily, tuple[Any, ...]]]
-) -> None:
+def _refuse_private(host: str, addresses: Sequence[tuple[socket.AddressFamily, tuple[Any, ...]]]) -> None:
     for _, address in addresses:
         ip = ipaddress.ip_address(str(address[0]).partition("%")[0])
         if not all(inner.is_global and not inner.is_multicast for inner in _inner(ip)):
@@ -231,6 +231,7 @@ class _PinnedConnection(http.client.HTTPConnection):
             self.default_port = 443  # so that the Host header names no port
         self._addresses = addresses
         self._secure = secure
+        self._wire: socket.socket | None = None  # http.client lets go of `sock` before the body is read
         self.aborted = False
 
     def connect(self) -> None:
@@ -239,7 +240,7 @@ class _PinnedConnection(http.client.HTTPConnection):
         for family, address in self._addresses:
             plain = socket.socket(family, socket.SOCK_STREAM)
             plain.settimeout(self.timeout)
-            self.sock = plain
+            self.sock = self._wire = plain
             try:
                 plain.connect(address)
             except OSError as error:
@@ -249,18 +250,22 @@ class _PinnedConnection(http.client.HTTPConnection):
                     break
                 continue
             if self._secure:
-                self.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=self.host)
+                secured = ssl.create_default_context().wrap_socket(
+                    plain, server_hostname=self.host, do_handshake_on_connect=False
+                )
+                self.sock = self._wire = secured
+                secured.do_handshake()
             return
         raise last
 
     def abort(self) -> None:
         """End the exchange now, from another thread."""
         self.aborted = True
-        if self.sock is not None:
+        if self._wire is not None:
             try:
-                self.sock.shutdown(socket.SHUT_RDWR)
+                self._wire.shutdown(socket.SHUT_RDWR)
             except OSError:
-                self.sock.close()
+                self._wire.close()
 
 
 def _date(text: str) -> datetime | None:

@@ -71,8 +71,12 @@ class DuckDBSession(Session):
         if not self._turn.acquire(timeout=self._patience):
             raise StoreLockedError(f"{self._location} is locked by another thread", transient=True)
         self._in_transaction = True
-        with mapped_errors(self._location):
-            self._cursor.execute("BEGIN TRANSACTION")
+        try:
+            with mapped_errors(self._location):
+                self._cursor.execute("BEGIN TRANSACTION")
+        except BaseException:
+            self._end()
+            raise
 
     def commit(self) -> None:
         """Commit, and let the next one in."""
@@ -119,8 +123,9 @@ class DuckDBSession(Session):
             if not self._run(cursor, query, params):
                 raise DatabaseError("this statement gives no columns", hint="write a SELECT")
             if self._in_transaction:
-                return cursor.to_arrow_table().to_reader(_ARROW_ROWS)
-            reader = cursor.to_arrow_reader(_ARROW_ROWS)
+                table: pa.Table = cursor.to_arrow_table()
+                return table.to_reader(_ARROW_ROWS)
+            reader: pa.RecordBatchReader = cursor.to_arrow_reader(_ARROW_ROWS)
         return pa.RecordBatchReader.from_batches(reader.schema, self._batches(cursor, reader))
 
     def _batches(
@@ -136,9 +141,7 @@ class DuckDBSession(Session):
         finally:
             cursor.close()
 
-    def _run(
-        self, cursor: duckdb.DuckDBPyConnection, query: str, params: Mapping[str, Any] | None
-    ) -> bool:
+    def _run(self, cursor: duckdb.DuckDBPyConnection, query: str, params: Mapping[str, Any] | None) -> bool:
         """Run one statement and say whether it gives rows of its own."""
         import duckdb
 
@@ -164,13 +167,19 @@ class DuckDBSession(Session):
         if enums:
             quoted = ['"' + name.replace('"', '""') + '"' for name in enums]
             casts = ", ".join(f"{name}::VARCHAR AS {name}" for name in quoted)
-            cursor.execute(f"SELECT * REPLACE ({casts}) FROM ({text.rstrip().rstrip(';')}\n)", parameters or None)
+            cursor.execute(
+                f"SELECT * REPLACE ({casts}) FROM ({text.rstrip().rstrip(';')}\n)", parameters or None
+            )
 
     def insert_columns(self, table: str, columns: Mapping[str, Column], strategy: ConflictStrategy) -> int:
         """Insert checked columns within the open transaction."""
-        arrays = {name: to_cells(column) for name, column in columns.items() if not isinstance(column, Constant)}
+        arrays = {
+            name: to_cells(column) for name, column in columns.items() if not isinstance(column, Constant)
+        }
         constants = {
-            name: to_parameter(column.value) for name, column in columns.items() if isinstance(column, Constant)
+            name: to_parameter(column.value)
+            for name, column in columns.items()
+            if isinstance(column, Constant)
         }
         arrays[_PLACE] = np.arange(len(next(iter(columns.values()))))
         with mapped_errors(self._location):

@@ -30,7 +30,9 @@ def create_table_sql(name: str, model: TableModel, *, if_not_exists: bool) -> st
         lines.append(f"PRIMARY KEY ({', '.join(quote(column) for column in model.primary_key)})")
     body = ",\n    ".join(lines)
     condition = "IF NOT EXISTS " if if_not_exists else ""
-    return f"CREATE TABLE {condition}{name} (\n    {body}\n)" + (" WITHOUT ROWID" if model.primary_key else "")
+    return f"CREATE TABLE {condition}{name} (\n    {body}\n)" + (
+        " WITHOUT ROWID" if model.primary_key else ""
+    )
 
 
 def _column(column: ColumnDefinition) -> str:
@@ -65,7 +67,9 @@ def declared_types(connection: sqlite3.Connection, query: str) -> tuple[str, ...
     except sqlite3.Error:
         return ()
     try:
-        rows = connection.execute("SELECT type FROM pragma_table_info('_tocsin_query') ORDER BY cid").fetchall()
+        rows = connection.execute(
+            "SELECT type FROM pragma_table_info('_tocsin_query') ORDER BY cid"
+        ).fetchall()
     except sqlite3.Error:
         return ()
     finally:

@@ -60,7 +60,8 @@ def _known_error(code: int, path: str) -> DatabaseError | None:
         )
     if primary in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
         return StoreReadOnlyError(
-            f"{path} cannot be written", hint="it or its folder is read-only: change the permissions, or the path"
+            f"{path} cannot be written",
+            hint="it or its folder is read-only: change the permissions, or the path",
         )
     if primary == sqlite3.SQLITE_FULL or code in _WRITE_FAILED:
         return StoreFullError(
@@ -85,7 +86,8 @@ def _cannot_open(path: str) -> DatabaseError:
         return DatabaseError(f"{path} cannot be opened", hint="it is a folder")
     if not os.access(folder, os.W_OK):
         return StoreReadOnlyError(
-            f"{path} cannot be opened for writing", hint="its folder is read-only: change the permissions, or the path"
+            f"{path} cannot be opened for writing",
+            hint="its folder is read-only: change the permissions, or the path",
         )
     if not file.exists():
         return DatabaseError(f"{path} cannot be opened", hint="the file does not exist")

@@ -122,9 +122,10 @@ class SQLiteManager(SqlManager):
                 (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
                 if mode != "wal" and not self._read_only:
                     connection.execute("PRAGMA journal_mode = WAL").fetchone()
-                return
             except sqlite3.OperationalError as error:
                 busy = (error.sqlite_errorcode & 0xFF) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
                 if not busy or time.monotonic() > deadline:
                     raise
                 time.sleep(0.01)
+            else:
+                return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from tocsin.database.sqlite.values import ColumnReader, to_cell, to_cells, to_py
 from tocsin.errors import DatabaseError
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Mapping
 
     import pyarrow as pa
@@ -122,7 +122,8 @@ class SQLiteSession(Session):
         updates = [f"{quote(name)} = excluded.{quote(name)}" for name in names if name not in key]
         if not key or not updates:
             return f"{statement} ON CONFLICT DO NOTHING" if strategy == "ignore" or key else statement
-        return f"{statement} ON CONFLICT ({', '.join(map(quote, sorted(key)))}) DO UPDATE SET {', '.join(updates)}"
+        keys = ", ".join(map(quote, sorted(key)))
+        return f"{statement} ON CONFLICT ({keys}) DO UPDATE SET {', '.join(updates)}"
 
     def _key(self, table: str) -> frozenset[str]:
         if table not in self._keys:
@@ -149,9 +150,7 @@ class SQLiteSession(Session):
         with mapped_errors(self._path):
             self._connection.close()
 
-    def _run(
-        self, query: str, params: Mapping[str, Any] | None
-    ) -> tuple[sqlite3.Cursor, tuple[str, ...]]:
+    def _run(self, query: str, params: Mapping[str, Any] | None) -> tuple[sqlite3.Cursor, tuple[str, ...]]:
         """Run a statement and give its cursor with the declared type of each column."""
         statement, values = bind(query, params, _PLACEHOLDER)
         declared = self._types.get(statement)

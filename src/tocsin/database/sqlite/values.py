@@ -50,7 +50,8 @@ def to_cells(column: Column) -> Iterable[Any]:
         milliseconds = column.astype("datetime64[ms]").astype(np.int64).tolist()
         missing = np.isnat(column)
         return _with_nulls(milliseconds, missing) if missing.any() else milliseconds
-    return column.astype(np.int8).tolist() if column.dtype.kind == "b" else column.tolist()
+    whole: list[Any] = column.astype(np.int8).tolist() if column.dtype.kind == "b" else column.tolist()
+    return whole
 
 
 def _with_nulls(values: list[Any], missing: NDArray[np.bool_]) -> list[Any]:
@@ -121,7 +122,7 @@ class ColumnReader:
         if not nulls:
             return self._joined(np.dtype(np.int64)).astype("datetime64[ms]")
         values = self._joined(np.dtype(object))
-        missing = np.equal(values, None)
+        missing = np.fromiter((value is None for value in values), np.bool_, len(values))
         values[missing] = 0
         times = values.astype(np.int64).astype("datetime64[ms]")
         times[missing] = np.datetime64("NaT")

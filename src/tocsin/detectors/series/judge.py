@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["SEVERITY_LIMIT", "Band", "BandRule", "Verdict", "verdict_of"]
+__all__ = ["LARGEST", "SEVERITY_LIMIT", "Band", "BandRule", "Verdict", "verdict_of"]
 
 SEVERITY_LIMIT = 1e9
 """Severity and score end here, so that a window without any spread gives finite numbers."""
 
-_LARGEST = float(np.finfo(np.float64).max)
+LARGEST = float(np.finfo(np.float64).max)
+"""Bands end here instead of at infinity."""
+
 _ROUNDING = 2.0**-46
 """Spreads below this share of the centre are the rounding of whoever computed the values."""
 
@@ -82,12 +84,12 @@ class BandRule:
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
             size = np.abs(center)
             floor = np.maximum(size * max(self.min_relative_spread, _ROUNDING), self.min_spread)
-            wide = np.minimum(np.maximum(np.maximum(spread, floor), quantum), _LARGEST)
+            wide = np.minimum(np.maximum(np.maximum(spread, floor), quantum), LARGEST)
             half = np.maximum(wide * self.spreads_to_bound, self.min_deviation)
             if self.min_relative_deviation:
                 half = np.maximum(half, size * self.min_relative_deviation)
-            lower = np.maximum(center - half, -_LARGEST)
-            upper = np.minimum(center + half, _LARGEST)
+            lower = np.maximum(center - half, -LARGEST)
+            upper = np.minimum(center + half, LARGEST)
         return Band(center, wide, lower, upper)
 
 
@@ -100,8 +102,8 @@ def verdict_of(values: Floats, band: Band) -> Verdict:
         outside = above | below
         severity = np.zeros(len(values))
         severity[outside] = np.minimum(beyond[outside] / band.spread[outside], SEVERITY_LIMIT)
-        distance = np.abs(values - band.center)
-        half = np.maximum(band.upper - band.center, band.center - band.lower)
+        distance = np.minimum(np.abs(values - band.center), LARGEST)
+        half = np.minimum(np.maximum(band.upper - band.center, band.center - band.lower), LARGEST)
         score = np.where(distance == 0.0, distance, np.minimum(distance / half, SEVERITY_LIMIT))
         just_outside = np.nextafter(1.0, 2.0)
         score = np.where(outside, np.maximum(score, just_outside), np.minimum(score, 1.0))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from tocsin.detectors.parameters import Parameter, number
-from tocsin.detectors.series.window import WINDOW_PARAMETERS, WindowDetector
 from tocsin.detectors.series.statistic import Statistic
+from tocsin.detectors.series.window import WINDOW_PARAMETERS, WindowDetector
 
 __all__ = ["MADDetector"]
 

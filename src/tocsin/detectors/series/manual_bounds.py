@@ -8,7 +8,7 @@ import numpy as np
 
 from tocsin.detectors.base import BATCH_SIZE, BaseDetector, grid_of
 from tocsin.detectors.parameters import Parameter, number, optional
-from tocsin.detectors.series.judge import SEVERITY_LIMIT
+from tocsin.detectors.series.judge import LARGEST, SEVERITY_LIMIT
 from tocsin.errors import DetectorError
 from tocsin.model import Detections, Reason
 
@@ -96,6 +96,6 @@ class ManualBoundsDetector(BaseDetector):
         """Give the unit of the severity, and the length by which the score rises by one."""
         lower, upper = self.params["lower_bound"], self.params["upper_bound"]
         if lower is not None and upper is not None and lower < upper:
-            return upper - lower, upper / 2 - lower / 2
+            return min(upper - lower, LARGEST), upper / 2 - lower / 2
         unit = abs(upper if lower is None else lower) or 1.0
         return unit, unit

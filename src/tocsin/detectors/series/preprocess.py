@@ -93,7 +93,8 @@ def _smooth(x: Floats, weights: Floats) -> Floats:
     filled = np.where(valid, x, 0.0)
     total, mass = np.zeros(len(x)), np.zeros(len(x))
     for age, weight in enumerate(weights.tolist()[: len(x)]):
-        total[age:] += weight * filled[: len(x) - age]
+        with np.errstate(over="ignore", invalid="ignore"):  # near the largest numbers; clipped later
+            total[age:] += weight * filled[: len(x) - age]
         mass[age:] += weight * valid[: len(x) - age]
     return np.where(valid, total / np.where(valid, mass, 1.0), np.nan)
 

@@ -42,7 +42,8 @@ def quantum_of(value: Floats, first_slot: int, window: int) -> Floats:
     """
     decimals = decimals_of(value)
     most = np.maximum(_window_maximum(decimals, window), decimals)
-    return np.maximum(_RESOLUTION[most], _smallest_steps(value, first_slot, window))
+    result: Floats = np.maximum(_RESOLUTION[most], _smallest_steps(value, first_slot, window))
+    return result
 
 
 def decimals_of(value: Floats) -> NDArray[np.int64]:

@@ -87,7 +87,7 @@ def combine(whole: Summary, groups: Sequence[Summary], *, multiplicative: bool, 
     first = np.ones(len(center), dtype=bool)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
         for group in groups:
-            used = group.count >= least
+            used = group.valid >= least
             ratio = np.where(whole.spread > 0.0, group.spread / whole.spread, 1.0)
             if multiplicative:
                 level = np.where(whole.center != 0.0, group.center / whole.center, 1.0)
@@ -99,4 +99,4 @@ def combine(whole: Summary, groups: Sequence[Summary], *, multiplicative: bool, 
                 first &= ~used
             center = np.where(used, new_center, center)
             spread = np.where(used, new_spread, spread)
-    return Summary(whole.count, center, spread)
+    return Summary(whole.valid, center, spread)

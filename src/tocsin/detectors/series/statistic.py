@@ -29,6 +29,6 @@ class Summary(NamedTuple):
     Centre and spread are NaN where the window is empty.
     """
 
-    count: NDArray[np.int64]
+    valid: NDArray[np.int64]
     center: NDArray[np.float64]
     spread: NDArray[np.float64]

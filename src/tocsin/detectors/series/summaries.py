@@ -73,9 +73,10 @@ class WindowRule:
         combined = combine(
             whole, groups, multiplicative=self.multiplicative, least=self.min_samples_per_group
         )
-        known = (whole.count >= self.min_samples) & np.isfinite(combined.center)
+        known = (whole.valid >= self.min_samples) & np.isfinite(combined.center)
+        known &= ~np.isnan(combined.spread)
         center = np.where(known, combined.center, np.nan)
-        return Summary(combined.count, center, np.where(known, combined.spread, np.nan))
+        return Summary(combined.valid, center, np.where(known, combined.spread, np.nan))
 
     def expectation_of_rows(self, rows: Floats, member: list[NDArray[np.bool_]]) -> Summary:
         """Sum up windows held as rows, shape (r, W), with the slots of each group marked."""

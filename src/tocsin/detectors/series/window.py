@@ -9,7 +9,7 @@ import numpy as np
 
 from tocsin.detectors.base import BATCH_SIZE, BaseDetector, grid_of
 from tocsin.detectors.parameters import Parameter, choice, column_groups, integer, number, optional
-from tocsin.detectors.series.judge import BandRule, verdict_of
+from tocsin.detectors.series.judge import LARGEST, BandRule, verdict_of
 from tocsin.detectors.series.preprocess import judged_series, slots_before, to_value_units
 from tocsin.detectors.series.quantum import quantum_of
 from tocsin.detectors.series.seasonality import group_codes
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from tocsin.model import SeriesData
 
 __all__ = ["WINDOW_PARAMETERS", "WindowDetector"]
-
-_LARGEST = float(np.finfo(np.float64).max)
 
 WINDOW_PARAMETERS: Mapping[str, Parameter] = {
     **BATCH_SIZE,
@@ -107,12 +105,12 @@ class WindowDetector(BaseDetector):
         else:
             quantum = np.full(len(value), params["quantum"])
         with np.errstate(over="ignore"):
-            quantum = np.minimum(quantum * judged.scale, _LARGEST)
+            quantum = np.minimum(quantum * judged.scale, LARGEST)
         width = BandRule.from_params(self.spreads_to_bound, params)
         band = bands_of(rule, width, judged.x, codes, quantum, first_slot)
         x = np.where(np.isnan(band.center), np.nan, judged.x)
         if params["input_type"] == "absolute_changes":
-            band = band._replace(lower=np.full(len(x), -_LARGEST))
+            band = band._replace(lower=np.full(len(x), -LARGEST))
         verdict = verdict_of(x, band)
         direction = verdict.direction
         if params["input_type"] == "absolute_changes" and judged.before is not None:
@@ -138,4 +136,4 @@ class WindowDetector(BaseDetector):
 
 
 def _bound(bound: NDArray[np.float64], silent: NDArray[np.bool_]) -> NDArray[np.float64]:
-    return np.where(silent, np.nan, np.clip(bound, -_LARGEST, _LARGEST))
+    return np.where(silent, np.nan, np.clip(bound, -LARGEST, LARGEST))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import threading
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["compiled", "is_loaded"]
+
+_lock = threading.Lock()
 
 
 def is_loaded() -> bool:
@@ -32,13 +35,15 @@ def compiled(function: Callable[..., None], helpers: tuple[Callable[..., Any], .
 
     for helper in helpers:
         register_jitable(helper)
-    given = numba.config.CACHE_DIR
-    folder = given or _cache_folder()
-    numba.config.CACHE_DIR = folder  # it is read while a function is being wrapped
-    try:
-        wrapped: Callable[..., None] = numba.njit(cache=bool(folder), nogil=True)(function)
-    finally:
-        numba.config.CACHE_DIR = given
+    config: Any = numba.config
+    with _lock:
+        given = config.CACHE_DIR
+        folder = given or _cache_folder()
+        config.CACHE_DIR = folder  # it is read while a function is being wrapped
+        try:
+            wrapped: Callable[..., None] = numba.njit(cache=bool(folder), nogil=True)(function)
+        finally:
+            config.CACHE_DIR = given
     return wrapped
 
 

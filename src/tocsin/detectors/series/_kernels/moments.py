@@ -18,6 +18,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import MutableSequence, Sequence
 
+    Integers = MutableSequence[int]
+    Floats = MutableSequence[float]
+
 __all__ = ["HELPERS", "rolling_moments"]
 
 
@@ -60,17 +63,11 @@ def rolling_moments(
     codes: Sequence[int],
     window: int,
     phase: int,
-    back_count: MutableSequence[int],
-    back_mean: MutableSequence[float],
-    back_norm: MutableSequence[float],
-    link: MutableSequence[int],
-    head: MutableSequence[int],
-    on_count: MutableSequence[int],
-    on_mean: MutableSequence[float],
-    on_norm: MutableSequence[float],
-    count: MutableSequence[int],
-    center: MutableSequence[float],
-    spread: MutableSequence[float],
+    backward: tuple[Integers, Floats, Floats, Integers],
+    forward: tuple[Integers, Integers, Floats, Floats],
+    count: Integers,
+    center: Floats,
+    spread: Floats,
 ) -> None:
     """Sum up, for each slot, the slots of its group in the window before it.
 
@@ -79,18 +76,16 @@ def rolling_moments(
         codes: The group of each slot, from 0.
         window: In slots.
         phase: The place of the first slot in its block.
-        back_count: Scratch, length `window`: from a slot of the last block to the border, its group.
-        back_mean: Likewise.
-        back_norm: Likewise.
-        link: Scratch, length `window`: the next place of the same group in the last block, or -1.
-        head: Scratch, length of groups, all -1: a group's first place in the last block and window.
-        on_count: Scratch, length of groups, all 0: from the border on.
-        on_mean: Likewise.
-        on_norm: Likewise.
+        backward: Scratch, four of length `window`: count, mean and norm of a slot's group from there to
+            the border, and the next place of that group in the block, or -1.
+        forward: Scratch, four of the number of groups: the first place of a group that is in the last
+            block and in the window (all -1 at first), count, mean and norm from the border on (all 0).
         count: Result: valid slots.
         center: Result: their mean, NaN for none.
         spread: Result: their standard deviation (ddof 1), NaN for fewer than two.
     """
+    back_count, back_mean, back_norm, link = backward
+    head, on_count, on_mean, on_norm = forward
     length = len(x)
     for border in range(-phase, length, window):
         for slot in range(max(border - window, 0), max(border, 0)):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
+    Vectors = tuple[Floats, Ints, Ints, Ints]
 
 __all__ = ["HELPERS", "most_in_window", "rolling_mad", "rolling_quartiles"]
 
@@ -63,7 +64,7 @@ def _replace(values: Floats, heads: Ints, first: int, shift: int, old: int, new:
     elif old < new:
         _down(values, start, head, mask, old & mask, mask)
         hole = start + ((head + mask) & mask)
-        for block in range(block + 1, last):  # noqa: B020, PLR1704 - it goes on from there
+        for block in range(block + 1, last):  # noqa: B020 - it goes on from there
             start, head = block << shift, heads[block]
             values[hole] = values[start + head]
             hole = start + head
@@ -74,7 +75,7 @@ def _replace(values: Floats, heads: Ints, first: int, shift: int, old: int, new:
     else:
         _up(values, start, head, mask, 0, old & mask)
         hole = start + head
-        for block in range(block - 1, last, -1):  # noqa: B020, PLR1704
+        for block in range(block - 1, last, -1):  # noqa: B020
             start, head = block << shift, (heads[block] + mask) & mask
             values[hole] = values[start + head]
             hole = start + head
@@ -87,7 +88,7 @@ def _replace(values: Floats, heads: Ints, first: int, shift: int, old: int, new:
 
 def _between(values: Floats, heads: Ints, first: int, shift: int, rank: float) -> float:
     """Give the value at a rank, on the line between its neighbours."""
-    low = int(math.floor(rank))
+    low = math.floor(rank)
     part = rank - low
     a = _at(values, heads, first, shift, low)
     b = _at(values, heads, first, shift, low + 1) if part > 0.0 else a
@@ -129,18 +130,9 @@ def _deviation(
     return middle, low
 
 
-def _slide(
-    x: Floats,
-    codes: Ints,
-    window: int,
-    slot: int,
-    values: Floats,
-    heads: Ints,
-    firsts: Ints,
-    shift: int,
-    sizes: Ints,
-) -> None:
+def _slide(x: Floats, codes: Ints, window: int, slot: int, shift: int, vectors: Vectors) -> None:
     """Let the window before `slot` become the window before the next: one slot enters, one leaves."""
+    values, heads, firsts, sizes = vectors
     group, value = codes[slot], x[slot]
     gone = math.nan
     gone_group = group
@@ -181,11 +173,8 @@ def rolling_mad(
     x: Floats,
     codes: Ints,
     window: int,
-    values: Floats,
-    heads: Ints,
-    firsts: Ints,
     shift: int,
-    sizes: Ints,
+    vectors: Vectors,
     count: Ints,
     center: Floats,
     spread: Floats,
@@ -196,15 +185,14 @@ def rolling_mad(
         x: The series, NaN where missing.
         codes: The group of each slot, from 0.
         window: In slots.
-        values: Scratch: the blocks of all groups.
-        heads: Scratch: of each block, all 0.
-        firsts: The first block of each group.
         shift: Blocks hold 2**shift values.
-        sizes: Scratch: of each group, all 0.
+        vectors: Scratch: the values of all blocks; the head of each block, all 0; the first block of
+            each group; the size of each group, all 0.
         count: Result: valid slots.
-        center: Result: their median, NaN for none.
-        spread: Result: their median absolute deviation, NaN for none.
+        center: Result: their median; not set for none.
+        spread: Result: their median absolute deviation; not set for none.
     """
+    values, heads, firsts, sizes = vectors
     hints = sizes.copy()
     for slot in range(len(x)):
         group = codes[slot]
@@ -215,18 +203,15 @@ def rolling_mad(
             spread[slot], hints[group] = _deviation(
                 values, heads, first, shift, size, center[slot], hints[group]
             )
-        _slide(x, codes, window, slot, values, heads, firsts, shift, sizes)
+        _slide(x, codes, window, slot, shift, vectors)
 
 
 def rolling_quartiles(
     x: Floats,
     codes: Ints,
     window: int,
-    values: Floats,
-    heads: Ints,
-    firsts: Ints,
     shift: int,
-    sizes: Ints,
+    vectors: Vectors,
     count: Ints,
     lower: Floats,
     upper: Floats,
@@ -234,18 +219,16 @@ def rolling_quartiles(
     """Give, for each slot, the quartiles of the slots of its group in the window before it.
 
     Args:
-        x: See `rolling_mad`, also for the others.
-        codes: Likewise.
-        window: Likewise.
-        values: Likewise.
-        heads: Likewise.
-        firsts: Likewise.
-        shift: Likewise.
-        sizes: Likewise.
+        x: The series, NaN where missing.
+        codes: The group of each slot, from 0.
+        window: In slots.
+        shift: Blocks hold 2**shift values.
+        vectors: As for `rolling_mad`.
         count: Result: valid slots.
-        lower: Result: their first quartile, NaN for none.
-        upper: Result: their third quartile, NaN for none.
+        lower: Result: their first quartile; not set for none.
+        upper: Result: their third quartile; not set for none.
     """
+    values, heads, firsts, sizes = vectors
     for slot in range(len(x)):
         group = codes[slot]
         size, first = sizes[group], firsts[group]
@@ -253,4 +236,4 @@ def rolling_quartiles(
         if size > 0:
             lower[slot] = _between(values, heads, first, shift, 0.25 * (size - 1))
             upper[slot] = _between(values, heads, first, shift, 0.75 * (size - 1))
-        _slide(x, codes, window, slot, values, heads, firsts, shift, sizes)
+        _slide(x, codes, window, slot, shift, vectors)

@@ -14,6 +14,8 @@ from tocsin.detectors.series.rows import MAD_TO_STD, summarize_rows
 from tocsin.detectors.series.statistic import Statistic, Summary
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
@@ -65,71 +67,60 @@ def rolling_summary(
         first_slot: The absolute number of the first slot on its grid.
         use_numba: Whether to run compiled code; `None`: where it pays. The bits are the same.
     """
-    every = np.zeros((1, len(x)), dtype=np.int64)
+    every = np.zeros(len(x), dtype=np.int64)
     summaries = []
-    for component in (*every, *codes):
-        component = np.ascontiguousarray(component)
-        classes = int(component.max(initial=0)) + 1
+    for component in (every, *codes):
+        groups = np.ascontiguousarray(component)
         if statistic is Statistic.MOMENTS:
-            fast = use_numba if use_numba is not None else not _patience.allows(len(x) * _SECONDS_A_SLOT)
-            summary = _moments(x, component, classes, window, first_slot % window, fast=fast)
+            fast = not _patience.allows(len(x) * _SECONDS_A_SLOT) if use_numba is None else use_numba
+            summaries.append(_moments(x, groups, window, first_slot % window, compile_it=fast))
         else:
-            fast = use_numba
-            if fast is None:
-                fast = not _patience.allows(len(x) * window * _SECONDS_A_CELL)
-            if fast:
-                summary = _ordered(statistic, x, component, classes, window)
-            else:
-                summary = _sorted_rows(statistic, x, component, classes, window)
-        summaries.append(summary)
+            cells = len(x) * window
+            fast = not _patience.allows(cells * _SECONDS_A_CELL) if use_numba is None else use_numba
+            summaries.append((_ordered if fast else _sorted_rows)(statistic, x, groups, window))
     return summaries[0], summaries[1:]
 
 
-def _moments(x: Floats, codes: Codes, classes: int, window: int, phase: int, *, fast: bool) -> Summary:
-    per_place = [np.zeros(window, dtype=kind) for kind in (np.int64, np.float64, np.float64, np.int64)]
-    per_group = [
-        np.full(classes, -1),
-        *(np.zeros(classes, dtype=kind) for kind in (np.int64, np.float64, np.float64)),
-    ]
-    count = np.zeros(len(x), dtype=np.int64)
-    center, spread = np.empty(len(x)), np.empty(len(x))
-    if fast:
+def _moments(x: Floats, codes: Codes, window: int, phase: int, *, compile_it: bool) -> Summary:
+    groups = int(codes.max(initial=0)) + 1
+    backward = (np.zeros(window, np.int64), np.zeros(window), np.zeros(window), np.zeros(window, np.int64))
+    forward = (np.full(groups, -1), np.zeros(groups, np.int64), np.zeros(groups), np.zeros(groups))
+    results = (np.zeros(len(x), np.int64), np.zeros(len(x)), np.zeros(len(x)))
+    if compile_it:
         kernel = compiled(moments.rolling_moments, moments.HELPERS)
-        kernel(x, codes, window, phase, *per_place, *per_group, count, center, spread)
-        return Summary(count, center, spread)
-    results = [column.tolist() for column in (count, center, spread)]
-    scratch = [column.tolist() for column in (*per_place, *per_group)]
-    moments.rolling_moments(x.tolist(), codes.tolist(), window, phase, *scratch, *results)
-    return Summary(np.array(results[0], dtype=np.int64), np.array(results[1]), np.array(results[2]))
+        kernel(x, codes, window, phase, backward, forward, *results)
+        return Summary(*results)
+    plain: Callable[..., None] = moments.rolling_moments
+    count, center, spread = (column.tolist() for column in results)
+    scratch = (tuple(column.tolist() for column in columns) for columns in (backward, forward))
+    plain(x.tolist(), codes.tolist(), window, phase, *scratch, count, center, spread)
+    return Summary(np.array(count, dtype=np.int64), np.array(center), np.array(spread))
 
 
-def _ordered(statistic: Statistic, x: Floats, codes: Codes, classes: int, window: int) -> Summary:
-    most = np.zeros(classes, dtype=np.int64)
-    kernel = compiled(ordered.most_in_window, ())
-    kernel(x, codes, window, np.zeros_like(most), most)
-    shift = block_shift(int(most.max()))
-    # A value that enters before another leaves needs one place more.
-    blocks = (most + 1 >> shift) + 1
+def _ordered(statistic: Statistic, x: Floats, codes: Codes, window: int) -> Summary:
+    most = np.zeros(int(codes.max(initial=0)) + 1, dtype=np.int64)
+    compiled(ordered.most_in_window, ())(x, codes, window, np.zeros_like(most), most)
+    shift = _block_shift(int(most.max()))
+    blocks = (most >> shift) + 1
     firsts = np.concatenate(([0], np.cumsum(blocks)[:-1]))
     values = np.zeros(int(blocks.sum()) << shift)
     heads = np.zeros(int(blocks.sum()), dtype=np.int64)
+    vectors = (values, heads, firsts, np.zeros_like(most))
     count = np.zeros(len(x), dtype=np.int64)
     first, second = np.full(len(x), np.nan), np.full(len(x), np.nan)
     function = ordered.rolling_mad if statistic is Statistic.MAD else ordered.rolling_quartiles
-    compiled(function, ordered.HELPERS)(
-        x, codes, window, values, heads, firsts, shift, np.zeros_like(most), count, first, second
-    )
+    compiled(function, ordered.HELPERS)(x, codes, window, shift, vectors, count, first, second)
     if statistic is Statistic.MAD:
         return Summary(count, first, MAD_TO_STD * second)
     return Summary(count, 0.5 * (first + second), second - first)
 
 
-def block_shift(size: int) -> int:
-    """Give the block length, as a power of two, for ordered windows of a size."""
+def _block_shift(size: int) -> int:
+    """Give the block length, as a power of two, for ordered windows of a size: near its root."""
     return min(max((size.bit_length() + 1) // 2, 4), 7)
 
 
-def _sorted_rows(statistic: Statistic, x: Floats, codes: Codes, classes: int, window: int) -> Summary:
+def _sorted_rows(statistic: Statistic, x: Floats, codes: Codes, window: int) -> Summary:
     rows = sliding_window_view(np.concatenate((np.full(window, np.nan), x)), window)
     past = sliding_window_view(np.concatenate((np.full(window, -1), codes)), window)
     at_once = max(_CELLS_AT_ONCE // window, 1)
@@ -137,7 +128,7 @@ def _sorted_rows(statistic: Statistic, x: Floats, codes: Codes, classes: int, wi
     for start in range(0, max(len(x), 1), at_once):
         some = slice(start, min(start + at_once, len(x)))
         chosen = rows[some]
-        if classes > 1:
+        if codes.any():
             chosen = np.where(past[some] == codes[some, None], chosen, np.nan)
         parts.append(summarize_rows(statistic, chosen))
     return Summary(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))

@@ -1,0 +1,185 @@
+"""What kind of file something is, and how DuckDB is told to read it so that no bad cell stops it."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from tocsin.errors import ConfigError, LoadError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["FileFormat", "quoted_identifier", "quoted_text", "recognise_file", "template_text"]
+
+_KINDS: dict[str, Literal["csv", "parquet", "json"]] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".json": "json",
+    ".jsonl": "json",
+    ".ndjson": "json",
+}
+_DELIMITERS = (",", ";", "\t", "|")
+_SAMPLE_BYTES = 256 * 1024
+_SAMPLE_LINES = 100
+_NUMBER_OR_TIME = re.compile(r"[+-]?(\d[\d.,]*([eE][+-]?\d+)?|\.\d+)|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class FileFormat:
+    """How a file is read.
+
+    Attributes:
+        kind: `csv`, `parquet` or `json`.
+        relation: The table function of DuckDB that reads it, with all it needs to know. For JSON it
+            still lacks the columns.
+        stem: The file's name without what says its format.
+    """
+
+    kind: Literal["csv", "parquet", "json"]
+    relation: str
+    stem: str
+
+
+def quoted_text(text: str) -> str:
+    """Write a text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def quoted_identifier(name: str) -> str:
+    """Write a column's name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def template_text(sql: str) -> str:
+    """Protect what Jinja would read as a placeholder.
+
+    >>> template_text("'a{{b.csv'")
+    "'a{{ '{' }}{{ '{' }}b.csv'"
+    """
+    return re.sub(r"\{(?=[{%#])|(?<=\{)\{", "{{ '{' }}", sql)
+
+
+def recognise_file(path: Path, location: str) -> FileFormat:
+    """Look at a file's name and beginning.
+
+    Args:
+        path: The file.
+        location: The path to write into queries.
+
+    Raises:
+        ConfigError: There is no such file, or it has no known ending.
+        LoadError: It is empty, or not text although it should be.
+    """
+    name = path.name
+    for ending in (".gz", ".zst"):
+        name = name.removesuffix(ending)
+    suffix = "." + name.rpartition(".")[2].lower() if "." in name else ""
+    if not path.is_file():
+        what = "is not a file" if path.exists() else "does not exist"
+        raise ConfigError(f"{path} {what}", hint="name CSV, Parquet or JSON files")
+    if suffix not in _KINDS:
+        raise ConfigError(f"{path} has no known ending", hint=f"files end in {', '.join(_KINDS)}, perhaps with .gz")
+    kind = _KINDS[suffix]
+    stem = name[: -len(suffix)]
+    file = quoted_text(re.sub(r"[*?\[]", lambda found: f"[{found[0]}]", location))
+    _refuse_empty(path)
+    if kind == "parquet":
+        return FileFormat(kind, f"read_parquet({file})", stem)
+    if kind == "json":
+        lines = suffix != ".json"
+        options = "format = 'newline_delimited', ignore_errors = true" if lines else "format = 'auto'"
+        return FileFormat(kind, f"read_json({file}, {options})", stem)
+    return FileFormat(kind, f"read_csv({file}, {_csv_options(path, suffix)})", stem)
+
+
+def _refuse_empty(path: Path) -> None:
+    try:
+        empty = path.stat().st_size == 0
+    except OSError as error:
+        raise LoadError(f"{path} cannot be read ({error.strerror})") from error
+    if empty:
+        raise LoadError(f"{path} is empty", hint="it needs a header and rows")
+
+
+def _csv_options(path: Path, suffix: str) -> str:
+    """Decide everything about a CSV file once, so that rows added later cannot change how it is read."""
+    text, encoding = _beginning(path)
+    lines = text.splitlines()
+    skip = 0
+    while skip < len(lines) and (not lines[skip].strip() or lines[skip].startswith("#")):
+        skip += 1
+    lines = lines[skip : skip + _SAMPLE_LINES]
+    if not lines:
+        raise LoadError(f"{path} has no rows", hint="it needs a header and rows")
+    delimiter = "\t" if suffix == ".tsv" else _delimiter(lines)
+    first = next(csv.reader(lines, delimiter=delimiter))
+    header = not any(_NUMBER_OR_TIME.fullmatch(cell.strip()) for cell in first)
+    names = _column_names(first if header else [""] * len(first))
+    columns = ", ".join(f"{quoted_text(name)}: 'VARCHAR'" for name in names)
+    # Without quotes in it, a stray one must not swallow the lines after it; with quotes, a row that
+    # breaks them is an error rather than lost.
+    quoted = '"' in text
+    options = [
+        "auto_detect = false",
+        f"header = {str(header).lower()}",
+        f"delim = {quoted_text(delimiter)}",
+        f"""quote = '{'"' if quoted else ""}'""",
+        f"""escape = '{'"' if quoted else ""}'""",
+        f"strict_mode = {str(quoted).lower()}",
+        "null_padding = true",
+        *([f"skip = {skip}"] if skip else []),
+        *([f"encoding = {quoted_text(encoding)}"] if encoding != "utf-8" else []),
+        f"columns = {{{columns}}}",
+    ]
+    return ", ".join(options)
+
+
+def _beginning(path: Path) -> tuple[str, str]:
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            head = file.read(_SAMPLE_BYTES)
+    except (OSError, EOFError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise LoadError(f"{path} cannot be read ({reason})") from error
+    if not head:
+        raise LoadError(f"{path} is empty", hint="it needs a header and rows")
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return head.decode("utf-16", errors="replace"), "utf-16"
+    if b"\0" in head or path.suffix == ".zst":
+        raise LoadError(f"{path} is not a text file", hint="save it as CSV in UTF-8")
+    try:
+        # The last character may be cut in two.
+        return codecs.getincrementaldecoder("utf-8-sig")().decode(head), "utf-8"
+    except UnicodeDecodeError:
+        return head.decode("latin-1"), "latin-1"
+
+
+def _delimiter(lines: list[str]) -> str:
+    def consistency(delimiter: str) -> tuple[float, int]:
+        widths = Counter(len(row) for row in csv.reader(lines, delimiter=delimiter) if row)
+        width, count = widths.most_common(1)[0]
+        return (count / widths.total(), width) if width > 1 else (0.0, 0)
+
+    return max(_DELIMITERS, key=consistency)
+
+
+def _column_names(cells: list[str]) -> list[str]:
+    """Give every column a name of its own; databases do not tell `A` from `a`."""
+    names: list[str] = []
+    for place, cell in enumerate(cells):
+        name = base = cell.strip() or f"column{place}"
+        count = 1
+        while name.lower() in {other.lower() for other in names}:
+            count += 1
+            name = f"{base}_{count}"
+        names.append(name)
+    return names

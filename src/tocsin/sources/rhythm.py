@@ -1,0 +1,118 @@
+"""How often a series has points, and where on the clock they fall."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tocsin.sources.grid import Grid
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tocsin.sources.spec import Aggregate, Align
+
+__all__ = ["Rhythm", "find_rhythm"]
+
+_USUAL_SECONDS = np.array(
+    [1, 2, 5, 10, 15, 20, 30, 60, 120, 180, 300, 600, 900, 1200, 1800, 3600, 7200, 10_800, 14_400, 21_600]
+    + [28_800, 43_200, 86_400, 604_800]
+)
+_REGULAR = 0.5  # the share of steps from which the commonest one is the interval
+_NEAR, _WITHIN = 0.05, 0.25  # how far a usual interval may be from the median step
+_COMMON_PHASE = 0.1  # the share of rows from which the commonest phase is more than chance
+_PARTS_OF_INTERVAL = 60
+_FEW_MERGED = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """The grid that suits a series.
+
+    Attributes:
+        interval_seconds: The distance between its points.
+        phase: Where on it they fall, in milliseconds after a multiple of the interval since 1970.
+        align: `nearest` when points jitter around the grid, else `floor`.
+        aggregate: `mean` when several points fall into one slot, else `last`.
+        regular: The share of the steps that are the interval.
+        filled: The share of the slots that have a point.
+    """
+
+    interval_seconds: int
+    phase: int
+    align: Align
+    aggregate: Aggregate
+    regular: float
+    filled: float
+
+
+def find_rhythm(times: NDArray[np.int64], codes: NDArray[np.int64]) -> Rhythm | None:
+    """Find the grid of one or many series.
+
+    The interval is the commonest step when most steps are that; else a usual interval (`5min`, `1h`, …)
+    near the median step, or the median step itself. The phase is the commonest one.
+
+    Args:
+        times: int64 milliseconds since the epoch, in any order.
+        codes: int64, which series each belongs to.
+
+    Returns:
+        The grid, or `None` when no series has two different times.
+    """
+    order = np.lexsort((times, codes))
+    times, codes = times[order], codes[order]
+    steps = np.diff(times)[np.diff(codes) == 0]
+    steps = np.maximum(np.rint(steps[steps > 0] / 1000).astype(np.int64), 1)
+    if not len(steps):
+        return None
+    interval = _interval(steps)
+    phase = _phase(times, interval * 1000)
+    filled: dict[Align, int] = {"floor": 0, "nearest": 0}
+    for align in filled:
+        slots = Grid(phase, interval * 1000, align).slots(times)
+        filled[align] = 1 + int(((np.diff(slots) != 0) | (np.diff(codes) != 0)).sum())
+    align = "nearest" if filled["nearest"] > filled["floor"] * (1 + _FEW_MERGED) else "floor"
+    merged = 1 - filled[align] / len(times)
+    slots = Grid(phase, interval * 1000, align).slots(times)
+    firsts = np.flatnonzero(np.diff(codes, prepend=-1))
+    lasts = np.append(firsts[1:], len(codes)) - 1
+    spanned = int(((slots[lasts] - slots[firsts]) // (interval * 1000) + 1).sum())
+    return Rhythm(
+        interval_seconds=interval,
+        phase=phase,
+        align=align,
+        aggregate="mean" if merged > _FEW_MERGED else "last",
+        regular=float((steps == interval).mean()),
+        filled=filled[align] / spanned,
+    )
+
+
+def _interval(steps: NDArray[np.int64]) -> int:
+    distinct, counts = np.unique(steps, return_counts=True)
+    commonest = int(distinct[counts.argmax()])
+    median = float(np.median(steps))
+    if counts.max() >= _REGULAR * len(steps):
+        return commonest
+    usual = int(_USUAL_SECONDS[np.abs(np.log(_USUAL_SECONDS / median)).argmin()])
+    for candidate, tolerance in ((usual, _NEAR), (commonest, _WITHIN), (usual, _WITHIN)):
+        if abs(candidate - median) <= tolerance * median:
+            return candidate
+    return max(round(median), 1)
+
+
+def _phase(times: NDArray[np.int64], interval: int) -> int:
+    phases, counts = np.unique(times % interval, return_counts=True)
+    if counts.max() >= _COMMON_PHASE * len(times):
+        return int(phases[counts.argmax()])
+    # Nothing is common to the millisecond: look for a place that the points crowd around.
+    width = max(interval // _PARTS_OF_INTERVAL, 1)
+    rows = np.bincount(phases // width, weights=counts, minlength=_PARTS_OF_INTERVAL)
+    crowds = rows + np.roll(rows, 1) + np.roll(rows, -1)
+    middle = int(crowds.argmax())
+    if crowds[middle] < _REGULAR * len(times):
+        return 0
+    around = (times - middle * width + interval // 2) % interval - interval // 2
+    near = around[np.abs(around) <= 2 * width]
+    return int(round(float(np.median(near)) / 1000) * 1000 + middle * width) % interval // 1000 * 1000
