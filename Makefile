@@ -27,7 +27,7 @@ $(BIN)/pytest: requirements/dev.txt $(BIN)/tocsin
 setup: $(BIN)/pytest
 
 demo: $(BIN)/tocsin
-	@$(BIN)/python -m tocsin.runtime.demo demo
+	@$(BIN)/python -m tocsin.runtime.demo
 
 test: $(BIN)/pytest
 	@echo "== running the tests on $(JOBS) processes"

@@ -71,7 +71,7 @@ def full_view() -> SeriesView:
         timezone="Europe/Berlin",
         incidents=(
             make_incident(100, 6),
-            make_incident(200, 1, direction=None, severity=0.0, resolved_at=START + timedelta(hours=210)),
+            make_incident(200, 10, direction=None, severity=0.0),
         ),
         labels=(
             TrueLabel("level_shift", START + timedelta(hours=99), START + timedelta(hours=107), "a release"),

@@ -74,7 +74,7 @@ def test_a_report_shows_totals_monitors_incidents_and_anomalies(full_view: Serie
     assert "8 to 12" in words
     assert "mad, iqr" in words
     assert "6h" in words  # the first incident
-    assert "11h" in words  # the missing data, until it came back
+    assert "10h" in words  # the missing data
     assert "no data" in words
     assert "2026-03-06 04:00 to 2026-03-06 12:00: level shift, a release" in words
 

@@ -31,6 +31,8 @@ __all__ = [
     "warn",
 ]
 
+_WIDTH_OF_A_PIPE = 160
+
 ProjectDir = Annotated[
     Path,
     typer.Option(
@@ -53,12 +55,11 @@ ExcludeOption = Annotated[str | None, typer.Option("--exclude", help="Monitors t
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Give the terminal (or pipe) to write to."""
+    """Give the terminal (or pipe, which has no width to wrap at) to write to."""
     from rich.console import Console
 
-    return Console(
-        stderr=stderr, highlight=False, soft_wrap=not (sys.stderr if stderr else sys.stdout).isatty()
-    )
+    is_terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(stderr=stderr, highlight=False, width=None if is_terminal else _WIDTH_OF_A_PIPE)
 
 
 def exit_with(error: TocsinError) -> NoReturn:
@@ -86,7 +87,7 @@ def print_table(title: str | None, columns: Sequence[str], rows: Iterable[Sequen
         title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False
     )
     for column in columns:
-        table.add_column(column.removeprefix("#"), justify="right" if column[:1] == "#" else "left")
+        table.add_column(column.removeprefix("#"), justify="right" if column[:1] == "#" else "left", no_wrap=True)
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
     console().print(table)

@@ -17,18 +17,23 @@ from tocsin.cli.console import (
     console,
     parse_time,
     print_json,
+    print_table,
     warn,
 )
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from types import TracebackType
     from typing import Self
 
     from rich.progress import TaskID
 
+    from tocsin.database import BaseDatabaseManager
     from tocsin.runtime.run_report import MonitorReport, RunReport
 
 __all__ = ["run"]
+
+_MOST_SHOWN = 15
 
 
 def run(
@@ -78,11 +83,13 @@ def run(
             timeouts={step: getattr(project.config.timeouts, step) for step in STEPS},
         )
         with _Progress(len(monitors), quiet=as_json) as progress:
+            began = clock.now().replace(microsecond=0)
             report = run_monitors(project, monitors, memory, options, clock=clock, listener=progress)
-    if as_json:
-        print_json(report.to_dict())
-    else:
-        _print_summary(report)
+        if as_json:
+            print_json(report.to_dict())
+        else:
+            _print_findings(memory, began, report)
+            _print_summary(report)
     for note in report.notes:
         warn(note)
     sys.exit(report.exit_code)
@@ -157,6 +164,57 @@ def _line(report: MonitorReport) -> str:
         if count:
             parts.append(f"{count:,} {what}")
     return ", ".join(parts)
+
+
+def _print_findings(memory: BaseDatabaseManager, began: datetime, report: RunReport) -> None:
+    """Show what was found: incidents where there are rules, and the worst anomalies."""
+    from tocsin.runtime.findings import changed_incidents, worst_anomalies
+
+    if not report.totals["anomalies"]:
+        return
+    incidents = changed_incidents(memory, began)
+    if incidents:
+        print_table(
+            f"Incidents: {len(incidents)}" + (f", the last {_MOST_SHOWN}" if len(incidents) > _MOST_SHOWN else ""),
+            ["series", "from (UTC)", "to (UTC)", "", "#points", "#severity", "state"],
+            [
+                (
+                    incident.series,
+                    f"{incident.opened_at:%Y-%m-%d %H:%M}",
+                    f"{incident.last_anomaly_at:%Y-%m-%d %H:%M}",
+                    incident.direction or "no data",
+                    incident.anomalies,
+                    f"{incident.severity:.1f}",
+                    incident.state,
+                )
+                for incident in incidents[-_MOST_SHOWN:]
+            ],
+        )
+        typer.echo()
+    anomalies = worst_anomalies(memory, began, _MOST_SHOWN)
+    total = report.totals["anomalies"]
+    print_table(
+        f"Anomalies: {total:,}" + (f", the worst {len(anomalies)}" if total > len(anomalies) else ""),
+        ["series", "time (UTC)", "", "#value", "#expected", "#severity"],
+        [
+            (
+                anomaly.series,
+                f"{anomaly.timestamp:%Y-%m-%d %H:%M}",
+                anomaly.direction,
+                f"{anomaly.value:,.6g}",
+                _band(anomaly.lower, anomaly.upper),
+                f"{anomaly.severity:.1f}",
+            )
+            for anomaly in anomalies
+        ],
+    )
+    typer.echo()
+
+
+def _band(lower: float | None, upper: float | None) -> str:
+    if lower is None:
+        return f"up to {upper:,.6g}"
+    return f"from {lower:,.6g}" if upper is None else f"{lower:,.6g} to {upper:,.6g}"
 
 
 def _print_summary(report: RunReport) -> None:

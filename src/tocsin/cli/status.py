@@ -44,9 +44,8 @@ def _show(state: dict[str, Any]) -> None:
             "#points",
             "#gaps",
             "#anomalies",
-            "#open incidents",
-            "loaded up to (UTC)",
-            "error",
+            "#open",
+            "last point (UTC)",
         ],
         [
             (
@@ -58,11 +57,13 @@ def _show(state: dict[str, Any]) -> None:
                 f"{row['anomalies']:,}",
                 row["open_incidents"],
                 row["last_point"] or "-",
-                row["error"] or "",
             )
             for row in state["monitors"]
         ],
     )
+    for row in state["monitors"]:
+        if row["error"] is not None:
+            typer.echo(f"{row['name']}: {row['error']}")
     for lock in state["locks"]:
         typer.echo(f"{lock['name']} is being worked on by {lock['owner']}")
     outbox = state["outbox"]

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-    from tocsin.model import Incident
     from tocsin.reporting.limits import Limits
     from tocsin.reporting.view import Band, SeriesView
 
@@ -26,7 +25,6 @@ __all__ = [
     "draw_gaps",
     "draw_labels",
     "draw_line",
-    "incident_span",
     "number_incidents",
     "shade_incidents",
     "x_limits",
@@ -165,19 +163,11 @@ def draw_gaps(axes: Axes, view: SeriesView, columns: int) -> None:
     )
 
 
-def incident_span(incident: Incident) -> tuple[datetime, datetime]:
-    """Give the first and the last slot of an incident; one of missing data goes on until it is resolved."""
-    last = incident.last_anomaly_at
-    if incident.direction is None and incident.resolved_at is not None:
-        last = max(last, incident.resolved_at)
-    return incident.opened_at, last
-
-
 def shade_incidents(axes: Axes, view: SeriesView) -> None:
     """Shade where incidents are."""
     half = view.interval.seconds / 86_400 / 2
     for index, incident in enumerate(view.incidents):
-        start, end = (_day(instant) for instant in incident_span(incident))
+        start, end = _day(incident.opened_at), _day(incident.last_anomaly_at)
         axes.axvspan(
             start - half,
             end + half,
@@ -203,7 +193,7 @@ def number_incidents(axes: Axes, view: SeriesView, width: float, font_size: floa
     taken: list[tuple[float, float]] = []
     numbered = enumerate(sorted(view.incidents, key=lambda incident: incident.opened_at), start=1)
     for place, incident in sorted(numbered, key=lambda pair: -pair[1].severity):
-        start, end = (_day(instant) for instant in incident_span(incident))
+        start, end = _day(incident.opened_at), _day(incident.last_anomaly_at)
         axes.plot(
             [start - half_slot, end + half_slot],
             [1, 1],

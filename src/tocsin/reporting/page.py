@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from tocsin.model import IncidentState
-from tocsin.reporting.layers import incident_span
 from tocsin.reporting.look import COLOURS
 from tocsin.reporting.plot import svg_text
 from tocsin.reporting.words import ABSENT, clean, count, direction_sign, number, time_text
@@ -219,8 +218,8 @@ def _incident_rows(view: SeriesView, anchor: str) -> list[dict[str, Any]]:
             "opened_at": incident.opened_at,
             "state": str(incident.state),
             "start": time_text(incident.opened_at, view.zone),
-            "end": time_text(incident_span(incident)[1], view.zone),
-            "lasted": _length(incident_span(incident)[1] - incident.opened_at, view.interval.seconds),
+            "end": time_text(incident.last_anomaly_at, view.zone),
+            "lasted": _length(incident.last_anomaly_at - incident.opened_at, view.interval.seconds),
             "direction": incident.direction or "",
             "sign": direction_sign(incident.direction),
             "severity": number(incident.severity) if incident.direction else ABSENT,

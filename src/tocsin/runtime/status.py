@@ -122,4 +122,4 @@ def _as_time(value: Any) -> str | None:
         from tocsin.runtime.load_step import from_ms
 
         value = from_ms(value)
-    return f"{value:%Y-%m-%d %H:%M:%S}"
+    return f"{value:%Y-%m-%d %H:%M}"

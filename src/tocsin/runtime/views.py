@@ -116,6 +116,7 @@ def series_view(
         interval=monitor.config.interval,
         timestamp=data["timestamp"],
         value=data["value"],
+        unit=monitor.config.unit,
         description=monitor.config.description,
         timezone=monitor.config.timezone,
         bands=tuple(bands),

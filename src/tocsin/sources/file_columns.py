@@ -21,7 +21,9 @@ _MOST = 0.9
 _MANY = 0.8
 _TIME_NAMES = ("timestamp", "time", "datetime", "ts", "date", "event_time", "created_at", "epoch", "unixtime")
 _TIME_WORDS = re.compile(r"time|date|stamp|epoch|^ts$|_ts$|_at$|^t$|clock", re.IGNORECASE)
-_KEY_WORDS = re.compile(r"(^|_)(id|key|code|host|node|device|sensor|station|store|shop|zone|region)$", re.I)
+_KEY_WORDS = re.compile(
+    r"(^|_)(id|key|code|host|node|device|sensor|station|store|shop|zone|region)$", re.IGNORECASE
+)
 _ZONE = r"(Z|[+-][0-9]{2}:?[0-9]{2}|:[0-9.]+ ?[+-][0-9]{2}|UTC)$"
 _EPOCH_1990, _EPOCH_2100 = 631_152_000, 4_102_444_800
 _UNITS = (("1e6", 1), ("1e3", 10**3), ("1", 10**6), ("1e-3", 10**9))  # µs in the unit, units in a second
@@ -106,7 +108,9 @@ def find_roles(source: ColumnSource, relation: str, columns: list[tuple[str, str
     time = _find_time(source, sample, looked)
     names = ", ".join(column.name for column in looked)
     if time is None:
-        raise LoadError(f"{label} has no column of times, only {names}", hint="write the metric's query by hand")
+        raise LoadError(
+            f"{label} has no column of times, only {names}", hint="write the metric's query by hand"
+        )
     timestamp, timestamp_sql, ambiguous = time
     rest = [column for column in looked if column is not timestamp]
     dimension = _find_dimension(source, sample, timestamp_sql, rest)
@@ -117,7 +121,9 @@ def find_roles(source: ColumnSource, relation: str, columns: list[tuple[str, str
         if column is not dimension and column.is_number and not _is_row_number(column, rows)
     )
     if not values:
-        raise LoadError(f"{label} has no column of numbers, only {names}", hint="write the metric's query by hand")
+        raise LoadError(
+            f"{label} has no column of numbers, only {names}", hint="write the metric's query by hand"
+        )
     return Roles(timestamp, timestamp_sql, values, dimension, ambiguous)
 
 
@@ -125,16 +131,16 @@ def _look(source: ColumnSource, sample: str, columns: list[tuple[str, str]]) -> 
     parts = []
     for place, (name, _) in enumerate(columns):
         text = f"trim(CAST(file.{quoted_identifier(name)} AS VARCHAR))"
-        number = f"TRY_CAST({text} AS DOUBLE)"
-        finite = f"FILTER (isfinite({number}))"
+        as_number = f"TRY_CAST({text} AS DOUBLE)"
+        finite = f"FILTER (isfinite({as_number}))"
         parts += [
             f"count(nullif({text}, '')) AS given{place}",
-            f"count({number}) AS numbers{place}",
+            f"count({as_number}) AS numbers{place}",
             f"count(TRY_CAST({text} AS TIMESTAMP)) AS times{place}",
             f"count(*) FILTER (regexp_matches({text}, {quoted_text(_ZONE)})) AS zones{place}",
             f"approx_count_distinct({text}) AS distinct{place}",
-            f"quantile_cont({number}, 0.01) {finite} AS low{place}",
-            f"quantile_cont({number}, 0.99) {finite} AS high{place}",
+            f"quantile_cont({as_number}, 0.01) {finite} AS low{place}",
+            f"quantile_cont({as_number}, 0.99) {finite} AS high{place}",
         ]
     seen = source.read_columns(f"SELECT {', '.join(parts)} FROM {sample}")
 
@@ -154,9 +160,7 @@ def _look(source: ColumnSource, sample: str, columns: list[tuple[str, str]]) -> 
     ]  # fmt: skip
 
 
-def _find_time(
-    source: ColumnSource, sample: str, columns: list[Column]
-) -> tuple[Column, str, bool] | None:
+def _find_time(source: ColumnSource, sample: str, columns: list[Column]) -> tuple[Column, str, bool] | None:
     """Find the column of times, the expression for it, and whether day and month are ambiguous."""
     found = []
     for place, column in enumerate(columns):
@@ -186,18 +190,25 @@ def _time_expression(column: Column) -> str | None:
         return f"make_timestamp(epoch_us({column.sql}))"
     if kind.startswith(("TIMESTAMP", "DATE")):
         return f"CAST({column.sql} AS TIMESTAMP)"
-    if not column.given or "[" in kind or kind.startswith(("STRUCT", "MAP", "BOOL")):
+    if kind.startswith("BOOL") or _is_nested(column) or not column.given:
         return None
-    if column.times >= _MOST * column.given and column.is_number is False:
-        if column.zones:
-            return f"make_timestamp(epoch_us(TRY_CAST(trim({column.sql}) AS TIMESTAMPTZ)))"
-        return f"TRY_CAST(trim({column.sql}) AS TIMESTAMP)"
-    if column.numbers >= _MOST * column.given:
-        for microseconds, units in _UNITS:
-            if _EPOCH_1990 * units <= column.low <= column.high <= _EPOCH_2100 * units:
-                number = f"TRY_CAST({column.sql} AS DOUBLE) * {microseconds}"
-                return f"make_timestamp(TRY_CAST({number} AS BIGINT))"
+    if column.times >= _MOST * column.given:
+        cast = f"TRY_CAST(trim({column.sql}) AS TIMESTAMP)"
+        with_zone = f"make_timestamp(epoch_us(TRY_CAST(trim({column.sql}) AS TIMESTAMPTZ)))"
+        return with_zone if column.zones else cast
+    return _epoch_expression(column) if column.numbers >= _MOST * column.given else None
+
+
+def _epoch_expression(column: Column) -> str | None:
+    for microseconds, units in _UNITS:
+        if _EPOCH_1990 * units <= column.low <= column.high <= _EPOCH_2100 * units:
+            number = f"TRY_CAST({column.sql} AS DOUBLE) * {microseconds}"
+            return f"make_timestamp(TRY_CAST({number} AS BIGINT))"
     return None
+
+
+def _is_nested(column: Column) -> bool:
+    return "[" in column.type or column.type.startswith(("STRUCT", "MAP"))
 
 
 def _text_formats(source: ColumnSource, sample: str, column: Column) -> list[str]:
@@ -223,8 +234,7 @@ def _find_dimension(
         for column in columns
         if 1 < column.distinct <= min(_MOST_SERIES, column.given / 2)
         and (not column.is_number or _KEY_WORDS.search(column.name))
-        and "[" not in column.type
-        and not column.type.startswith(("STRUCT", "MAP"))
+        and not _is_nested(column)
     ]
     counts = ", ".join(
         f"count(DISTINCT ({timestamp_sql}, CAST({column.sql} AS VARCHAR))) AS n{place}"

@@ -30,7 +30,9 @@ _KINDS: dict[str, Literal["csv", "parquet", "json"]] = {
 _DELIMITERS = (",", ";", "\t", "|")
 _SAMPLE_BYTES = 256 * 1024
 _SAMPLE_LINES = 100
-_NUMBER_OR_TIME = re.compile(r"[+-]?(\d[\d.,]*([eE][+-]?\d+)?|\.\d+)|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?")
+_NUMBER_OR_TIME = re.compile(
+    r"[+-]?(\d[\d.,]*([eE][+-]?\d+)?|\.\d+)|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +41,24 @@ class FileFormat:
 
     Attributes:
         kind: `csv`, `parquet` or `json`.
-        relation: The table function of DuckDB that reads it, with all it needs to know. For JSON it
-            still lacks the columns.
+        options: What DuckDB's function that reads it has to know.
         stem: The file's name without what says its format.
     """
 
     kind: Literal["csv", "parquet", "json"]
-    relation: str
+    options: tuple[str, ...]
     stem: str
+
+    def relation(self, location: str) -> str:
+        """Write the call that reads the file at a path."""
+        # In brackets a character stands for itself, outside some stand for many files.
+        file = quoted_text(re.sub(r"[*?\[]", lambda found: f"[{found[0]}]", location))
+        return f"read_{self.kind}({', '.join([file, *self.options])})"
+
+    def as_text(self, names: list[str]) -> FileFormat:
+        """Give the format that reads these columns, and all of them as text."""
+        columns = ", ".join(f"{quoted_text(name)}: 'VARCHAR'" for name in names)
+        return FileFormat(self.kind, (*self.options, f"columns = {{{columns}}}"), self.stem)
 
 
 def quoted_text(text: str) -> str:
@@ -68,12 +80,8 @@ def template_text(sql: str) -> str:
     return re.sub(r"\{(?=[{%#])|(?<=\{)\{", "{{ '{' }}", sql)
 
 
-def recognise_file(path: Path, location: str) -> FileFormat:
+def recognise_file(path: Path) -> FileFormat:
     """Look at a file's name and beginning.
-
-    Args:
-        path: The file.
-        location: The path to write into queries.
 
     Raises:
         ConfigError: There is no such file, or it has no known ending.
@@ -87,18 +95,20 @@ def recognise_file(path: Path, location: str) -> FileFormat:
         what = "is not a file" if path.exists() else "does not exist"
         raise ConfigError(f"{path} {what}", hint="name CSV, Parquet or JSON files")
     if suffix not in _KINDS:
-        raise ConfigError(f"{path} has no known ending", hint=f"files end in {', '.join(_KINDS)}, perhaps with .gz")
-    kind = _KINDS[suffix]
-    stem = name[: -len(suffix)]
-    file = quoted_text(re.sub(r"[*?\[]", lambda found: f"[{found[0]}]", location))
+        hint = f"files end in {', '.join(_KINDS)}, perhaps with .gz"
+        raise ConfigError(f"{path} has no known ending", hint=hint)
     _refuse_empty(path)
-    if kind == "parquet":
-        return FileFormat(kind, f"read_parquet({file})", stem)
-    if kind == "json":
-        lines = suffix != ".json"
-        options = "format = 'newline_delimited', ignore_errors = true" if lines else "format = 'auto'"
-        return FileFormat(kind, f"read_json({file}, {options})", stem)
-    return FileFormat(kind, f"read_csv({file}, {_csv_options(path, suffix)})", stem)
+    kind, stem = _KINDS[suffix], name[: -len(suffix)]
+    match kind:
+        case "parquet":
+            return FileFormat(kind, (), stem)
+        case "json":
+            # A line that is not JSON becomes a row of NULLs, which is counted; an array has no such choice.
+            lines = ("format = 'newline_delimited'", "ignore_errors = true")
+            return FileFormat(kind, ("format = 'auto'",) if suffix == ".json" else lines, stem)
+        case "csv":
+            options, names = _csv_options(path, suffix)
+            return FileFormat(kind, options, stem).as_text(names)
 
 
 def _refuse_empty(path: Path) -> None:
@@ -110,7 +120,7 @@ def _refuse_empty(path: Path) -> None:
         raise LoadError(f"{path} is empty", hint="it needs a header and rows")
 
 
-def _csv_options(path: Path, suffix: str) -> str:
+def _csv_options(path: Path, suffix: str) -> tuple[tuple[str, ...], list[str]]:
     """Decide everything about a CSV file once, so that rows added later cannot change how it is read."""
     text, encoding = _beginning(path)
     lines = text.splitlines()
@@ -124,7 +134,6 @@ def _csv_options(path: Path, suffix: str) -> str:
     first = next(csv.reader(lines, delimiter=delimiter))
     header = not any(_NUMBER_OR_TIME.fullmatch(cell.strip()) for cell in first)
     names = _column_names(first if header else [""] * len(first))
-    columns = ", ".join(f"{quoted_text(name)}: 'VARCHAR'" for name in names)
     # Without quotes in it, a stray one must not swallow the lines after it; with quotes, a row that
     # breaks them is an error rather than lost.
     quoted = '"' in text
@@ -138,9 +147,8 @@ def _csv_options(path: Path, suffix: str) -> str:
         "null_padding = true",
         *([f"skip = {skip}"] if skip else []),
         *([f"encoding = {quoted_text(encoding)}"] if encoding != "utf-8" else []),
-        f"columns = {{{columns}}}",
     ]
-    return ", ".join(options)
+    return tuple(options), names
 
 
 def _beginning(path: Path) -> tuple[str, str]:

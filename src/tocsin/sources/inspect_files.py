@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +15,6 @@ from tocsin.sources.file_columns import SAMPLE_ROWS, Column, Roles, find_roles
 from tocsin.sources.file_format import (
     FileFormat,
     quoted_identifier,
-    quoted_text,
     recognise_file,
     template_text,
 )
@@ -28,6 +26,7 @@ from tocsin.sources.values import factorise_texts
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -35,6 +34,8 @@ if TYPE_CHECKING:
     from tocsin.sources.spec import Aggregate, Align
 
 __all__ = ["FileProposal", "MetricProposal", "inspect_file", "inspect_files"]
+
+_REGULAR_ENOUGH = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,30 +128,28 @@ def inspect_file(
         ConfigError: The file is not there, or has no known ending.
         LoadError: It has nothing that a metric could be made of.
     """
-    file = recognise_file(path, str(path.resolve()))
-    in_query = recognise_file(path, location) if location is not None else file
+    file = recognise_file(path)
     try:
-        relation, columns = _columns(source, file)
+        file, columns = _columns(source, file, path)
+        relation = file.relation(str(path.resolve()))
         roles = find_roles(source, relation, columns, str(path))
-        rows, placed, times, codes = _times(source, relation, roles)
+        rows, placed, first, last = _extent(source, relation, roles)
+        times, codes = _sample_times(source, relation, roles)
     except DatabaseError as error:
         reason = " ".join(str(error).split())
         raise LoadError(f"{path} cannot be read as {file.kind}: {reason}") from error
-    if not placed:
-        raise LoadError(f"{path} has no row with a time in {roles.timestamp.name}")
     rhythm = find_rhythm(times, codes)
-    if rhythm is None:
-        message = f"{path} has no two different times, so that no interval can be found"
+    if first is None or last is None or rhythm is None:
+        message = (
+            f"{path} has no two different times in {roles.timestamp.name}, so that no interval can be found"
+        )
         raise LoadError(message, hint="write the metric by hand")
-    first, last = int(times.min()), int(times.max())
-    relation_in_query = relation.replace(file.relation[: file.relation.index(", ")], "") if False else relation
-    del relation_in_query
-    queried, _ = (relation, None) if in_query is file else _columns(source, in_query, known=columns)
+    queried = file.relation(location or str(path.resolve()))
     metrics = []
     names = set(taken)
     for value in roles.values:
         stem = file.stem if len(roles.values) == 1 else f"{file.stem}_{value.name}"
-        name = _unique(_safe_name(stem), names)
+        name = _unique_name(_safe_name(stem), names)
         names.add(name.lower())
         metrics.append(_metric(name, value, queried, roles, rhythm, first))
     return FileProposal(
@@ -159,10 +158,119 @@ def inspect_file(
         rows=rows,
         rows_without_time=rows - placed,
         series=len(np.unique(codes)),
-        first=instant_of(first),
-        last=instant_of(last),
+        first=first,
+        last=last,
         timestamp_column=roles.timestamp.name,
         rhythm=rhythm,
         metrics=tuple(metrics),
         notes=tuple(_notes(roles, rhythm, rows, placed)),
     )
+
+
+def _columns(source: ColumnSource, file: FileFormat, path: Path) -> tuple[FileFormat, list[tuple[str, str]]]:
+    described = source.read_columns(f"DESCRIBE SELECT * FROM {file.relation(str(path.resolve()))}")
+    names = [str(name) for name in described["column_name"]]
+    if file.kind == "json":
+        # As text, so that a value of another type further down does not stop the query.
+        return file.as_text(names), [(name, "VARCHAR") for name in names]
+    return file, list(zip(names, map(str, described["column_type"]), strict=True))
+
+
+def _extent(
+    source: ColumnSource, relation: str, roles: Roles
+) -> tuple[int, int, datetime | None, datetime | None]:
+    time = roles.timestamp_sql
+    seen = source.read_columns(
+        f"SELECT count(*) AS n, count({time}) AS placed, min({time}) AS low, max({time}) AS high "
+        f"FROM {relation} AS file"
+    )
+    low, high = (milliseconds_of_column(seen[key])[0] for key in ("low", "high"))
+    instants = [None if time == NO_TIME else instant_of(int(time)) for time in (low, high)]
+    return int(seen["n"][0]), int(seen["placed"][0]), instants[0], instants[1]
+
+
+def _sample_times(
+    source: ColumnSource, relation: str, roles: Roles
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    dimension = "''" if roles.dimension is None else roles.dimension.sql
+    seen = source.read_columns(
+        f"SELECT {roles.timestamp_sql} AS t, {dimension} AS d FROM {relation} AS file LIMIT {SAMPLE_ROWS}"
+    )
+    times = milliseconds_of_column(seen["t"])
+    placed = times != NO_TIME
+    codes, _ = factorise_texts(seen["d"])
+    return times[placed], codes[placed]
+
+
+def _metric(
+    name: str, value: Column, relation: str, roles: Roles, rhythm: Rhythm, first: datetime
+) -> MetricProposal:
+    dimension = None
+    if roles.dimension is not None:
+        taken = roles.dimension.name.lower() in ("timestamp", "value")
+        dimension = f"{roles.dimension.name}_" if taken else roles.dimension.name
+    return MetricProposal(
+        name=name,
+        column=value.name,
+        query=_query(value, relation, roles, dimension),
+        dimension=dimension,
+        interval=Interval(rhythm.interval_seconds),
+        anchor=instant_of(rhythm.phase),
+        align=rhythm.align,
+        aggregate=rhythm.aggregate,
+        loading_start_time=instant_of(_floor_to_day(first)) if first < instant_of(0) else None,
+    )
+
+
+def _floor_to_day(instant: datetime) -> int:
+    milliseconds = milliseconds_of(instant)
+    return milliseconds - milliseconds % 86_400_000
+
+
+def _query(value: Column, relation: str, roles: Roles, dimension: str | None) -> str:
+    """Write the query; rows without a time pass the window's filter, so that they are counted."""
+    columns = [f"{roles.timestamp_sql} AS timestamp", f"{value.sql} AS value"]
+    if roles.dimension is not None and dimension is not None:
+        columns.append(f"{roles.dimension.sql} AS {quoted_identifier(dimension)}")
+    listed = template_text(",\n    ".join(columns))
+    return f"""\
+WITH points AS (
+  SELECT
+    {listed}
+  FROM {template_text(relation)} AS file
+)
+SELECT * FROM points
+WHERE timestamp IS NULL
+  OR (timestamp >= TIMESTAMP '{{{{ tocsin_start_time }}}}'
+      AND timestamp < TIMESTAMP '{{{{ tocsin_end_time }}}}')
+"""
+
+
+def _safe_name(text: str) -> str:
+    """Keep the letters (without their accents), digits and `_.-` of a text."""
+    plain = unicodedata.normalize("NFKD", text)
+    plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", plain).strip("_.-") or "metric"
+
+
+def _unique_name(name: str, taken: set[str]) -> str:
+    number, unique = 1, name
+    while unique.lower() in taken:
+        number += 1
+        unique = f"{name}_{number}"
+    return unique
+
+
+def _notes(roles: Roles, rhythm: Rhythm, rows: int, placed: int) -> list[str]:
+    notes = []
+    if roles.ambiguous:
+        notes.append(f"day and month in {roles.timestamp.name} may be the other way round: check the query")
+    if rhythm.regular < _REGULAR_ENOUGH:
+        notes.append(
+            f"the points are irregular: {rhythm.regular:.0%} of the steps are {rhythm.interval_seconds} s"
+        )
+    if rhythm.filled < _REGULAR_ENOUGH:
+        notes.append(f"only {rhythm.filled:.0%} of the slots have a point: a longer interval may suit better")
+    if placed < rows:
+        notes.append(f"{rows - placed} of {rows} rows have no time that can be read, and will be rejected")
+    return notes

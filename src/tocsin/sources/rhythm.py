@@ -16,10 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Rhythm", "find_rhythm"]
 
-_USUAL_SECONDS = np.array(
-    [1, 2, 5, 10, 15, 20, 30, 60, 120, 180, 300, 600, 900, 1200, 1800, 3600, 7200, 10_800, 14_400, 21_600]
-    + [28_800, 43_200, 86_400, 604_800]
-)
+_MINUTES = (1, 2, 3, 5, 10, 15, 20, 30, 60, 120, 180, 240, 360, 480, 720, 1440, 10_080)
+_USUAL_SECONDS = np.array([1, 2, 5, 10, 15, 20, 30, *(60 * minutes for minutes in _MINUTES)])
 _REGULAR = 0.5  # the share of steps from which the commonest one is the interval
 _NEAR, _WITHIN = 0.05, 0.25  # how far a usual interval may be from the median step
 _COMMON_PHASE = 0.1  # the share of rows from which the commonest phase is more than chance

@@ -15,6 +15,7 @@ import pytest
 from tocsin.errors import ChannelError
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator, Mapping
     from types import TracebackType
 
@@ -103,24 +104,30 @@ class HttpReceiver:
 
     It answers each request with the next of `answers`, and with `default` when there is none.
 
+    Args:
+        tls: Speak HTTPS with this certificate.
+
     Attributes:
         requests: What came, in order.
         answers: What to answer next.
         default: What to answer otherwise.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[ReceivedRequest] = []
         self.answers: deque[Answer] = deque()
         self.default = Answer()
         self._closed = threading.Event()
         self._server = _Server(("127.0.0.1", 0), _handler(self, self._closed))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._scheme = "http" if tls is None else "https"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.005,))
 
     @property
     def url(self) -> str:
         """Where it listens, without a path."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self._scheme}://127.0.0.1:{self.port}"
 
     @property
     def port(self) -> int:
@@ -200,9 +207,7 @@ class HttpChannelContract(ABC):
         with HttpReceiver() as receiver:
             yield receiver
 
-    def refused(
-        self, receiver: HttpReceiver, answer: Answer, *, timeout: float = 10.0
-    ) -> ChannelError:
+    def refused(self, receiver: HttpReceiver, answer: Answer, *, timeout: float = 10.0) -> ChannelError:
         """Send while the receiver answers so, and give the error."""
         receiver.answers.append(answer)
         with pytest.raises(ChannelError) as caught:
@@ -225,7 +230,7 @@ class HttpChannelContract(ABC):
 
     @pytest.mark.parametrize(("status", "transient"), STATUS_TABLE.items())
     def test_the_shared_table_says_what_is_worth_a_retry(
-        self, receiver: HttpReceiver, status: int, transient: bool
+        self, receiver: HttpReceiver, status: int, *, transient: bool
     ) -> None:
         error = self.refused(receiver, Answer(status, b"no"))
         assert error.transient is transient

@@ -113,11 +113,15 @@ class TestTelegram(HttpChannelContract):
         assert "&amp;" in text
 
     def test_the_wait_that_the_body_asks_for_counts(self, receiver: HttpReceiver) -> None:
-        body = b'{"ok":false,"error_code":429,"description":"Too Many Requests","parameters":{"retry_after":17}}'
+        body = (
+            b'{"ok":false,"error_code":429,"description":"Too Many Requests","parameters":{"retry_after":17}}'
+        )
         error = self.refused(receiver, Answer(429, body))
         assert error.transient
         assert error.retry_after == 17
 
-    @pytest.mark.parametrize("body", [b"[]", b"{", b'{"parameters":[]}', b'{"parameters":{"retry_after":"x"}}'])
+    @pytest.mark.parametrize(
+        "body", [b"[]", b"{", b'{"parameters":[]}', b'{"parameters":{"retry_after":"x"}}']
+    )
     def test_a_strange_body_is_no_wait(self, receiver: HttpReceiver, body: bytes) -> None:
         assert self.refused(receiver, Answer(429, body)).retry_after is None

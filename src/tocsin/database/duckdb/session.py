@@ -118,14 +118,17 @@ class DuckDBSession(Session):
         """Run a query and stream its result, on a cursor of its own; within a transaction read it whole."""
         import pyarrow as pa
 
+        text, values = bind(query, params, _PLACEHOLDER)
+        parameters = {name: to_parameter(value) for name, value in values.items()}
         cursor = self._cursor if self._in_transaction else self._open_cursor()
         with mapped_errors(self._location):
-            if not self._run(cursor, query, params):
+            relation = cursor.sql(text, params=parameters or None)
+            if relation is None:
                 raise DatabaseError("this statement gives no columns", hint="write a SELECT")
             if self._in_transaction:
-                table: pa.Table = cursor.to_arrow_table()
+                table: pa.Table = relation.to_arrow_table()
                 return table.to_reader(_ARROW_ROWS)
-            reader: pa.RecordBatchReader = cursor.to_arrow_reader(_ARROW_ROWS)
+            reader: pa.RecordBatchReader = relation.to_arrow_reader(_ARROW_ROWS)
         return pa.RecordBatchReader.from_batches(reader.schema, self._batches(cursor, reader))
 
     def _batches(

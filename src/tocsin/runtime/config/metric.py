@@ -137,6 +137,7 @@ class MetricConfig(StrictModel):
 
     name: MonitorName
     description: str = ""
+    unit: str = ""
     tags: tuple[str, ...] = ()
     enabled: bool = True
     profile: str | None = None

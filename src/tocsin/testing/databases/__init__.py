@@ -16,5 +16,7 @@ from tocsin.testing.databases.writes import WriteContract
 __all__ = ["DatabaseManagerContract", "FixedClock"]
 
 
-class DatabaseManagerContract(QueryContract, WriteContract, TransactionContract, LeaseContract, MemoryContract):
+class DatabaseManagerContract(
+    QueryContract, WriteContract, TransactionContract, LeaseContract, MemoryContract
+):
     """All of the contract. What a database can never do is asked of its `capabilities`."""

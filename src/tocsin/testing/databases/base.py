@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tocsin.model import ColumnDefinition, TableModel
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from tocsin.database import BaseDatabaseManager, Capabilities
 
-__all__ = ["ALL_TYPES", "KEYED", "DatabaseContract", "FixedClock", "never_without"]
+__all__ = ["ALL_TYPES", "KEYED", "DatabaseContract", "FixedClock", "examples", "never_without"]
 
 _TIME = "DateTime64(3, 'UTC')"
 
@@ -43,6 +44,18 @@ ALL_TYPES = TableModel(
     ),
     primary_key=("place",),
 )
+
+
+def examples(most: int) -> settings:
+    """Say how many examples a property gets.
+
+    They share one store (opening one an example would test the file system), and a property is one
+    method that several backends inherit: both is on purpose.
+    """
+    return settings(
+        max_examples=most,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
+    )
 
 
 class FixedClock:

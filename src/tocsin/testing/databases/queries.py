@@ -8,31 +8,42 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tocsin.errors import DatabaseError
-from tocsin.testing.databases.base import ALL_TYPES, KEYED, DatabaseContract
+from tocsin.testing.databases.base import ALL_TYPES, KEYED, DatabaseContract, examples
 
 if TYPE_CHECKING:
     from tocsin.database import BaseDatabaseManager
 
 __all__ = ["QueryContract"]
 
-_ONE_STORE = settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
-_HOSTILE = ["Robert'); DROP TABLE t;--", '"', "'", "%(name)s", "%s", "%%", ":name", "$name", "\\", "a\x00b", ""]
+_HOSTILE = [
+    "Robert'); DROP TABLE t;--",
+    '"',
+    "'",
+    "%(name)s",
+    "%s",
+    "%%",
+    ":name",
+    "$name",
+    "\\",
+    "a\x00b",
+    "",
+]
 HOSTILE_NAMES = ["", "a b", 'a"b', "a;b", "a-b", "1a", "a" * 64, "tä", "a'b", "a\x00"]
 
 
 class QueryContract(DatabaseContract):
-    @_ONE_STORE
+    @examples(50)
     @given(text=st.one_of(st.sampled_from(_HOSTILE), _TEXT))
     def test_a_text_parameter_comes_back_as_it_was(self, manager: BaseDatabaseManager, text: str) -> None:
         rows = manager.execute_query("SELECT %(text)s AS text, '%(text)s' AS literal", {"text": text})
         assert rows == [{"text": text, "literal": "%(text)s"}]
 
-    @_ONE_STORE
+    @examples(50)
     @given(value=st.one_of(st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False), st.none()))
     def test_a_number_as_parameter_comes_back_as_it_was(
         self, manager: BaseDatabaseManager, value: float | None
@@ -50,7 +61,7 @@ class QueryContract(DatabaseContract):
         self, manager: BaseDatabaseManager
     ) -> None:
         assert manager.execute_query("SELECT 7 % 4 AS a, 'x%' AS b") == [{"a": 3, "b": "x%"}]
-        query = 'SELECT 7 %% 4 AS a, %(b)s AS b, \'5%%\' AS "c%%" -- %(nothing)s\n/* %(nothing)s */'
+        query = "SELECT 7 %% 4 AS a, %(b)s AS b, '5%%' AS \"c%%\" -- %(nothing)s\n/* %(nothing)s */"
         assert manager.execute_query(query, {"b": "x"}) == [{"a": 3, "b": "x", "c%": "5%"}]
 
     def test_a_parameter_may_be_used_twice_and_others_may_be_left_over(
@@ -131,7 +142,9 @@ class QueryContract(DatabaseContract):
         assert found == row
         assert {name: type(value) for name, value in found.items()} == {n: type(v) for n, v in row.items()}
 
-    def test_columns_in_another_case_of_the_query_keep_their_order(self, manager: BaseDatabaseManager) -> None:
+    def test_columns_in_another_case_of_the_query_keep_their_order(
+        self, manager: BaseDatabaseManager
+    ) -> None:
         columns = manager.read_columns("SELECT 2 AS b, 1.5 AS a, 'x' AS c")
         assert list(columns) == ["b", "a", "c"]
 
@@ -151,7 +164,9 @@ class QueryContract(DatabaseContract):
             "note": np.full(count, None, dtype=object),
         }
         manager.insert_batch("t", batch)
-        reader = manager.read_arrow('SELECT "at", value FROM t WHERE name = %(name)s ORDER BY "at"', {"name": "a"})
+        reader = manager.read_arrow(
+            'SELECT "at", value FROM t WHERE name = %(name)s ORDER BY "at"', {"name": "a"}
+        )
         table = reader.read_all()
         assert table.num_rows == count
         assert str(table.schema.field("at").type.tz) in ("UTC", "Etc/UTC")
@@ -163,7 +178,9 @@ class QueryContract(DatabaseContract):
         np.testing.assert_array_equal(copied["value"], batch["value"])
         assert set(copied["note"]) == {None}
 
-    @pytest.mark.parametrize("query", ["SELEC 1", "SELECT * FROM nowhere", "SELECT", "", "SELECT 1; SELECT 2"])
+    @pytest.mark.parametrize(
+        "query", ["SELEC 1", "SELECT * FROM nowhere", "SELECT", "", "SELECT 1; SELECT 2"]
+    )
     def test_a_wrong_query_is_one_clear_sentence(self, manager: BaseDatabaseManager, query: str) -> None:
         with pytest.raises(DatabaseError) as caught:
             manager.read_columns(query)

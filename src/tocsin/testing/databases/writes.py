@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tocsin.errors import DatabaseError
-from tocsin.testing.databases.base import ALL_TYPES, KEYED, DatabaseContract
+from tocsin.testing.databases.base import ALL_TYPES, KEYED, DatabaseContract, examples
 
 if TYPE_CHECKING:
     from tocsin.database import BaseDatabaseManager
@@ -38,11 +38,13 @@ _ROWS = st.lists(
 
 
 def _rows(manager: BaseDatabaseManager) -> list[tuple[Any, ...]]:
-    return [(row["name"], row["value"]) for row in manager.execute_query('SELECT * FROM t ORDER BY name, "at"')]
+    return [
+        (row["name"], row["value"]) for row in manager.execute_query('SELECT * FROM t ORDER BY name, "at"')
+    ]
 
 
 class WriteContract(DatabaseContract):
-    @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @examples(50)
     @given(rows=_ROWS)
     def test_any_batch_comes_back_as_it_went(
         self, manager: BaseDatabaseManager, rows: list[tuple[int, float, bool, str | None, int | None]]
@@ -125,7 +127,9 @@ class WriteContract(DatabaseContract):
         assert manager.insert_batch("t", {"name": [], "at": np.array([], dtype="datetime64[ms]")}) == 0
 
     @pytest.mark.parametrize("unit", ["D", "h", "s", "ms", "us", "ns"])
-    def test_times_of_any_unit_are_kept_in_milliseconds(self, manager: BaseDatabaseManager, unit: str) -> None:
+    def test_times_of_any_unit_are_kept_in_milliseconds(
+        self, manager: BaseDatabaseManager, unit: str
+    ) -> None:
         manager.create_table("t", KEYED)
         times = np.array(["2026-03-01T12:34:56.789999"], dtype="datetime64[us]").astype(f"datetime64[{unit}]")
         manager.insert_batch("t", {"name": ["a"], "at": times})

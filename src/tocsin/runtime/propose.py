@@ -1,0 +1,104 @@
+"""Turns what was found in files into metrics: for `tocsin init --from`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from tocsin.errors import ConfigError, TocsinError
+from tocsin.runtime.create_project import write_metric
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from tocsin.sources.inspect_files import FileProposal, MetricProposal
+
+__all__ = ["Proposal", "propose_metrics"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY = 86_400
+# The window holds some days where that is affordable, so that it knows the daily rhythm's spread.
+_WINDOW_DAYS, _SMALLEST_WINDOW, _LARGEST_WINDOW = 3, 100, 1000
+_THRESHOLD = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A metric to be written, and why it looks as it does."""
+
+    path: Path
+    metric: dict[str, Any]
+    comments: dict[str, str]
+    reason: str
+
+    def write(self) -> None:
+        """Write the metric's YAML.
+
+        Raises:
+            ConfigError: The file cannot be written.
+        """
+        write_metric(self.path, self.metric, self.comments)
+
+
+def propose_metrics(files: Sequence[Path], folder: Path) -> list[Proposal]:
+    """Look at files and propose a metric for each column of values.
+
+    Args:
+        files: The files.
+        folder: The project's folder.
+
+    Raises:
+        ConfigError: A file is missing or cannot be understood, or a metric's file is there already.
+    """
+    from tocsin.database.duckdb import DuckDBManager
+    from tocsin.runtime.clock import SystemClock
+    from tocsin.sources.inspect_files import inspect_files
+
+    for file in files:
+        if not file.is_file():
+            raise ConfigError(f"{file} is not a file")
+    try:
+        with DuckDBManager(clock=SystemClock()) as source:
+            found = inspect_files([file.resolve() for file in files], source)
+    except ConfigError:
+        raise
+    except TocsinError as error:  # of the file, not of our own doing: a matter of what was asked for
+        raise ConfigError(error.message, hint=error.hint) from error
+    proposals = [_proposal(folder, file, metric) for file in found for metric in file.metrics]
+    for proposal in proposals:
+        if proposal.path.exists():
+            raise ConfigError(f"{proposal.path} is there already", hint="delete it first, or leave the file out")
+    return proposals
+
+
+def _proposal(folder: Path, file: FileProposal, found: MetricProposal) -> Proposal:
+    window = max(_SMALLEST_WINDOW, min(_LARGEST_WINDOW, _WINDOW_DAYS * _DAY // found.interval.seconds))
+    metric: dict[str, Any] = {
+        "name": found.name,
+        "description": f"{found.column} of {file.path.name}",
+        "query": found.query,
+        "interval": str(found.interval),
+    }
+    comments = {"interval": "; ".join(file.notes) if file.notes else ""}
+    if found.dimension is not None:
+        metric["dimension"] = found.dimension
+        comments["dimension"] = "each value of this column is a series of its own"
+    if found.anchor != _EPOCH:
+        metric["anchor"] = found.anchor.strftime("%Y-%m-%d %H:%M:%S")
+        comments["anchor"] = "an instant on the grid: where most rows fall"
+    if found.loading_start_time is not None:
+        metric["loading_start_time"] = found.loading_start_time.strftime("%Y-%m-%d %H:%M:%S")
+    metric |= {"align": found.align, "aggregate": found.aggregate}
+    comments["align"] = "rows between two slots go to the slot before; of several in a slot one value is made"
+    metric["detectors"] = [{"type": "mad", "params": {"threshold": _THRESHOLD, "window_size": window}}]
+    comments["detectors"] = "median ± threshold · spread of the slots before; see docs/detectors.md"
+    metric["alerting"] = {"consecutive_anomalies": 3, "channels": []}
+    comments["alerting"] = "name channels of profiles.yml here to be told"
+    series = f"{file.series} series, " if found.dimension is not None else ""
+    reason = (
+        f"{series}{file.rows:,} rows from {file.first:%Y-%m-%d %H:%M} to {file.last:%Y-%m-%d %H:%M}, "
+        f"every {found.interval}"
+    )
+    return Proposal(folder / "metrics" / f"{found.name}.yml", metric, comments, reason)
