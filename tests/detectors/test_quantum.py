@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.detectors.helpers import series_of
 from tocsin.detectors import IQRDetector, MADDetector, ZScoreDetector
 from tocsin.detectors.series.quantum import decimals_of, quantum_of
+from tocsin.testing.detectors import series_of
 
 _ALL = [MADDetector, ZScoreDetector, IQRDetector]
 
@@ -59,7 +59,7 @@ def test_missing_values_say_nothing_about_the_quantum() -> None:
 
 
 def test_the_smallest_step_is_decided_at_multiples_of_the_window() -> None:
-    values = np.tile([0.0, 100.0, 200.0, 300.0, 500.0], 10)
+    values = np.tile([100.0, 200.0, 300.0, 500.0, 600.0], 10)
 
     quantum = quantum_of(values, 3, 10)
 

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,13 +18,14 @@ from tocsin.database.tables import TABLE_DATAPOINTS, TABLE_DETECTIONS
 from tocsin.runtime.config.loader import Project, load_project
 from tocsin.runtime.databases import open_memory
 from tocsin.runtime.pipeline import RunOptions, run_monitors
-from tocsin.runtime.run_report import MonitorReport, RunReport
 from tocsin.runtime.selection import select_monitors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from tocsin.abc import Clock
+    from tocsin.runtime.run_report import MonitorReport, RunReport
 
 QUERY = """\
 SELECT timestamp, value FROM read_csv('{path}')
@@ -73,9 +73,7 @@ class Workspace:
         project = self.load()
         with open_memory(project, self.clock) as memory:
             monitors = select_monitors(project.monitors, select, None, in_state=lambda _: set())
-            return run_monitors(
-                project, monitors, memory, replace(RunOptions(), **options), clock=self.clock
-            )
+            return run_monitors(project, monitors, memory, replace(RunOptions(), **options), clock=self.clock)
 
     def run_one(self, **options: Any) -> MonitorReport:
         (report,) = self.run(**options).monitors

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +13,8 @@ from tests.runtime.conftest import START, Workspace, at, noisy
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 
 def test_a_first_run_stores_every_slot_with_a_verdict_or_a_reason(workspace: Workspace) -> None:
@@ -114,7 +115,9 @@ def test_gaps_become_slots_without_a_value(workspace: Workspace) -> None:
 
 def test_each_dimension_value_is_a_series_and_all_end_together(workspace: Workspace) -> None:
     rows = [(time, value, host) for host in ("a", "b") for time, value in noisy(50)]
-    workspace.csv("cpu", [row for row in rows if not (row[2] == "b" and row[0] >= at(40))], "timestamp,value,host")
+    workspace.csv(
+        "cpu", [row for row in rows if not (row[2] == "b" and row[0] >= at(40))], "timestamp,value,host"
+    )
     workspace.metric("cpu", dimension="host", query="SELECT timestamp, value, host FROM read_csv('cpu.csv')")
 
     report = workspace.run_one()
@@ -142,7 +145,7 @@ def test_a_source_without_rows_gives_gaps_until_now(tmp_path: Path) -> None:
     workspace.csv("cpu", [])
     workspace.metric(
         "cpu",
-        query="SELECT CAST(timestamp AS TIMESTAMP) AS timestamp, value FROM read_csv('cpu.csv', all_varchar=true)",
+        query="SELECT timestamp, value FROM read_csv('cpu.csv', all_varchar=true)",
         loading_end="now",
         loading_start_time="2026-01-05",
     )
@@ -244,7 +247,10 @@ def test_a_clock_that_went_back_is_told(tmp_path: Path) -> None:
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.integers(1, 299), min_size=1, max_size=5, unique=True), seasonal=st.booleans())
 def test_many_runs_give_what_one_run_gives(
-    tmp_path_factory: pytest.TempPathFactory, clock: SteppingClock, cuts: list[int], seasonal: bool
+    tmp_path_factory: pytest.TempPathFactory,
+    clock: SteppingClock,
+    cuts: list[int],
+    seasonal: bool,  # noqa: FBT001
 ) -> None:
     rows = noisy(300, jumps={70: 50, 71: 50, 200: -90})
     params = {"window_size": 40, "min_samples": 10}

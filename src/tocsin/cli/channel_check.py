@@ -37,7 +37,7 @@ def send_test_alert(
         raise ConfigError(
             f"{monitor.name} has no alert channels", hint="name one under alerting: channels: in its file"
         )
-    channels, errors = build_channels(project)
+    channels, errors = build_channels(project, SystemClock())
     answers = []
     for name in names:
         answer = {"channel": name, "delivered": False, "error": None}

@@ -87,7 +87,9 @@ def print_table(title: str | None, columns: Sequence[str], rows: Iterable[Sequen
         title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False
     )
     for column in columns:
-        table.add_column(column.removeprefix("#"), justify="right" if column[:1] == "#" else "left", no_wrap=True)
+        table.add_column(
+            column.removeprefix("#"), justify="right" if column[:1] == "#" else "left", no_wrap=True
+        )
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
     console().print(table)

@@ -19,7 +19,7 @@ __all__ = ["InitCommand", "init"]
 class InitCommand(TyperCommand):
     """Lets `--from` take several files, as a shell writes them for `--from *.csv`."""
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Repeat the option for each file up to the next option."""
         expanded: list[str] = []
         taking = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from tocsin.cli.console import (
     ExcludeOption,
@@ -41,7 +42,7 @@ def ls(
     chosen = select_monitors(project.monitors, select, exclude, in_state=in_state)
     rows = []
     for monitor in chosen:
-        row = {
+        row: dict[str, Any] = {
             "name": monitor.name,
             "kind": monitor.kind,
             "path": str(monitor.path.relative_to(project.folder)),

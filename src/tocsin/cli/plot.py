@@ -38,13 +38,19 @@ def plot(
     from tocsin.runtime.clock import SystemClock
     from tocsin.runtime.config.loader import load_project
     from tocsin.runtime.databases import open_memory
+    from tocsin.runtime.example import read_labels
     from tocsin.runtime.views import find_series, series_view
 
     project = load_project(project_dir.resolve(), profile)
     with open_memory(project, SystemClock()) as memory:
         monitor, series = find_series(project, memory, metric)
         view = series_view(
-            memory, monitor, series, start=parse_time(start, "--from"), end=parse_time(end, "--to")
+            memory,
+            monitor,
+            series,
+            start=parse_time(start, "--from"),
+            end=parse_time(end, "--to"),
+            labels=read_labels(project.folder).get(series, ()),
         )
     labels = [band.label for band in view.bands]
     if detector is not None and detector not in labels:

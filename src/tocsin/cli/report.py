@@ -39,7 +39,7 @@ def report(
             project.monitors, select, exclude, in_state=lambda state: monitors_in_state(memory, state)
         )
         views = project_views(
-            memory, monitors, start=parse_time(start, "--from"), end=parse_time(end, "--to")
+            project, memory, monitors, start=parse_time(start, "--from"), end=parse_time(end, "--to")
         )
     try:
         report_html(views, output, project=project.config.name, generated_at=clock.now())

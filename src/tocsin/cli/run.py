@@ -175,7 +175,8 @@ def _print_findings(memory: BaseDatabaseManager, began: datetime, report: RunRep
     incidents = changed_incidents(memory, began)
     if incidents:
         print_table(
-            f"Incidents: {len(incidents)}" + (f", the last {_MOST_SHOWN}" if len(incidents) > _MOST_SHOWN else ""),
+            f"Incidents: {len(incidents)}"
+            + (f", the last {_MOST_SHOWN}" if len(incidents) > _MOST_SHOWN else ""),
             ["series", "from (UTC)", "to (UTC)", "", "#points", "#severity", "state"],
             [
                 (

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tocsin.cli.console import print_json
 from tocsin.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 __all__ = ["schema"]
 
@@ -24,7 +27,11 @@ def schema(
     """Print the JSON Schema of a file, or write all of them into a folder."""
     from tocsin.runtime.config import MetricConfig, ProfilesConfig, ProjectConfig
 
-    models = {"metric": MetricConfig, "project": ProjectConfig, "profiles": ProfilesConfig}
+    models: dict[str, type[BaseModel]] = {
+        "metric": MetricConfig,
+        "project": ProjectConfig,
+        "profiles": ProfilesConfig,
+    }
     if kind not in models:
         raise ConfigError(f"there is no schema {kind!r}", hint=f"schemas are {', '.join(models)}")
     if output is None:

@@ -19,12 +19,13 @@ def validate(
     as_json: JsonOption = False,
 ) -> None:
     """Check every file of the project; exit code 2 when something is wrong."""
+    from tocsin.runtime.clock import SystemClock
     from tocsin.runtime.config.loader import BrokenMonitor, load_project
     from tocsin.runtime.delivery import build_channels
 
     project = load_project(project_dir.resolve(), profile)
     errors = [monitor.error for monitor in project.monitors if isinstance(monitor, BrokenMonitor)]
-    errors.extend(build_channels(project)[1])
+    errors.extend(build_channels(project, SystemClock())[1])
     if as_json:
         found = [{"path": e.path, "line": e.line, "error": e.message, "hint": e.hint} for e in errors]
         print_json(

@@ -78,7 +78,9 @@ def create_project(folder: Path, name: str, *, example: bool) -> list[Path]:
         ConfigError: The folder is a project already, or cannot be written.
     """
     if (folder / PROJECT_FILE).exists():
-        raise ConfigError(f"{folder} is a Tocsin project already", hint="choose another folder, or use --from to add to it")
+        raise ConfigError(
+            f"{folder} is a Tocsin project already", hint="choose another folder, or use --from to add to it"
+        )
     files = {
         folder / PROJECT_FILE: _PROJECT.format(name=_as_yaml(name)),
         folder / PROFILES_FILE: _PROFILES,

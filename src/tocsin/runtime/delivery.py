@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["build_channels", "deliver_messages"]
 
 
-def build_channels(project: Project) -> tuple[dict[str, Channel], list[ConfigError]]:
+def build_channels(project: Project, clock: Clock) -> tuple[dict[str, Channel], list[ConfigError]]:
     """Make the channels of a project; those whose configuration is wrong are told, the others work."""
     from tocsin.alerting.channels import build_channel
 
@@ -29,7 +29,7 @@ def build_channels(project: Project) -> tuple[dict[str, Channel], list[ConfigErr
     for name, settings in project.channels.items():
         rest = dict(settings)
         try:
-            channels[name] = build_channel(name, str(rest.pop("type", "")), rest)
+            channels[name] = build_channel(name, str(rest.pop("type", "")), rest, clock=clock)
         except ConfigError as error:
             errors.append(error)
     return channels, errors
@@ -42,7 +42,7 @@ def deliver_messages(project: Project, memory: BaseDatabaseManager, clock: Clock
         return
     from tocsin.alerting.outbox import deliver
 
-    channels, errors = build_channels(project)
+    channels, errors = build_channels(project, clock)
     delivery = deliver(memory, channels, clock=clock, rng=random.Random())  # noqa: S311  # jitter, not a secret
     sent = Counter(
         metric_of(series)

@@ -18,7 +18,7 @@ _COMMANDS = (
     ("plot", "checkout_requests", "-p", "demo", "-o", "demo/checkout_requests.png"),
 )
 _SAID = (
-    "a new project: six series of a small shop, with a level shift, a spike, a drift, an outage and a broken rhythm",
+    "a new project: six series of a small shop; five of them have an incident",
     "the first run loads everything, judges it and shows what it found",
     "the second run finds nothing new to do",
     "how far everything is",

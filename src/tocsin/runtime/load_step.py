@@ -317,7 +317,8 @@ def _differs(data: SeriesData, stored: SeriesData) -> NDArray[np.bool_]:
     old, new = stored["value"][at], data["value"]
     same_value = (old == new) | (np.isnan(old) & np.isnan(new))
     same_season = stored["seasonality_data"][at] == data["seasonality_data"]
-    return ~(there & same_value & same_season)
+    result: NDArray[np.bool_] = ~(there & same_value & same_season)
+    return result
 
 
 def _note_rejudge(tx: Transaction, series: str, slots: NDArray[np.int64], step: int, now: datetime) -> None:

@@ -69,7 +69,9 @@ def propose_metrics(files: Sequence[Path], folder: Path) -> list[Proposal]:
     proposals = [_proposal(folder, file, metric) for file in found for metric in file.metrics]
     for proposal in proposals:
         if proposal.path.exists():
-            raise ConfigError(f"{proposal.path} is there already", hint="delete it first, or leave the file out")
+            raise ConfigError(
+                f"{proposal.path} is there already", hint="delete it first, or leave the file out"
+            )
     return proposals
 
 

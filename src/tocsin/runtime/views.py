@@ -10,9 +10,10 @@ from tocsin.database import series_store as store
 from tocsin.database.tables import TABLE_INCIDENTS
 from tocsin.errors import ConfigError
 from tocsin.model import Incident, IncidentState, Interval
-from tocsin.reporting import Band, SeriesView
+from tocsin.reporting import Band, SeriesView, TrueLabel
 from tocsin.runtime.config.loader import BrokenMonitor
 from tocsin.runtime.config.yaml_file import suggest
+from tocsin.runtime.example import read_labels
 from tocsin.runtime.load_step import loaded_position
 from tocsin.runtime.project_state import metric_of
 
@@ -60,6 +61,7 @@ def find_series(project: Project, memory: BaseDatabaseManager, name: str) -> tup
 
 
 def project_views(
+    project: Project,
     memory: BaseDatabaseManager,
     monitors: Sequence[MetricMonitor | BrokenMonitor],
     *,
@@ -68,6 +70,7 @@ def project_views(
 ) -> list[SeriesView]:
     """Read every series of some monitors; a broken monitor is a view without points."""
     views: list[SeriesView] = []
+    labels = read_labels(project.folder)
     for monitor in monitors:
         if isinstance(monitor, BrokenMonitor):
             empty = np.array([], dtype="datetime64[ms]"), np.array([], dtype=np.float64)
@@ -76,7 +79,10 @@ def project_views(
             )
             continue
         names = sorted(loaded_position(memory, monitor).first) or [monitor.name]
-        views.extend(series_view(memory, monitor, series, start=start, end=end) for series in names)
+        views.extend(
+            series_view(memory, monitor, series, start=start, end=end, labels=labels.get(series, ()))
+            for series in names
+        )
     return views
 
 
@@ -87,6 +93,7 @@ def series_view(
     *,
     start: datetime | None = None,
     end: datetime | None = None,
+    labels: tuple[TrueLabel, ...] = (),
 ) -> SeriesView:
     """Read a series with its verdicts and incidents.
 
@@ -96,6 +103,7 @@ def series_view(
         series: Its name.
         start: The first slot to read, or `None` for all.
         end: The end, exclusive, or `None`.
+        labels: What is known to have happened.
     """
     data = store.read_datapoints(memory, series, start, end)
     bands = [
@@ -121,6 +129,7 @@ def series_view(
         timezone=monitor.config.timezone,
         bands=tuple(bands),
         incidents=tuple(incidents),
+        labels=labels,
     )
 
 

@@ -134,9 +134,7 @@ def _csv_options(path: Path, suffix: str) -> tuple[tuple[str, ...], list[str]]:
     first = next(csv.reader(lines, delimiter=delimiter))
     header = not any(_NUMBER_OR_TIME.fullmatch(cell.strip()) for cell in first)
     names = _column_names(first if header else [""] * len(first))
-    # Without quotes in it, a stray one must not swallow the lines after it; with quotes, a row that
-    # breaks them is an error rather than lost.
-    quoted = '"' in text
+    quoted = _uses_quotes(list(csv.reader(lines[header:], delimiter=delimiter)), lines, delimiter)
     options = [
         "auto_detect = false",
         f"header = {str(header).lower()}",
@@ -169,6 +167,25 @@ def _beginning(path: Path) -> tuple[str, str]:
         return codecs.getincrementaldecoder("utf-8-sig")().decode(head), "utf-8"
     except UnicodeDecodeError:
         return head.decode("latin-1"), "latin-1"
+
+
+def _uses_quotes(rows: list[list[str]], lines: list[str], delimiter: str) -> bool:
+    """Say whether a quote in the file has a meaning.
+
+    In a file of bare numbers a stray quote must not swallow the lines after it. Where cells are quoted,
+    or are text and may be further down, it has one, and a row that breaks the rules is an error rather
+    than read wrong.
+    """
+    mark = re.escape(delimiter)
+    if any(re.search(rf'(?:^|{mark})"[^"]*"(?:{mark}|$)', line) for line in lines):
+        return True
+    width = max(map(len, rows), default=0)
+    for place in range(width):
+        cells = [row[place].strip() for row in rows if place < len(row)]
+        bare = sum(not cell or _NUMBER_OR_TIME.fullmatch(cell) is not None for cell in cells)
+        if bare < len(cells) / 2:
+            return True
+    return False
 
 
 def _delimiter(lines: list[str]) -> str:

@@ -18,6 +18,7 @@ from tocsin.sources.file_format import (
     recognise_file,
     template_text,
 )
+from tocsin.sources.grid import Grid
 from tocsin.sources.instants import instant_of, milliseconds_of
 from tocsin.sources.rhythm import Rhythm, find_rhythm
 from tocsin.sources.timestamps import NO_TIME, milliseconds_of_column
@@ -136,8 +137,10 @@ def inspect_file(
         rows, placed, first, last = _extent(source, relation, roles)
         times, codes = _sample_times(source, relation, roles)
     except DatabaseError as error:
-        reason = " ".join(str(error).split())
-        raise LoadError(f"{path} cannot be read as {file.kind}: {reason}") from error
+        # The database's first words say what is wrong; how to call its functions helps nobody here.
+        reason = re.split(r"\s*(?:Possible (?:fix|solution)|LINE \d)", str(error), flags=re.IGNORECASE)[0]
+        message = f"{path} cannot be read as {file.kind}: {' '.join(reason.split())}"
+        raise LoadError(message) from error
     rhythm = find_rhythm(times, codes)
     if first is None or last is None or rhythm is None:
         message = (
@@ -209,6 +212,7 @@ def _metric(
     if roles.dimension is not None:
         taken = roles.dimension.name.lower() in ("timestamp", "value")
         dimension = f"{roles.dimension.name}_" if taken else roles.dimension.name
+    grid = Grid(rhythm.phase, rhythm.interval_seconds * 1000, rhythm.align)
     return MetricProposal(
         name=name,
         column=value.name,
@@ -218,13 +222,8 @@ def _metric(
         anchor=instant_of(rhythm.phase),
         align=rhythm.align,
         aggregate=rhythm.aggregate,
-        loading_start_time=instant_of(_floor_to_day(first)) if first < instant_of(0) else None,
+        loading_start_time=instant_of(grid.slot(milliseconds_of(first))) if first < instant_of(0) else None,
     )
-
-
-def _floor_to_day(instant: datetime) -> int:
-    milliseconds = milliseconds_of(instant)
-    return milliseconds - milliseconds % 86_400_000
 
 
 def _query(value: Column, relation: str, roles: Roles, dimension: str | None) -> str:

@@ -18,8 +18,9 @@ __all__ = ["Rhythm", "find_rhythm"]
 
 _MINUTES = (1, 2, 3, 5, 10, 15, 20, 30, 60, 120, 180, 240, 360, 480, 720, 1440, 10_080)
 _USUAL_SECONDS = np.array([1, 2, 5, 10, 15, 20, 30, *(60 * minutes for minutes in _MINUTES)])
-_REGULAR = 0.5  # the share of steps from which the commonest one is the interval
-_NEAR, _WITHIN = 0.05, 0.25  # how far a usual interval may be from the median step
+_STEADY = 0.9  # the share of steps from which the commonest one is the interval without further thought
+_REGULAR = 0.5
+_NEAR, _WITHIN = 0.02, 0.25  # how far a usual interval may be from the mean and the median step
 _COMMON_PHASE = 0.1  # the share of rows from which the commonest phase is more than chance
 _PARTS_OF_INTERVAL = 60
 _FEW_MERGED = 0.01
@@ -49,8 +50,8 @@ class Rhythm:
 def find_rhythm(times: NDArray[np.int64], codes: NDArray[np.int64]) -> Rhythm | None:
     """Find the grid of one or many series.
 
-    The interval is the commonest step when most steps are that; else a usual interval (`5min`, `1h`, …)
-    near the median step, or the median step itself. The phase is the commonest one.
+    The interval is the commonest step; when steps jitter it is the usual interval (`5min`, `1h`, …) that
+    they jitter around. The phase is the commonest one; when points jitter, the one they crowd around.
 
     Args:
         times: int64 milliseconds since the epoch, in any order.
@@ -89,15 +90,18 @@ def find_rhythm(times: NDArray[np.int64], codes: NDArray[np.int64]) -> Rhythm | 
 
 def _interval(steps: NDArray[np.int64]) -> int:
     distinct, counts = np.unique(steps, return_counts=True)
-    commonest = int(distinct[counts.argmax()])
+    commonest, share = int(distinct[counts.argmax()]), counts.max() / len(steps)
     median = float(np.median(steps))
-    if counts.max() >= _REGULAR * len(steps):
+    # Without the gaps, the mean is what the clock meant when every single step jitters.
+    mean = float(steps[np.abs(steps - median) <= _WITHIN * median].mean())
+    usual = int(_USUAL_SECONDS[np.abs(np.log(_USUAL_SECONDS / mean)).argmin()])
+    if share >= _STEADY:
         return commonest
-    usual = int(_USUAL_SECONDS[np.abs(np.log(_USUAL_SECONDS / median)).argmin()])
-    for candidate, tolerance in ((usual, _NEAR), (commonest, _WITHIN), (usual, _WITHIN)):
-        if abs(candidate - median) <= tolerance * median:
-            return candidate
-    return max(round(median), 1)
+    if abs(usual - mean) <= _NEAR * mean:
+        return usual
+    if share >= _REGULAR or abs(commonest - median) <= _WITHIN * median:
+        return commonest
+    return usual if abs(usual - median) <= _WITHIN * median else max(round(median), 1)
 
 
 def _phase(times: NDArray[np.int64], interval: int) -> int:

@@ -16,14 +16,14 @@ from tocsin.errors import DetectorError
 from tocsin.model import Reason, SeriesData
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from tocsin.detectors import BaseDetector
     from tocsin.model import Detections
 
-__all__ = ["DetectorContract", "assert_same_bits", "columns_of", "make_series", "part_of"]
+__all__ = ["DetectorContract", "assert_same_bits", "columns_of", "make_series", "part_of", "series_of"]
 
 _COLUMNS = (
     "timestamp", "value", "is_anomaly", "confidence_lower", "confidence_upper", "score", "severity",
@@ -59,6 +59,23 @@ def make_series(slots: int, *, seed: int = 0, phase: int = 0) -> SeriesData:
         value=value,
         seasonality_data=np.array(texts, dtype=object),
         seasonality_columns=["hour", "is_weekend"],
+    )
+
+
+def series_of(values: Iterable[float], seasonality: Sequence[Mapping[str, Any]] = ()) -> SeriesData:
+    """Give an hourly series of values; the dicts of its seasonality are repeated from slot to slot.
+
+    >>> series_of([1.0, 2.0], [{"hour": 0}])["seasonality_data"]
+    array(['{"hour": 0}', '{"hour": 0}'], dtype=object)
+    """
+    value = np.array(list(values), dtype=np.float64)
+    start = np.datetime64("2026-03-01T00:00:00.000", "ms")
+    cycle = [json.dumps(row) for row in seasonality] or ["{}"]
+    return SeriesData(
+        timestamp=start + np.arange(len(value)) * np.timedelta64(3_600_000, "ms"),
+        value=value,
+        seasonality_data=np.array([cycle[slot % len(cycle)] for slot in range(len(value))], dtype=object),
+        seasonality_columns=sorted({name for row in seasonality for name in row}),
     )
 
 

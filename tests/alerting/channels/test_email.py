@@ -181,13 +181,13 @@ def test_the_login_happens_under_tls(
 
     def check(_server: Any, _session: Any, _envelope: Any, _mechanism: str, login: Any) -> AuthResult:
         seen.append((login.login, login.password))
-        return AuthResult(success=login.password == b"geheim")
+        return AuthResult(success=login.password == b"geheim", handled=False)
 
-    server: dict[str, Any] = {"authenticator": check, "auth_required": True}
+    server: dict[str, Any] = {"authenticator": check}
     if security == "ssl":
         server |= {"ssl_context": server_tls, "auth_require_tls": False}
     else:
-        server |= {"tls_context": server_tls, "require_starttls": True}
+        server |= {"tls_context": server_tls, "require_starttls": True, "auth_required": True}
     serve(server, security=security, user="tocsin", password="geheim").send(MESSAGE)
     assert len(mailbox.mails) == 1
     assert seen == [(b"tocsin", b"geheim")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, SecretStr
@@ -13,7 +15,7 @@ from tocsin.errors import ChannelError
 from tocsin.model import DecisionKind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from tocsin.abc import Clock
 
@@ -46,24 +48,39 @@ class AppriseChannel:
         """Send one message; see `tocsin.abc.Channel.send`."""
         from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
 
-        asset = AppriseAsset(service_timeout=self._config.timeout)
-        service = Apprise(asset=asset)
-        if not service.add(self._config.url.get_secret_value()):
-            raise ChannelError(
-                f"apprise {self._name}: Apprise cannot read the URL",
-                hint="its scheme names the service; see Apprise's documentation",
-            )
+        service = Apprise(asset=AppriseAsset(service_timeout=self._config.timeout))
         recovered = message["kind"] == DecisionKind.RECOVERED
         card = Card.of(message)
-        try:
-            result = service.notify(
-                body=card.text,
-                title=card.title,
-                notify_type=NotifyType.SUCCESS if recovered else NotifyType.FAILURE,
-                body_format=NotifyFormat.TEXT,
-            )
-        except Exception as error:  # noqa: BLE001 - its plugins raise what they like, with the URL in the text
-            what = f"apprise {self._name}: the service failed with {type(error).__name__}"
-            raise ChannelError(what, transient=True) from None
+        with _quiet():
+            if not service.add(self._config.url.get_secret_value()):
+                raise ChannelError(
+                    f"apprise {self._name}: Apprise cannot read the URL",
+                    hint="its scheme names the service; see Apprise's documentation",
+                )
+            try:
+                result = service.notify(
+                    body=card.text,
+                    title=card.title,
+                    notify_type=NotifyType.SUCCESS if recovered else NotifyType.FAILURE,
+                    body_format=NotifyFormat.TEXT,
+                )
+            except Exception as error:  # noqa: BLE001 - its plugins raise what they like, with the URL in the text
+                what = f"apprise {self._name}: the service failed with {type(error).__name__}"
+                raise ChannelError(what, transient=True) from None
         if not result:
             raise ChannelError(f"apprise {self._name}: the service did not take the message", transient=True)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Apprise's own log shut: it writes URLs that it cannot read, with their secrets."""
+    logger = logging.getLogger("apprise")
+    logger.addFilter(_nothing)
+    try:
+        yield
+    finally:
+        logger.removeFilter(_nothing)
+
+
+def _nothing(_record: logging.LogRecord) -> bool:
+    return False

@@ -85,7 +85,7 @@ class EmailChannel:
         except smtplib.SMTPRecipientsRefused as error:
             codes = [code for code, _ in error.recipients.values()]
             raise self._error(
-                "every recipient was refused", any(code in _TEMPORARY for code in codes)
+                "every recipient was refused", transient=any(code in _TEMPORARY for code in codes)
             ) from None
         except smtplib.SMTPResponseException as error:
             said = error.smtp_error.decode("utf-8", "replace") if isinstance(error.smtp_error, bytes) else ""

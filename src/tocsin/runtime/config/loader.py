@@ -151,8 +151,8 @@ def _load_metrics(project: Project) -> tuple[MetricMonitor | BrokenMonitor, ...]
         if taken is path:
             monitors.append(monitor)
         else:
-            error = ConfigError(f"the name {monitor.name!r} is taken by {taken.name}", path=str(path))
-            monitors.append(BrokenMonitor(path, path.stem, error))
+            twice = ConfigError(f"the name {monitor.name!r} is taken by {taken.name}", path=str(path))
+            monitors.append(BrokenMonitor(path, path.stem, twice))
     return tuple(monitors)
 
 

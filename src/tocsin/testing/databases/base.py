@@ -1,4 +1,3 @@
-# ruff: noqa: D102 - a test's name is its sentence
 """What the parts of the contract share: a manager, a clock, a table."""
 
 from __future__ import annotations

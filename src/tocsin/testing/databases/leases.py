@@ -1,4 +1,3 @@
-# ruff: noqa: D101, D102, S101, PLR2004 - tests: names are sentences, assert is how they speak
 """Leases and tasks."""
 
 from __future__ import annotations
@@ -18,8 +17,6 @@ from tocsin.errors import LeaseLostError
 from tocsin.testing.databases.base import KEYED, DatabaseContract, FixedClock, examples
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tocsin.database import BaseDatabaseManager
     from tocsin.model import Lease
 
@@ -39,10 +36,10 @@ _STEPS = st.lists(
 
 class LeaseContract(DatabaseContract):
     @pytest.fixture
-    def store(self, manager: BaseDatabaseManager) -> Iterator[BaseDatabaseManager]:
+    def store(self, manager: BaseDatabaseManager) -> BaseDatabaseManager:
         migrate(manager)
         manager.create_table("t", KEYED)
-        yield manager
+        return manager
 
     def test_a_lease_has_one_holder(self, store: BaseDatabaseManager, clock: FixedClock) -> None:
         lease = store.acquire_lease("m", _A, 60)
@@ -95,7 +92,7 @@ class LeaseContract(DatabaseContract):
         self, store: BaseDatabaseManager
     ) -> None:
         host, _, namespace, pid, start = this_process().split("/")
-        dead = "/".join((host, "another-boot", namespace, pid, start))
+        dead = f"{host}/another-boot/{namespace}/{pid}/{start}"
         assert store.acquire_lease("m", dead, 60) is not None
         assert store.acquire_lease("m", _A, 60) is not None
 

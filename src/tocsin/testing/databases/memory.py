@@ -1,4 +1,3 @@
-# ruff: noqa: D101, D102, S101, PLR2004 - tests: names are sentences, assert is how they speak
 """The internal tables: their schema, and the series in them."""
 
 from __future__ import annotations
@@ -121,7 +120,7 @@ class MemoryContract(DatabaseContract):
     def test_a_wrong_name_for_a_table_is_refused(
         self, tmp_path: Path, clock: FixedClock, tables: dict[str, str]
     ) -> None:
-        with pytest.raises(ValueError, match="table|name"):
+        with pytest.raises(ValueError, match=r"table|name"):
             self.open(tmp_path, clock, tables=tables)
 
     @examples(25)

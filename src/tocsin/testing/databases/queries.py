@@ -1,4 +1,3 @@
-# ruff: noqa: D101, D102, S101, PLR2004 - tests: names are sentences, assert is how they speak
 """Queries: parameters, types of what comes back, errors."""
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ class QueryContract(DatabaseContract):
         assert manager.execute_query("SELECT %(value)s AS value", {"value": value}) == [{"value": value}]
 
     @pytest.mark.parametrize(
-        "value", [np.int64(3), np.float64(2.5), np.bool_(True), np.str_("x"), np.datetime64("NaT"), np.nan]
+        "value", [np.int64(3), np.float64(2.5), np.bool_(1), np.str_("x"), np.datetime64("NaT"), np.nan]
     )
     def test_numpy_scalars_are_parameters_too(self, manager: BaseDatabaseManager, value: Any) -> None:
         [row] = manager.execute_query("SELECT %(value)s AS value", {"value": value})

@@ -1,4 +1,3 @@
-# ruff: noqa: D101, D102, S101, PLR2004 - tests: names are sentences, assert is how they speak
 """Tables and batches."""
 
 from __future__ import annotations
