@@ -69,8 +69,8 @@ def reference(statistic: Statistic, values: list[Fraction]) -> tuple[float, floa
     if not values:
         return math.nan, math.nan
     if statistic is Statistic.MOMENTS:
-        deviation = float(statistics.stdev(values)) if len(values) > 1 else math.nan
-        return float(statistics.mean(values)), deviation
+        spread = float(statistics.stdev(values)) if len(values) > 1 else math.nan
+        return float(statistics.mean(values)), spread
     if statistic is Statistic.QUARTILES:
         lower, upper = (quantile(values, Fraction(quarter, 4)) for quarter in (1, 3))
         return float((lower + upper) / 2), float(upper - lower)
@@ -99,7 +99,7 @@ def assert_is_reference(statistic: Statistic, summary: Summary, windows: list[li
 @given(case=series(most=60))
 @settings(max_examples=25)
 def test_a_rolling_summary_is_the_naive_one(
-    statistic: Statistic, use_numba: bool, case: tuple[Floats, int, Codes, int]
+    *, statistic: Statistic, use_numba: bool, case: tuple[Floats, int, Codes, int]
 ) -> None:
     x, window, codes, first_slot = case
 
@@ -146,7 +146,7 @@ def test_long_windows_are_kept_in_order(statistic: Statistic, window: int) -> No
 @given(case=series(most=120), cut=st.integers(0, 119), use_numba=st.booleans())
 @settings(max_examples=60)
 def test_a_summary_needs_nothing_before_its_window(
-    statistic: Statistic, case: tuple[Floats, int, Codes, int], cut: int, use_numba: bool
+    *, statistic: Statistic, case: tuple[Floats, int, Codes, int], cut: int, use_numba: bool
 ) -> None:
     x, window, codes, first_slot = case
     begin = min(cut, len(x))
@@ -163,7 +163,7 @@ def test_a_summary_needs_nothing_before_its_window(
 
 def weighted_reference(values: list[float], weights: list[float], share: float) -> float:
     """Give the weighted quantile: values lie at the middle of their weight, first 0 and last 1."""
-    pairs = sorted(zip(values, weights, strict=True))
+    pairs = sorted(zip(values, weights, strict=True), key=lambda pair: pair[0])  # equal ones: older first
     places = [math.fsum(w for _, w in pairs[:k]) + pairs[k][1] / 2 for k in range(len(pairs))]
     target = places[0] + share * (places[-1] - places[0])
     return float(np.interp(target, places, [value for value, _ in pairs]))
@@ -182,7 +182,8 @@ def test_weighted_quantiles_are_exact(values: list[float], seed: int) -> None:
     if not valid:
         assert math.isnan(summary.center[0])
         return
-    lower, upper = (weighted_reference(*map(list, zip(*valid, strict=True)), share) for share in (0.25, 0.75))  # type: ignore[arg-type]
+    kept, heavy = [value for value, _ in valid], [weight for _, weight in valid]
+    lower, upper = (weighted_reference(kept, heavy, share) for share in (0.25, 0.75))
     scale = max(abs(value) for value, _ in valid)
     assert near(float(summary.center[0]), (lower + upper) / 2, scale)
     assert near(float(summary.spread[0]), upper - lower, scale)

@@ -274,7 +274,7 @@ def _escalation_bound(told: float | None) -> float:
 def _opening_reason(incident: Incident, side: Side, rule: AlertRule) -> str:
     where = _SIDE_WORDS[incident.direction]
     if incident.direction is None:
-        return f"no value for {rule.no_data_for} or longer ({incident.anomalies} slots in a row)"
+        return f"no value in {incident.anomalies} slots in a row, which is {rule.no_data_for} or longer"
     if side.need < side.window:
         share = f"the rule asks for {side.need}"
         return f"{incident.anomalies} of the last {side.window} points lie {where}, {share}"
@@ -299,10 +299,12 @@ def _repeated(before: Incident, after: Incident, at: datetime) -> AlertDecision:
 def _closing(incident: Incident, rule: AlertRule) -> TakenDecision:
     at = incident.resolved_at or incident.last_anomaly_at
     if incident.direction is None:
-        reason = f"values arrive again after {incident.anomalies} slots without one"
+        slots = "1 slot" if incident.anomalies == 1 else f"{incident.anomalies} slots"
+        reason = f"values arrive again, after {slots} without one"
     else:
         where = _SIDE_WORDS[incident.direction]
-        reason = f"no longer {where}; {incident.anomalies} points of this incident were"
+        points = "1 point" if incident.anomalies == 1 else f"{incident.anomalies} points"
+        reason = f"no longer {where}, after {points}"
     kind = DecisionKind.RECOVERED
     if not rule.recovery:
         kind, reason = DecisionKind.NONE, f"{reason} (this rule does not tell recoveries)"

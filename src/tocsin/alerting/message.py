@@ -104,10 +104,10 @@ def build_message(
     return message
 
 
-def test_message(now: datetime, *, monitor: str) -> dict[str, Any]:
+def test_message(monitor: str, now: datetime) -> dict[str, Any]:
     """Make a message that tests a channel: it says so, and looks like an alert.
 
-    >>> message = test_message(datetime(2026, 1, 31, 12, 0, tzinfo=UTC), monitor="checkout")
+    >>> message = test_message("checkout", datetime(2026, 1, 31, 12, 0, tzinfo=UTC))
     >>> message["title"], message["schema_version"]
     ('checkout: a test of this channel', 1)
     """

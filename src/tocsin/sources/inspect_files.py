@@ -265,9 +265,8 @@ def _notes(roles: Roles, rhythm: Rhythm, rows: int, placed: int) -> list[str]:
     if roles.ambiguous:
         notes.append(f"day and month in {roles.timestamp.name} may be the other way round: check the query")
     if rhythm.regular < _REGULAR_ENOUGH:
-        notes.append(
-            f"the points are irregular: {rhythm.regular:.0%} of the steps are {rhythm.interval_seconds} s"
-        )
+        how = "jitter around the grid" if rhythm.align == "nearest" else "are irregular"
+        notes.append(f"the points {how}: check interval and anchor")
     if rhythm.filled < _REGULAR_ENOUGH:
         notes.append(f"only {rhythm.filled:.0%} of the slots have a point: a longer interval may suit better")
     if placed < rows:

@@ -25,6 +25,7 @@ __all__ = ["Layout", "Rows", "place_rows", "rejected_rows"]
 _MOST_SLOTS = 50_000_000
 _MOST_REJECTED = 100
 _LONGEST_VALUE = 80
+_NULL = "NULL"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,13 +157,15 @@ def rejected_rows(columns: Mapping[str, NDArray[Any]], spec: LoadSpec, rows: Row
         part = {name: column[at : at + 1] for name, column in columns.items()}
         (name,) = _series_of_rows(part, spec, {})[0]
         shown = _shown(columns[spec.timestamp_column][at])
+        if shown == _NULL:  # then the value helps to find the row
+            shown = f"{_NULL}, {spec.metric_column} {_shown(columns[spec.metric_column][at])}"
         found.append(RejectedRow(int(at) + 1, name, None, shown, "no timestamp"))
     found.sort(key=lambda row: row.number)
     return tuple(found[:_MOST_REJECTED])
 
 
 def _shown(value: Any) -> str:
-    text = text_of_value(value) or ("" if isinstance(value, str) else "NULL")
+    text = text_of_value(value) or ("" if isinstance(value, str) else _NULL)
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
 
 

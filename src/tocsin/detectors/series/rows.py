@@ -57,7 +57,8 @@ def _quantiles(
     order = np.argsort(rows, axis=1, kind="stable")
     ordered = np.take_along_axis(rows, order, axis=1)
     heavy = np.where(np.isnan(ordered), 0.0, weights[order])
-    # A value lies at the middle of its weight; from the first value (0) to the last (1).
+    # A value lies at the middle of its weight, the first at share 0, the last at 1; equal values lie in
+    # the order of their age. With equal weights these are the linear quantiles.
     position = np.cumsum(heavy, axis=1) - 0.5 * heavy
     last = np.maximum(count - 1, 0)
     first_at, last_at = position[:, 0], np.take_along_axis(position, last[:, None], axis=1)[:, 0]

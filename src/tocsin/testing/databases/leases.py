@@ -35,6 +35,8 @@ _STEPS = st.lists(
 
 
 class LeaseContract(DatabaseContract):
+    """Leases have one holder, tokens only grow, and tasks keep their position."""
+
     @pytest.fixture
     def store(self, manager: BaseDatabaseManager) -> BaseDatabaseManager:
         migrate(manager)

@@ -67,6 +67,8 @@ def _assert_equal(found: SeriesData, expected: SeriesData) -> None:
 
 
 class MemoryContract(DatabaseContract):
+    """The internal tables are made once, and series come back as they went."""
+
     def test_a_store_is_brought_up_to_date_once(
         self, manager: BaseDatabaseManager, clock: FixedClock
     ) -> None:

@@ -36,6 +36,8 @@ HOSTILE_NAMES = ["", "a b", 'a"b', "a;b", "a-b", "1a", "a" * 64, "tä", "a'b", "
 
 
 class QueryContract(DatabaseContract):
+    """Parameters are bound, types are those of the contract, errors are one sentence."""
+
     @examples(50)
     @given(text=st.one_of(st.sampled_from(_HOSTILE), _TEXT))
     def test_a_text_parameter_comes_back_as_it_was(self, manager: BaseDatabaseManager, text: str) -> None:

@@ -34,6 +34,8 @@ class _StopError(Exception):
 
 
 class TransactionContract(DatabaseContract):
+    """A transaction is kept whole or not at all, in its own thread."""
+
     def test_a_transaction_is_kept_when_its_block_ends(self, manager: BaseDatabaseManager) -> None:
         manager.create_table("t", KEYED)
         with manager.transaction() as transaction:
