@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 _RUN = tocsin_command("run")
-_MB = "MB"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +78,10 @@ class _Bench:
     def start(self, folder: Path) -> Iterator[Result]:
         """Starting: help, and the import over a bare interpreter."""
         run_process(tocsin_command("--help"), folder)  # bytecode is written, files are in the cache
-        ours, peer = self._in_turns(folder, tocsin_command("--help"), self._peer_command("--help"))
-        yield Result("tocsin --help", "s", _seconds(ours), _seconds(peer), goal=at_most(0.3))
+        our_runs, peer_runs = self._in_turns(
+            (tocsin_command("--help"), folder), (self._peer_command("--help"), folder)
+        )
+        yield Result("tocsin --help", "s", _seconds(our_runs), _seconds(peer_runs), goal=at_most(0.3))
         python = sys.executable
         over = _import_cost(python, "tocsin", folder, self.sizes.starts)
         peer_over = None
@@ -90,22 +91,15 @@ class _Bench:
 
     def idle(self, folder: Path) -> Iterator[Result]:
         """A run with nothing to do, one metric."""
-        data = _write_series(folder / "data", 1, 600, self.seed)
-        write_project(folder, data)
-        run_process(_RUN, folder)
-        peer_command = None
-        if self.peer is not None:
-            write_peer_project(folder, data)
-            peer_command = self._peer_command("run", "--select", "*", "--to", _end_of(600))
+        ours, theirs = self._write_pair(folder, 1, 600)
+        peer_command = self._peer_command("run", "--select", "*", "--to", _end_of(600))
+        run_process(_RUN, ours)
         if peer_command is not None:
-            run_process(peer_command, folder)
-        ours, peer = self._in_turns(folder, _RUN, peer_command)
-        yield Result(
-            "a run with nothing to do, 1 metric", "s", _seconds(ours), _seconds(peer), goal=at_most(0.6)
-        )
-        yield Result(
-            "a run with nothing to do, peak memory", _MB, _peak(ours), _peak(peer), goal=at_most(130)
-        )  # fmt: skip
+            run_process(peer_command, theirs)
+        our_runs, peer_runs = self._in_turns((_RUN, ours), (peer_command, theirs))
+        title = "a run with nothing to do, 1 metric"
+        yield Result(title, "s", _seconds(our_runs), _seconds(peer_runs), goal=at_most(0.6))
+        yield Result(f"{title}, peak memory", "MB", _peak(our_runs), _peak(peer_runs), goal=at_most(130))
 
     def load(self, folder: Path) -> Iterator[Result]:
         """Loading one long series from Parquet into the store."""
@@ -181,45 +175,51 @@ class _Bench:
     def empty_store(self, folder: Path) -> Iterator[Result]:
         """Metrics into an empty store, against the peer."""
         metrics, points = self.sizes.metrics, 600
-        written = _write_series(folder / "data", metrics, points, self.seed)
-        write_project(folder, written)
-        run_process(_RUN, folder)  # compiled kernels are cached from here on, as they are for a user
-        ours, peer = [], []
-        note = ""
+        wanted = (metrics * points, metrics * points)
+        ours, theirs = self._write_pair(folder, metrics, points)
+        peer_command = self._peer_command("run", "--select", "*", "--to", _end_of(points))
+        run_process(_RUN, ours)  # compiled kernels are cached from here on, as they are for a user
+        our_runs, peer_runs, note = [], [], ""
         for turn in range(self.sizes.turns):
-            forget(folder)
-            ours.append(run_process(_RUN, folder))
-            if self.peer is not None and turn == 0:
-                write_peer_project(folder, written)
+            forget(ours)
+            our_runs.append(run_process(_RUN, ours))
+            if peer_command is not None and turn == 0:
                 print(f"the peer's run over {metrics} metrics takes minutes ...", file=sys.stderr)
-                peer.append(
-                    run_process(
-                        self._peer_command("run", "--select", "*", "--to", _end_of(points)) or [], folder
-                    )
-                )
-        _require(count_rows(folder)[:2], (metrics * points, metrics * points), "points and verdicts")
+                peer_runs.append(run_process(peer_command, theirs))
+        _require(count_rows(ours)[:2], wanted, "points and verdicts")
         if self.peer is not None:
-            theirs = _count_peer_rows(self.peer, folder)
-            _require(theirs[:2], (metrics * points, metrics * points), "points and verdicts of the peer")
+            peer_rows = _count_peer_rows(self.peer, theirs)
+            _require(peer_rows[:2], wanted, "points and verdicts of the peer")
             note = (
-                f"the peer ran once, on DuckDB, its store without a server; anomalies: ours "
-                f"{count_rows(folder)[2]}, peer {theirs[2]}"
+                "the peer ran once, on DuckDB, its store without a server; "
+                f"anomalies: ours {count_rows(ours)[2]:,}, peer {peer_rows[2]:,}"
             )
         yield Result(
-            f"{metrics} metrics x {points} points into an empty store", "s", _seconds(ours), _seconds(peer),
-            goal=at_least_times_the_peer(100), note=note,
-        )  # fmt: skip
+            f"{metrics} metrics x {points} points into an empty store",
+            "s",
+            _seconds(our_runs),
+            _seconds(peer_runs),
+            goal=at_least_times_the_peer(100),
+            note=note,
+        )
 
     def _in_turns(
-        self, folder: Path, ours: list[str], peer: list[str] | None
+        self, ours: tuple[list[str], Path], peer: tuple[list[str] | None, Path]
     ) -> tuple[list[ProcessRun], list[ProcessRun]]:
-        """Run both commands in turns."""
+        """Run both commands, each in its folder, in turns."""
         our_runs, peer_runs = [], []
         for _ in range(self.sizes.starts):
-            our_runs.append(run_process(ours, folder))
-            if peer is not None:
-                peer_runs.append(run_process(peer, folder))
+            our_runs.append(run_process(*ours))
+            if peer[0] is not None:
+                peer_runs.append(run_process(peer[0], peer[1]))
         return our_runs, peer_runs
+
+    def _write_pair(self, folder: Path, metrics: int, points: int) -> tuple[Path, Path]:
+        """Write the same metrics over the same data as our project and as the peer's."""
+        ours, theirs = folder / "ours", folder / "peer"
+        write_project(ours, _write_series(ours / "data", metrics, points, self.seed))
+        write_peer_project(theirs, _write_series(theirs / "data", metrics, points, self.seed))
+        return ours, theirs
 
     def _peer_command(self, *arguments: str) -> list[str] | None:
         return None if self.peer is None else [str(self.peer.command), *arguments]

@@ -10,7 +10,6 @@ import os
 import resource
 import signal
 import sys
-from datetime import UTC, datetime
 
 import numpy as np
 
@@ -21,7 +20,7 @@ from tocsin.database.sqlite import SQLiteManager
 from tocsin.errors import DatabaseError
 from tocsin.testing.databases import FixedClock
 
-_NOW = datetime(2026, 3, 1, tzinfo=UTC)
+_NOW = FixedClock().now()
 
 
 def _say(value: object) -> None:
@@ -34,7 +33,7 @@ def _wait() -> None:
 
 
 def _open(path: str) -> SQLiteManager:
-    return SQLiteManager(path, clock=FixedClock(_NOW), settings={"busy_timeout_seconds": 60})
+    return SQLiteManager(path, clock=FixedClock(), settings={"busy_timeout_seconds": 60})
 
 
 def _write_slots(manager: SQLiteManager, name: str, count: int) -> None:
@@ -126,6 +125,15 @@ def write_as_nobody(path: str) -> None:
     _say_error(path)
 
 
+def read_as_nobody(path: str) -> None:
+    """Read as a user who cannot write there."""
+    if os.geteuid() == 0:
+        os.setgid(65534)
+        os.setuid(65534)
+    with SQLiteManager(path, clock=FixedClock(), read_only=True) as manager:
+        _say(series_store.list_series(manager))
+
+
 def fork(path: str) -> None:
     """Use a manager in a child that was forked after it was opened."""
     with _open(path) as manager:
@@ -144,5 +152,5 @@ def fork(path: str) -> None:
 if __name__ == "__main__":
     {
         command.__name__: command
-        for command in (write, die_writing, hold_lease, contend, fill, write_as_nobody, fork)
+        for command in (write, die_writing, hold_lease, contend, fill, write_as_nobody, read_as_nobody, fork)
     }[sys.argv[1]](*sys.argv[2:])

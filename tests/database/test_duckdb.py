@@ -40,9 +40,10 @@ def test_files_are_read_relative_to_the_base_folder(source: DuckDBManager, tmp_p
 
 def test_every_type_comes_in_the_types_of_the_contract(source: DuckDBManager) -> None:
     query = """
-        SELECT 1::TINYINT AS tiny, 1::HUGEINT AS huge, 1::UBIGINT AS unsigned, 18446744073709551615::UBIGINT AS large,
-            1.25::DECIMAL(10, 2) AS decimal, 1.5::FLOAT AS single, DATE '2026-03-01' AS day,
-            TIMESTAMPTZ '2026-03-01 02:00:00.123456+02' AS zoned, TIMESTAMP '2026-03-01 00:00:00.123999' AS naive,
+        SELECT 1::TINYINT AS tiny, 1::HUGEINT AS huge, 1::UBIGINT AS unsigned,
+            18446744073709551615::UBIGINT AS large, 1.25::DECIMAL(10, 2) AS decimal, 1.5::FLOAT AS single,
+            DATE '2026-03-01' AS day, TIMESTAMPTZ '2026-03-01 02:00:00.123456+02' AS zoned,
+            TIMESTAMP '2026-03-01 00:00:00.123999' AS naive,
             TIMESTAMP_NS '2026-03-01' AS nano, TIMESTAMP_S '2026-03-01' AS second, true AS flag,
             'x'::ENUM ('x', 'y') AS choice, 'x' AS text, 'ab'::BLOB AS bytes
     """
@@ -109,7 +110,7 @@ def test_extensions_are_not_fetched(source: DuckDBManager) -> None:
 
 
 def test_a_wrong_setting_is_refused() -> None:
-    with pytest.raises(ValueError, match="thread,? .*threads|no setting"):
+    with pytest.raises(ValueError, match="no setting"):
         DuckDBManager(clock=FixedClock(), settings={"thread": 1})
     with pytest.raises(DatabaseError):
         DuckDBManager(clock=FixedClock(), settings={"threads": "many"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -76,7 +77,7 @@ def test_tokens_only_grow_when_processes_contend(
     tokens = [rival.read() for rival in rivals]
     for own in tokens:
         assert own == sorted(own)
-    assert sorted(sum(tokens, [])) == list(range(1, 91))
+    assert sorted(chain.from_iterable(tokens)) == list(range(1, 91))
     assert store.execute_query("SELECT count(*) AS n FROM _tocsin_positions") == [{"n": 90}]
 
 

@@ -30,8 +30,8 @@ _CASES: dict[str, dict[str, Any]] = {
     "protected": {**_SMALL, "stabilization": "skip", "max_protected": 5},
     "clamped in hours": {**_HOURS, "stabilization": "clamp", "seasonality_components": ["hour"]},
     "all at once": {
-        **_HOURS, "input_type": "changes", "smoothing": "sma", "window_weights": "linear", "detrend": "linear",
-        "stabilization": "clamp", "seasonality_components": ["hour"],
+        **_HOURS, "input_type": "changes", "smoothing": "sma", "window_weights": "linear",
+        "detrend": "linear", "stabilization": "clamp", "seasonality_components": ["hour"],
     },
 }  # fmt: skip
 _SHIFTING: dict[str, dict[str, Any]] = {

@@ -48,7 +48,10 @@ def test_an_open_window_is_all_of_time() -> None:
         ("{{ 'a' ~ 'b' }} {{ 2 * 3 + 1 }} {{ 2 ** 3 }} {{ 'ab' * 2 }}", "ab 7 8 abab"),
         ("{{ 'x.y' | replace('.', '_') }}", "x_y"),
         ("SELECT 100 % 7, '%s', '%%'\n", "SELECT 100 % 7, '%s', '%%'\n"),
-        ("{% for i in range(3) %}{% for j in range(i) %}{{ i }}{{ j }} {% endfor %}{% endfor %}", "10 20 21 "),
+        (
+            "{% for i in range(3) %}{% for j in range(i) %}{{ i }}{{ j }} {% endfor %}{% endfor %}",
+            "10 20 21 ",
+        ),
     ],
 )
 def test_templates_do_what_people_need(text: str, rendered: str) -> None:

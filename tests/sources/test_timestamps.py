@@ -78,7 +78,8 @@ def test_what_is_no_time_is_none_and_disturbs_nobody(value: Any) -> None:
         st.tuples(
             st.datetimes(min_value=datetime(1, 1, 3), max_value=datetime(9999, 12, 29)),  # noqa: DTZ001
             st.sampled_from(["T", " "]),
-            st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes))) | st.none(),
+            st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+            | st.none(),
         ),
         max_size=20,
     )

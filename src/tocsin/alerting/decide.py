@@ -60,7 +60,7 @@ def decide(
 
     Args:
         points: The slots in order, one interval apart, those before `start` (`history_needed`, and
-            where an evaluation is done again all points of the open incident) being history.
+            where an evaluation is done again as many before the open incident) being history.
         rule: The rule.
         series: The series' name.
         interval_ms: The distance of two points in milliseconds.
@@ -151,5 +151,5 @@ def _again(
                 anomalies=len(found),
                 severity=float(side.severity[found].max()) if len(found) else incident.severity,
             )
-            return recovering(points, side, incident, evaluated)
+            return recovering(points, side, incident, opened, evaluated)
     return incident

@@ -143,14 +143,12 @@ class _Plan:
         """Read all points of an open incident when they are to be counted again."""
         if self.since is None or self.first is None or self.position is None or self.first > self.position:
             return
+        history = self.first - self.since
         for row in known:
             incident = row.incident
-            if (
-                incident.rule == self.rule.name
-                and incident.resolved_at is None
-                and incident.told_at is not None
-            ):
-                self.since = min(self.since, milliseconds(incident.opened_at))
+            told_and_open = incident.told_at is not None and incident.resolved_at is None
+            if incident.rule == self.rule.name and told_and_open:
+                self.since = min(self.since, milliseconds(incident.opened_at) - history)
 
 
 class _Work:
@@ -232,7 +230,9 @@ class _Work:
                 project = str(self._context.get("project", ""))
                 name = message_id(taken, project=project, monitor=self._monitor, channel=channel)
                 payload = json.dumps({"id": name, **message}, ensure_ascii=False, allow_nan=False)
-                self._queued.append(Queued(name, channel, message["kind"], rule.name, self._series, payload))
+                self._queued.append(
+                    Queued(name, channel, message["kind"], rule.name, self._series, payload, taken.at)
+                )
 
     def finish(self) -> EvaluationResult:
         """Write what was found."""

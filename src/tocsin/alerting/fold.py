@@ -94,7 +94,7 @@ def fold(
         end = _end(points, side_or_none, current, index, stop)
         if side_or_none is not None:
             current = _advance(points, side_or_none, rule, current, index, min(end, stop), outcome)
-            current = recovering(points, side_or_none, current, min(end, stop))
+            current = recovering(points, side_or_none, current, index, min(end, stop))
         if end >= stop:
             break
         current = replace(current, state=IncidentState.RESOLVED, resolved_at=instant(points.timestamp[end]))
@@ -108,10 +108,15 @@ def fold(
     return outcome
 
 
-def recovering(points: Points, side: Side, incident: Incident, stop: int) -> Incident:
-    """Note that judged points after the last matching one were fine, and the rule no longer holds."""
+def recovering(points: Points, side: Side, incident: Incident, start: int, stop: int) -> Incident:
+    """Note that a judged point after the last matching one was fine, and the rule no longer held there.
+
+    Only points from `start` on are looked at: those before may lack the history to say it.
+    """
     position = int(np.searchsorted(side.over, stop)) - 1
-    if position < 0 or points.timestamp[side.over[position]] <= milliseconds(incident.last_anomaly_at):
+    if position < np.searchsorted(side.over, start):
+        return incident
+    if points.timestamp[side.over[position]] <= milliseconds(incident.last_anomaly_at):
         return incident
     return replace(incident, state=IncidentState.RECOVERING)
 

@@ -138,7 +138,7 @@ def _read_waiting(database: OutboxStore) -> list[_Waiting]:
         rows = tx.execute_query(
             "SELECT message_id, channel, attempts, next_attempt_at"
             f" FROM {tx.get_full_table_name(_OUTBOX)} WHERE state = %(state)s"
-            " ORDER BY created_at, sequence, message_id",
+            " ORDER BY created_at, event_at, sequence, message_id",
             {"state": OutboxState.PENDING.value},
         )
     return [_Waiting(**row) for row in rows]

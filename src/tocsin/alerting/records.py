@@ -51,6 +51,7 @@ class Queued:
     rule: str
     series: str
     payload: str
+    event_at: datetime
 
 
 def incident_key(incident: Incident) -> tuple[str, str, str, datetime]:
@@ -172,6 +173,8 @@ def queue_messages(tx: Transaction, messages: Sequence[Queued], now: datetime) -
             "next_attempt_at": [now] * count,
             "last_error": [None] * count,
             "created_at": [now] * count,
+            # The order of sending: when it was queued, by event time, and within a point as decided.
+            "event_at": [message.event_at for message in messages],
             "sequence": list(range(count)),
             "sent_at": [None] * count,
         },

@@ -14,13 +14,16 @@ __all__ = ["send_test_alert"]
 
 
 def send_test_alert(
-    metric: Annotated[str, typer.Argument(help="The metric whose channels are tried.")],
+    metric: Annotated[str, typer.Argument(help="The metric whose channels are tried.", metavar="METRIC")],
     *,
     project_dir: ProjectDir = Path(),
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Send a test message through every channel of a metric, and say what each answered."""
+    """Send a test message to every channel of a metric.
+
+    Exit code 1 when one of them did not take it.
+    """
     from tocsin.alerting.channels import test_message
     from tocsin.errors import ChannelError, ConfigError
     from tocsin.runtime.clock import SystemClock
@@ -42,8 +45,8 @@ def send_test_alert(
     for name in names:
         answer = {"channel": name, "delivered": False, "error": None}
         try:
-            if name not in channels:
-                raise next(iter(errors))
+            if name in errors:
+                raise errors[name]
             channels[name].send(test_message(monitor.name, SystemClock().now()))
             answer["delivered"] = True
         except (ChannelError, ConfigError) as error:

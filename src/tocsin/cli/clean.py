@@ -19,7 +19,11 @@ def clean(
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Delete series and verdicts of monitors and detectors that the configuration no longer has."""
+    """Forget what the configuration no longer has.
+
+    That is: series and verdicts of monitors that are gone, and verdicts of detectors that are gone.
+    Without --yes nothing is deleted. Incidents and messages are history, and stay.
+    """
     from tocsin.runtime.clean import delete_leftovers, find_leftovers
     from tocsin.runtime.clock import SystemClock
     from tocsin.runtime.config.loader import load_project

@@ -19,15 +19,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ExcludeOption",
+    "FromOption",
     "JsonOption",
     "ProfileOption",
     "ProjectDir",
     "SelectOption",
+    "ToOption",
     "console",
+    "count",
     "exit_with",
     "parse_time",
     "print_json",
     "print_table",
+    "print_written",
     "warn",
 ]
 
@@ -36,11 +40,17 @@ _WIDTH_OF_A_PIPE = 160
 ProjectDir = Annotated[
     Path,
     typer.Option(
-        "--project-dir", "-p", help="The project's folder.", envvar="TOCSIN_PROJECT_DIR", file_okay=False
+        "--project-dir",
+        "-p",
+        help="The project's folder.",
+        envvar="TOCSIN_PROJECT_DIR",
+        file_okay=False,
+        metavar="FOLDER",
     ),
 ]
 ProfileOption = Annotated[
-    str | None, typer.Option("--profile", help="The profile to use.", envvar="TOCSIN_PROFILE")
+    str | None,
+    typer.Option("--profile", help="The profile to use.", envvar="TOCSIN_PROFILE", metavar="NAME"),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 SelectOption = Annotated[
@@ -49,9 +59,17 @@ SelectOption = Annotated[
         "--select",
         "-s",
         help="Monitors: name, glob, path, tag:x, kind:x, state:failed; space is or, comma is and.",
+        metavar="SELECTOR",
     ),
 ]
-ExcludeOption = Annotated[str | None, typer.Option("--exclude", help="Monitors to leave out; like --select.")]
+ExcludeOption = Annotated[
+    str | None,
+    typer.Option("--exclude", help="Monitors to leave out; like --select.", metavar="SELECTOR"),
+]
+FromOption = Annotated[str | None, typer.Option("--from", help="The first time to show (UTC).", metavar="TIME")]
+ToOption = Annotated[
+    str | None, typer.Option("--to", help="The end of what is shown (UTC), exclusive.", metavar="TIME")
+]
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -60,6 +78,15 @@ def console(*, stderr: bool = False) -> Console:
 
     is_terminal = (sys.stderr if stderr else sys.stdout).isatty()
     return Console(stderr=stderr, highlight=False, width=None if is_terminal else _WIDTH_OF_A_PIPE)
+
+
+def count(number: int, noun: str) -> str:
+    """Write a number of things.
+
+    >>> count(1, "monitor"), count(1234, "monitor")
+    ('1 monitor', '1,234 monitors')
+    """
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def exit_with(error: TocsinError) -> NoReturn:
@@ -76,6 +103,15 @@ def warn(text: str) -> None:
 def print_json(value: Any) -> None:
     """Print a JSON document."""
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def print_written(paths: Sequence[Path], *, as_json: bool) -> None:
+    """Say which files were written."""
+    if as_json:
+        print_json({"schema_version": 1, "written": [str(path) for path in paths]})
+    else:
+        for path in paths:
+            typer.echo(f"wrote {path}")
 
 
 def print_table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

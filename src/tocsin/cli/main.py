@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,7 +25,12 @@ from tocsin.cli import (
 )
 from tocsin.errors import TocsinError
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 __all__ = ["app", "main"]
+
+_YES = frozenset({"1", "true", "t", "yes", "y", "on"})
 
 app = typer.Typer(
     name="tocsin",
@@ -50,9 +57,9 @@ def _common(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.", envvar="TOCSIN_DEBUG")] = False,
 ) -> None:
     if debug:
-        import logging
-
         logging.basicConfig(level=logging.DEBUG, format="%(levelname)s %(name)s %(message)s")
+    else:  # what matters is in the reports; without a handler Python would write warnings to stderr
+        logging.getLogger("tocsin").addHandler(logging.NullHandler())
 
 
 app.command("init", cls=init.InitCommand)(init.init)
@@ -68,11 +75,19 @@ app.command("unlock")(unlock.unlock)
 app.command("test-alert")(channel_check.send_test_alert)
 
 
-def main() -> None:
-    """Run the command line; every error of Tocsin is one sentence and an exit code."""
-    debug = "--debug" in sys.argv[1:]
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; every error is one sentence and an exit code.
+
+    Args:
+        arguments: What to do, without the program's name; by default those of the process.
+
+    Raises:
+        SystemExit: Always, with the exit code.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words or os.environ.get("TOCSIN_DEBUG", "").lower() in _YES
     try:
-        app()
+        app(args=words, prog_name="tocsin")
     except TocsinError as error:
         if debug:
             raise
@@ -80,7 +95,17 @@ def main() -> None:
 
         exit_with(error)
     except BrokenPipeError:  # the reader of our output (head, less) has gone
-        sys.stderr.close()
+        # What Python still has to write at its end goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        if debug:
+            raise
+        typer.echo(
+            f"error: unexpected {type(error).__name__}: {error}: please report it, with what "
+            "`tocsin --debug …` shows",
+            err=True,
+        )
+        sys.exit(1)

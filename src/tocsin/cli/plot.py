@@ -7,27 +7,46 @@ from typing import Annotated
 
 import typer
 
-from tocsin.cli.console import ProfileOption, ProjectDir, parse_time
+from tocsin.cli.console import (
+    FromOption,
+    JsonOption,
+    ProfileOption,
+    ProjectDir,
+    ToOption,
+    parse_time,
+    print_written,
+    warn,
+)
 from tocsin.errors import ConfigError
 
 __all__ = ["plot"]
 
 
 def plot(
-    metric: Annotated[str, typer.Argument(help="The metric, or one of its series: metric{dimension=value}.")],
+    metric: Annotated[
+        str,
+        typer.Argument(help="The metric, or one of its series: metric{dimension=value}.", metavar="METRIC"),
+    ],
     *,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The picture: .png, .svg or .html [METRIC.png].")
+        Path | None,
+        typer.Option("--output", "-o", help="The picture: .png, .svg or .html [METRIC.png].", metavar="FILE"),
     ] = None,
-    start: Annotated[str | None, typer.Option("--from", help="The first time to show (UTC).")] = None,
-    end: Annotated[str | None, typer.Option("--to", help="The end of what is shown (UTC).")] = None,
+    start: FromOption = None,
+    end: ToOption = None,
     detector: Annotated[
-        str | None, typer.Option(help="Whose band is drawn, by type [the first detector's].")
+        str | None,
+        typer.Option("--detector", help="Whose band is drawn, by type [the first one's].", metavar="TYPE"),
     ] = None,
-    width: Annotated[int, typer.Option(min=300, max=10_000, help="Pixels of a PNG.")] = 1600,
-    height: Annotated[int, typer.Option(min=200, max=10_000, help="Pixels of a PNG.")] = 700,
+    width: Annotated[
+        int, typer.Option("--width", min=300, max=10_000, help="Pixels of a PNG.", metavar="NUMBER")
+    ] = 1600,
+    height: Annotated[
+        int, typer.Option("--height", min=200, max=10_000, help="Pixels of a PNG.", metavar="NUMBER")
+    ] = 700,
     project_dir: ProjectDir = Path(),
     profile: ProfileOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Draw a series with its band, anomalies and incidents."""
     target = output or Path(f"{metric.replace('/', '_')}.png")
@@ -58,7 +77,7 @@ def plot(
             f"{metric} has no detector {detector!r}", hint=f"it has {', '.join(labels) or 'none'}"
         )
     if not len(view.timestamp):
-        typer.echo(f"note: {series} has no points in this range", err=True)
+        warn(f"{series} has no points in this range")
     try:
         if target.suffix == ".png":
             plot_png(view, target, width=width, height=height, band=detector)
@@ -68,4 +87,4 @@ def plot(
             plot_html(view, target, band=detector)
     except OSError as error:
         raise ConfigError(f"{target} cannot be written ({error.strerror})") from error
-    typer.echo(f"wrote {target}")
+    print_written([target], as_json=as_json)

@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from tocsin.cli.console import ExcludeOption, ProfileOption, ProjectDir, SelectOption, parse_time
+from tocsin.cli.console import (
+    ExcludeOption,
+    FromOption,
+    JsonOption,
+    ProfileOption,
+    ProjectDir,
+    SelectOption,
+    ToOption,
+    parse_time,
+    print_written,
+)
 from tocsin.errors import ConfigError
 
 __all__ = ["report"]
@@ -15,15 +25,21 @@ __all__ = ["report"]
 
 def report(
     *,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.")] = Path("report.html"),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The page to write.", metavar="FILE")
+    ] = Path("report.html"),
     select: SelectOption = None,
     exclude: ExcludeOption = None,
-    start: Annotated[str | None, typer.Option("--from", help="The first time to show (UTC).")] = None,
-    end: Annotated[str | None, typer.Option("--to", help="The end of what is shown (UTC).")] = None,
+    start: FromOption = None,
+    end: ToOption = None,
     project_dir: ProjectDir = Path(),
     profile: ProfileOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Write one HTML page: monitors, incidents, and a chart of every series."""
+    """Write one HTML page of what was found.
+
+    It has the monitors, their incidents, and a chart of every series.
+    """
     from tocsin.reporting import report_html
     from tocsin.runtime.clock import SystemClock
     from tocsin.runtime.config.loader import load_project
@@ -45,4 +61,4 @@ def report(
         report_html(views, output, project=project.config.name, generated_at=clock.now())
     except OSError as error:
         raise ConfigError(f"{output} cannot be written ({error.strerror})") from error
-    typer.echo(f"wrote {output}")
+    print_written([output], as_json=as_json)

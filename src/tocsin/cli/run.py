@@ -15,6 +15,7 @@ from tocsin.cli.console import (
     ProjectDir,
     SelectOption,
     console,
+    count,
     parse_time,
     print_json,
     print_table,
@@ -41,20 +42,31 @@ def run(
     project_dir: ProjectDir = Path(),
     select: SelectOption = None,
     exclude: ExcludeOption = None,
-    steps: Annotated[str, typer.Option(help="Which steps, with commas.")] = "load,detect,alert",
+    steps: Annotated[
+        str, typer.Option("--steps", help="Which steps, with commas.", metavar="STEPS")
+    ] = "load,detect,alert",
     start: Annotated[
-        str | None, typer.Option("--from", help="Load and judge again from this time on (UTC).")
+        str | None,
+        typer.Option("--from", help="Load and judge again from this time on (UTC).", metavar="TIME"),
     ] = None,
-    end: Annotated[str | None, typer.Option("--to", help="Load up to this time (UTC), exclusive.")] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", help="Load up to this time (UTC), exclusive.", metavar="TIME")
+    ] = None,
     full_refresh: Annotated[
         bool, typer.Option("--full-refresh", help="Forget series and verdicts first.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Take over from another run.")] = False,
     profile: ProfileOption = None,
-    threads: Annotated[int, typer.Option(min=1, max=64, help="Monitors to work on at once.")] = 1,
+    threads: Annotated[
+        int, typer.Option("--threads", min=1, max=64, help="Monitors to work on at once.", metavar="NUMBER")
+    ] = 1,
     as_json: JsonOption = False,
 ) -> None:
-    """Load what is new, detect anomalies, send alerts. Run again, it does only what is new."""
+    """Load what is new, detect anomalies, send alerts.
+
+    Run again, it does only what is new; killed at any point, the next run goes on from there. One failing
+    monitor does not stop the others. Exit code 1 when one failed, 2 when its configuration is wrong.
+    """
     from tocsin.errors import ConfigError
     from tocsin.runtime.clock import SystemClock
     from tocsin.runtime.config.loader import load_project
@@ -83,7 +95,8 @@ def run(
             timeouts={step: getattr(project.config.timeouts, step) for step in STEPS},
         )
         with _Progress(len(monitors), quiet=as_json) as progress:
-            began = clock.now().replace(microsecond=0)
+            began = clock.now()
+            began = began.replace(microsecond=began.microsecond // 1000 * 1000)  # as the memory keeps times
             report = run_monitors(project, monitors, memory, options, clock=clock, listener=progress)
         if as_json:
             print_json(report.to_dict())
@@ -223,7 +236,7 @@ def _print_summary(report: RunReport) -> None:
     failed = sum(monitor.status == "failed" for monitor in report.monitors)
     skipped = sum(monitor.status == "skipped" for monitor in report.monitors)
     text = (
-        f"{len(report.monitors)} monitors: {totals['points_loaded']:,} points loaded, "
+        f"{count(len(report.monitors), 'monitor')}: {totals['points_loaded']:,} points loaded, "
         f"{totals['points_detected']:,} judged, {totals['anomalies']:,} anomalies, "
         f"{totals['alerts_sent']:,} alerts sent"
     )

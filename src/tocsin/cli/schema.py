@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tocsin.cli.console import print_json
+from tocsin.cli.console import print_json, print_written
 from tocsin.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -18,13 +18,17 @@ __all__ = ["schema"]
 
 
 def schema(
-    kind: Annotated[str, typer.Argument(help="metric, project or profiles.")] = "metric",
+    kind: Annotated[str, typer.Argument(help="metric, project or profiles.", metavar="KIND")] = "metric",
     *,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write all three into this folder instead.")
+        Path | None,
+        typer.Option("--output", "-o", help="Write all three into this folder instead.", metavar="FOLDER"),
     ] = None,
 ) -> None:
-    """Print the JSON Schema of a file, or write all of them into a folder."""
+    """Print the JSON Schema of a file.
+
+    Editors use it to check and complete the YAML files. With -o all three are written into a folder.
+    """
     from tocsin.runtime.config import MetricConfig, ProfilesConfig, ProjectConfig
 
     models: dict[str, type[BaseModel]] = {
@@ -37,8 +41,14 @@ def schema(
     if output is None:
         print_json(models[kind].model_json_schema())
         return
-    output.mkdir(parents=True, exist_ok=True)
-    for name, model in models.items():
-        path = output / f"{name}.schema.json"
-        path.write_text(json.dumps(model.model_json_schema(), indent=2) + "\n", encoding="utf-8")
-        typer.echo(f"wrote {path}")
+    written = []
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        for name, model in models.items():
+            path = output / f"{name}.schema.json"
+            text = json.dumps(model.model_json_schema(), indent=2) + "\n"
+            path.write_text(text, encoding="utf-8", newline="\n")
+            written.append(path)
+    except OSError as error:
+        raise ConfigError(f"{error.filename or output} cannot be written ({error.strerror})") from error
+    print_written(written, as_json=False)

@@ -18,7 +18,10 @@ def status(
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show for each monitor how far it is loaded and judged, open incidents, locks and waiting messages."""
+    """Show how far every monitor is.
+
+    Also: open incidents, who works on what, and messages that wait.
+    """
     from tocsin.runtime.clock import SystemClock
     from tocsin.runtime.config.loader import load_project
     from tocsin.runtime.databases import open_memory

@@ -13,13 +13,17 @@ __all__ = ["unlock"]
 
 
 def unlock(
-    names: Annotated[list[str] | None, typer.Argument(help="Monitors; all when none is named.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(help="Monitors; all when none is named.", metavar="[MONITOR]...")] = None,
     *,
     project_dir: ProjectDir = Path(),
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Break the leases of runs that hang. A run whose lease is broken writes nothing more."""
+    """Break the leases of runs that hang.
+
+    A run whose lease is broken writes nothing more. After a kill this is not needed: the lease of a
+    process that is dead on this machine is taken over by the next run.
+    """
     from tocsin.runtime.clock import SystemClock
     from tocsin.runtime.config.loader import load_project
     from tocsin.runtime.databases import open_memory

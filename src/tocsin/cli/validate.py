@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from tocsin.cli.console import JsonOption, ProfileOption, ProjectDir, print_json
+from tocsin.cli.console import JsonOption, ProfileOption, ProjectDir, count, print_json
 
 __all__ = ["validate"]
 
@@ -18,14 +18,16 @@ def validate(
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check every file of the project; exit code 2 when something is wrong."""
+    """Check every file of the project.
+
+    It asks no database and sends nothing. Exit code 2 when something is wrong.
+    """
     from tocsin.runtime.clock import SystemClock
-    from tocsin.runtime.config.loader import BrokenMonitor, load_project
-    from tocsin.runtime.delivery import build_channels
+    from tocsin.runtime.config.loader import load_project
+    from tocsin.runtime.validation import project_errors
 
     project = load_project(project_dir.resolve(), profile)
-    errors = [monitor.error for monitor in project.monitors if isinstance(monitor, BrokenMonitor)]
-    errors.extend(build_channels(project, SystemClock())[1])
+    errors = project_errors(project, SystemClock())
     if as_json:
         found = [{"path": e.path, "line": e.line, "error": e.message, "hint": e.hint} for e in errors]
         print_json(
@@ -34,6 +36,7 @@ def validate(
     else:
         for error in errors:
             typer.echo(f"error: {error}", err=True)
-        right = len(project.monitors) - sum(isinstance(m, BrokenMonitor) for m in project.monitors)
-        typer.echo(f"{right} of {len(project.monitors)} monitors are valid")
+        wrong = {error.path for error in errors}
+        right = sum(str(monitor.path) not in wrong for monitor in project.monitors)
+        typer.echo(f"{right} of {count(len(project.monitors), 'monitor')} valid")
     sys.exit(2 if errors else 0)

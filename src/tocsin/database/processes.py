@@ -38,7 +38,7 @@ def is_dead(owner: str) -> bool:
     nothing is known: false.
     """
     parts = owner.split("/")
-    if len(parts) != 5 or not parts[3].isdigit():  # noqa: PLR2004
+    if len(parts) != 5 or not parts[3].isdecimal():  # noqa: PLR2004
         return False
     host, boot, namespace, pid, start = parts
     this_host, this_boot, this_namespace = _place()

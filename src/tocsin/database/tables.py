@@ -151,6 +151,7 @@ def get_outbox_table_model() -> TableModel:
             next_attempt_at=_TIME,
             last_error="Nullable(String)",
             created_at=_TIME,
+            event_at=_TIME,
             sequence="Int32",
             sent_at=f"Nullable({_TIME})",
         ),

@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 __all__ = ["build_channels", "deliver_messages"]
 
 
-def build_channels(project: Project, clock: Clock) -> tuple[dict[str, Channel], list[ConfigError]]:
-    """Make the channels of a project; those whose configuration is wrong are told, the others work."""
+def build_channels(project: Project, clock: Clock) -> tuple[dict[str, Channel], dict[str, ConfigError]]:
+    """Make the channels of a project, and the errors of those whose configuration is wrong, by name."""
     from tocsin.alerting.channels import build_channel
 
     channels: dict[str, Channel] = {}
-    errors: list[ConfigError] = []
+    errors: dict[str, ConfigError] = {}
     for name, settings in project.channels.items():
         rest = dict(settings)
         try:
             channels[name] = build_channel(name, str(rest.pop("type", "")), rest, clock=clock)
         except ConfigError as error:
-            errors.append(error)
+            errors[name] = error
     return channels, errors
 
 
@@ -51,7 +51,7 @@ def deliver_messages(project: Project, memory: BaseDatabaseManager, clock: Clock
     )
     for monitor in report.monitors:
         monitor.alerts_sent += sent[monitor.name]
-    report.notes.extend(str(error) for error in errors)
+    report.notes.extend(str(error) for error in errors.values())
     report.notes.extend(f"channel {name}: {problem}" for name, problem in delivery.errors.items())
     if delivery.pending:
         report.notes.append(f"{delivery.pending} messages wait to be sent again by a later run")

@@ -15,7 +15,7 @@ from tocsin.alerting.evaluate import evaluate
 from tocsin.database import series_store as store
 from tocsin.database.tables import TABLE_DATAPOINTS
 from tocsin.detectors import metadata_json
-from tocsin.runtime.load_step import from_ms, loaded_position, rejudge_name, to_ms
+from tocsin.runtime.load_step import from_ms, loaded_position, merge_ranges, rejudge_name, to_ms
 from tocsin.runtime.project_state import positions_of_series, task_positions
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ class _JudgeStep:
         if self._options.start is not None:
             ranges.append((to_ms(self._options.start), position))
         ranges.append((position + self._step, last_slot))
-        return _Work(detector, _merge([r for r in ranges if r[0] <= r[1]], self._step))
+        return _Work(detector, merge_ranges([r for r in ranges if r[0] <= r[1]], self._step))
 
     def _judge(self, detector: Detector, series: str, first: int, last: int) -> Detections:
         """Judge the slots from first to last with as much context in front as the detector needs."""
@@ -212,14 +212,3 @@ class _JudgeStep:
             from_ms(last),
             timeout_seconds=int(self._options.timeouts["detect"].total_seconds()),
         )
-
-
-def _merge(ranges: list[tuple[int, int]], step: int) -> tuple[tuple[int, int], ...]:
-    """Join ranges that overlap or touch."""
-    merged: list[tuple[int, int]] = []
-    for first, last in sorted(ranges):
-        if merged and first <= merged[-1][1] + step:
-            merged[-1] = merged[-1][0], max(merged[-1][1], last)
-        else:
-            merged.append((first, last))
-    return tuple(merged)

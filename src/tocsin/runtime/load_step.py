@@ -7,18 +7,19 @@ those within `lookback`), so that every row is counted once however often it is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tocsin.database import series_store as store
+from tocsin.database.tables import TABLE_DATAPOINTS
 from tocsin.errors import ConfigError
 from tocsin.sources import LoadSpec, MetricLoader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["LoadPosition", "load_metric", "loaded_position", "position_name", "rejudge_name"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST = -62_135_596_800_000  # the first instant that Python can name, ms since the epoch
 _MOST_REJECTED_SHOWN = 5
 
 
@@ -68,6 +70,7 @@ class LoadPosition:
         rows: series → {slot (ms, as text): [rows merged, rows rejected]} as counted, for the slots that
             will be read again and have any.
         unplaced: Rows without a timestamp that were counted.
+        shape: What the slots hold besides values, see `_shape_of`; `None` before the first load.
     """
 
     until: int | None
@@ -76,6 +79,7 @@ class LoadPosition:
     first: dict[str, int]
     rows: dict[str, dict[str, list[int]]]
     unplaced: int = 0
+    shape: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Give what is stored."""
@@ -86,6 +90,7 @@ class LoadPosition:
             "first": self.first,
             "rows": self.rows,
             "unplaced": self.unplaced,
+            "shape": self.shape,
         }
 
 
@@ -93,21 +98,37 @@ def loaded_position(tx: Transaction | BaseDatabaseManager, monitor: MetricMonito
     """Read how far a metric is loaded.
 
     Raises:
-        ConfigError: The grid in the configuration is not the one that was loaded.
+        ConfigError: Grid, dimension or seasonality in the configuration are not those that were loaded.
     """
     config = monitor.config
     phase = to_ms(config.anchor) % config.interval.milliseconds
+    shape = _shape_of(monitor)
     stored = store.read_position(tx, position_name(monitor.name))
     if stored is None:
-        return LoadPosition(None, config.interval.seconds, phase, {}, {})
+        return LoadPosition(None, config.interval.seconds, phase, {}, {}, shape=shape)
     position = LoadPosition(**stored)
+    changed = [key for key, value in (position.shape or shape).items() if value != shape[key]]
     if (position.interval_seconds, position.phase) != (config.interval.seconds, phase):
+        changed.append("interval or anchor")
+    if changed and position.first:
         raise ConfigError(
-            f"interval or anchor changed since {monitor.name} was loaded",
+            f"{', '.join(changed)} changed since {monitor.name} was loaded",
             path=str(monitor.path),
             hint=f"load it again: tocsin run --select {monitor.name} --full-refresh",
         )
     return position
+
+
+def _shape_of(monitor: MetricMonitor) -> dict[str, Any]:
+    """Give the keys of a metric that decide which series it has and what their slots hold."""
+    config = monitor.config
+    zoned = bool(config.seasonality_columns)
+    return {
+        "dimension": config.dimension,
+        "seasonality": [*config.seasonality_columns, *config.query_columns.seasonality],
+        "timezone": config.timezone if zoned else None,
+        "holidays": config.holidays,
+    }
 
 
 def load_metric(
@@ -124,10 +145,12 @@ def load_metric(
     Raises:
         TocsinError: The source, the memory or the configuration failed; batches before are kept.
     """
-    memory.upsert_task_status(monitor.name, "load", "load", "running")
+    with memory.transaction(lease=lease):
+        memory.upsert_task_status(monitor.name, "load", "load", "running")
     step = _LoadStep(monitor, source, memory, lease, options, report, now)
     for start, end in step.windows():
         step.load_window(start, end)
+    step.finish()
 
 
 class _LoadStep:
@@ -150,9 +173,11 @@ class _LoadStep:
         self._to_data_end = (config.loading_end or ("data" if source.capabilities.files else "now")) == "data"
         self._position = loaded_position(memory, monitor)
         self._loader = MetricLoader(source, _spec_of(monitor))
+        self._rows_read = 0
 
     def _floor(self, instant: int) -> int:
-        return (instant - self._phase) // self._step * self._step + self._phase
+        floor = (instant - self._phase) // self._step * self._step + self._phase
+        return floor if floor >= _FIRST else floor + self._step
 
     def windows(self) -> Iterator[tuple[datetime | None, datetime | None]]:
         """Give the half-open windows to read, oldest first; `None` is an open end."""
@@ -168,14 +193,12 @@ class _LoadStep:
             start = self._floor(to_ms(config.loading_start_time))
         else:
             start = None
-        end = None if self._to_data_end else self._floor(to_ms(self._now - config.loading_delay))
+        limits = [] if self._to_data_end else [to_ms(self._now - config.loading_delay)]
         if self._options.end is not None:
-            end = (
-                min(end, self._floor(to_ms(self._options.end)))
-                if end
-                else self._floor(to_ms(self._options.end))
-            )
-        if start is None or end is None:
+            limits.append(to_ms(self._options.end))
+        end = self._floor(min(limits)) if limits else None
+        if start is None or end is None or self._to_data_end:
+            # A file has an end, and is read whole for each window: one is enough.
             yield (None if start is None else from_ms(start)), (None if end is None else from_ms(end))
             return
         batch = config.loading_batch_size * self._step
@@ -184,9 +207,13 @@ class _LoadStep:
 
     def load_window(self, start: datetime | None, end: datetime | None) -> None:
         """Read a window and keep it, with the position, in one transaction."""
-        position, name = self._position, self._monitor.name
+        position, config, name = self._position, self._config, self._monitor.name
         known = {series: self._start_of(first, start) for series, first in position.first.items()}
-        result = self._loader.read(start, end, known)
+        result = self._loader.read(start, end, known, stop_at_data=self._to_data_end)
+        if self._to_data_end and self._is_under_way(result):
+            complete = from_ms(self._floor(to_ms(self._now - config.loading_delay)))
+            result = self._loader.read(start, complete, known, stop_at_data=True)
+        self._rows_read += result.rows_read
         after = self._account(result)
         with self._memory.transaction(lease=self._lease) as tx:
             for series in result.series:
@@ -196,12 +223,30 @@ class _LoadStep:
                 name,
                 "load",
                 "load",
-                "completed",
+                "running",
                 None if after.until is None else from_ms(after.until - self._step),
                 timeout_seconds=int(self._options.timeouts["load"].total_seconds()),
             )
         self._position = after
         self._note_rejected(result)
+
+    def finish(self) -> None:
+        """Close the books of the step, and say so when the source has never had a row."""
+        with self._memory.transaction(lease=self._lease) as tx:
+            self._memory.upsert_task_status(self._monitor.name, "load", "load", "completed")
+            never_any = not self._rows_read and not _has_values(tx, self._position.first)
+        if never_any:
+            self._report.notes.append("the query gave no rows")
+
+    def _is_under_way(self, result: LoadResult) -> bool:
+        """Say whether the last interval of the data is not over yet.
+
+        An interval is complete when the clock has passed its end, or the source has later rows: a file
+        with times that lie ahead of the clock has an end of its own.
+        """
+        if result.end is None or result.last_timestamp is None or result.last_timestamp > self._now:
+            return False
+        return to_ms(result.end) > self._floor(to_ms(self._now - self._config.loading_delay))
 
     def _account(self, result: LoadResult) -> LoadPosition:
         """Count rows that were not counted before, and make the position after this window."""
@@ -233,13 +278,14 @@ class _LoadStep:
                         rows[series.name][slot] = counts
         report.rows_rejected += max(0, result.unplaced - before.unplaced)
         unplaced = max(before.unplaced, result.unplaced)
-        return LoadPosition(until, before.interval_seconds, before.phase, firsts, rows, unplaced)
+        return replace(before, until=until, first=firsts, rows=rows, unplaced=unplaced)
 
     def _start_of(self, first: int, start: datetime | None) -> datetime:
-        """Say from where on a known series has slots in a window: not before its first one, unless asked."""
+        """Say from where on a known series has slots in a window: not before its first row, unless asked."""
         if start is None:
             return from_ms(first)
-        return start if self._options.start is not None else max(start, from_ms(first))
+        asked = self._options.start is not None and not self._to_data_end
+        return start if asked else max(start, from_ms(first))
 
     def _keep(self, tx: Transaction, series: LoadedSeries) -> None:
         """Write the slots that are new or changed; note the changed ones that were judged already."""
@@ -328,5 +374,24 @@ def _note_rejudge(tx: Transaction, series: str, slots: NDArray[np.int64], step: 
     breaks = np.flatnonzero(np.diff(slots) != step)
     firsts = slots[np.concatenate(([0], breaks + 1))]
     lasts = slots[np.concatenate((breaks, [len(slots) - 1]))]
-    ranges = [*before, *([int(a), int(b)] for a, b in zip(firsts, lasts, strict=True))]
+    new = zip(firsts.tolist(), lasts.tolist(), strict=True)
+    ranges = merge_ranges([*((a, b) for a, b in before), *new], step)
     store.write_position(tx, name, {"ranges": ranges}, now)
+
+
+def merge_ranges(ranges: list[tuple[int, int]], step: int) -> tuple[tuple[int, int], ...]:
+    """Join ranges of slots (first and last, both included) that overlap or touch, in order."""
+    merged: list[tuple[int, int]] = []
+    for first, last in sorted(ranges):
+        if merged and first <= merged[-1][1] + step:
+            merged[-1] = merged[-1][0], max(merged[-1][1], last)
+        else:
+            merged.append((first, last))
+    return tuple(merged)
+
+
+def _has_values(tx: Transaction, series: Iterable[str]) -> bool:
+    """Say whether any of the series has ever had a value."""
+    table = tx.get_full_table_name(TABLE_DATAPOINTS)
+    query = f"SELECT 1 FROM {table} WHERE metric_name = %(name)s AND value IS NOT NULL LIMIT 1"
+    return any(tx.execute_query(query, {"name": name}) for name in series)

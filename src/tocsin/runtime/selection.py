@@ -57,16 +57,16 @@ def select_monitors(
             raise ConfigError(
                 "the project has no monitors", hint="write one under metrics/, or run `tocsin init --from`"
             )
-        names = [m.name for m in monitors]
-        hint = suggest(select or "", names) or "`tocsin ls` shows what there is"
-        raise ConfigError(f"nothing is selected by {select or exclude!r}", hint=hint)
+        by = f"{select!r}" if exclude is None else f"{select or 'all'!r} without {exclude!r}"
+        hint = suggest(select or "", [m.name for m in monitors]) or "`tocsin ls` shows what there is"
+        raise ConfigError(f"nothing is selected by {by}", hint=hint)
     return chosen
 
 
 def _matches(monitor: Selectable, expression: str, in_state: Callable[[str], set[str]]) -> bool:
+    alternatives = [[term for term in part.split(",") if term] for part in expression.split()]
     return any(
-        all(_matches_one(monitor, term, in_state) for term in alternative.split(",") if term)
-        for alternative in expression.split()
+        all(_matches_one(monitor, term, in_state) for term in terms) for terms in alternatives if terms
     )
 
 
@@ -81,5 +81,6 @@ def _matches_one(monitor: Selectable, term: str, in_state: Callable[[str], set[s
             raise ConfigError(f"there is no state {value!r}", hint=f"states are {', '.join(_STATES)}")
         return monitor.name in in_state(value)
     if "/" in term or term.endswith((".yml", ".yaml")):
-        return monitor.path.match(term.removeprefix("./"))
+        pattern = term.removeprefix("./")
+        return monitor.path.match(pattern + "*" if pattern.endswith("/") else pattern)
     return fnmatchcase(monitor.name, term)

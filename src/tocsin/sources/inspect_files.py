@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["FileProposal", "MetricProposal", "inspect_file", "inspect_files"]
 
 _REGULAR_ENOUGH = 0.5
+_LONGEST_NAME = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +152,9 @@ def inspect_file(
     metrics = []
     names = set(taken)
     for value in roles.values:
-        stem = file.stem if len(roles.values) == 1 else f"{file.stem}_{value.name}"
-        name = _unique_name(_safe_name(stem), names)
+        stem = _safe_name(file.stem, "metric")
+        name = stem if len(roles.values) == 1 else f"{stem}_{_safe_name(value.name, 'value')}"
+        name = _unique_name(name, names)
         names.add(name.lower())
         metrics.append(_metric(name, value, queried, roles, rhythm, first))
     return FileProposal(
@@ -245,11 +247,11 @@ WHERE timestamp IS NULL
 """
 
 
-def _safe_name(text: str) -> str:
+def _safe_name(text: str, otherwise: str) -> str:
     """Keep the letters (without their accents), digits and `_.-` of a text."""
     plain = unicodedata.normalize("NFKD", text)
     plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
-    return re.sub(r"[^A-Za-z0-9_.-]+", "_", plain).strip("_.-") or "metric"
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", plain).strip("_.-")[:_LONGEST_NAME] or otherwise
 
 
 def _unique_name(name: str, taken: set[str]) -> str:

@@ -48,7 +48,8 @@ def _suggest_zone(name: str) -> str:
 def local_milliseconds(times: NDArray[np.int64], zone: ZoneInfo) -> NDArray[np.int64]:
     """Give what the clocks of a zone show, as if their milliseconds counted from 1970 there.
 
-    The zone is asked once a day of the range, and in between only where its offset changes.
+    The zone is asked once a day of the range, and in between only where its offset changes; or once for
+    each time, when there are fewer than days.
 
     Args:
         times: int64 milliseconds since the epoch, rising.
@@ -56,8 +57,12 @@ def local_milliseconds(times: NDArray[np.int64], zone: ZoneInfo) -> NDArray[np.i
     """
     if not len(times) or zone.key == "UTC":
         return times
+    first, last = int(times[0]) // 1000, int(times[-1]) // 1000
+    if len(times) <= (last - first) // _DAY:
+        each = [time + _offset(time // 1000, zone) * 1000 for time in times.tolist()]
+        return np.array(each, dtype=np.int64)
     begins, offsets = [], []
-    for begin, offset in _offsets(int(times[0]) // 1000, int(times[-1]) // 1000, zone):
+    for begin, offset in _offsets(first, last, zone):
         begins.append(begin * 1000)
         offsets.append(offset * 1000)
     # The first stretch also holds what the calendar's clamping left before it.

@@ -203,7 +203,7 @@ class DetectorContract:
         data = self.series(seed=9)
         whole = detector.detect_arrays(data)
 
-        for slot in range(self.slots - 40, self.slots):
+        for slot in range(self.slots - 15, self.slots):
             begin = max(slot - detector.context_slots, 0)
             found = detector.detect_arrays(part_of(data, begin, slot + 1))
             assert_same_bits(columns_of(found, slot - begin), columns_of(whole, slot, slot + 1))

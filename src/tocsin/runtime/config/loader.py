@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tocsin.errors import ConfigError, TocsinError
+from tocsin.runtime.config.checks import check_channels, check_seasonality, check_templates
 from tocsin.runtime.config.metric import MetricConfig
 from tocsin.runtime.config.project import ProfileConfig, ProfilesConfig, ProjectConfig
 from tocsin.runtime.config.yaml_file import error_at, read_text, suggest, validate
@@ -66,7 +67,8 @@ class Project:
     profiles: Mapping[str, ProfileConfig]
     default_profile: str
     channels: Mapping[str, Mapping[str, Any]]
-    monitors: tuple[MetricMonitor | BrokenMonitor, ...] = field(default=())
+    profile_files: tuple[Path, ...] = ()
+    monitors: tuple[MetricMonitor | BrokenMonitor, ...] = ()
 
     @property
     def memory_path(self) -> Path:
@@ -97,8 +99,10 @@ def load_project(folder: Path, profile: str | None = None, *, home: Path | None 
             hint="run `tocsin init NAME`, or point to a project with -p",
         )
     config = validate(ProjectConfig, read_text(path), path)
-    profiles = _load_profiles(folder, Path.home() if home is None else home)
-    chosen = profile or profiles.default_profile or config.default_profile or next(iter(profiles.profiles))
+    home_file = (Path.home() if home is None else home) / ".tocsin" / PROFILES_FILE
+    files = tuple(path for path in (home_file, folder / PROFILES_FILE) if path.is_file())
+    profiles = _load_profiles(files)
+    chosen = profile or config.default_profile or profiles.default_profile or next(iter(profiles.profiles))
     _require_profile(chosen, profiles.profiles, folder / PROFILES_FILE)
     project = Project(
         folder=folder,
@@ -106,27 +110,21 @@ def load_project(folder: Path, profile: str | None = None, *, home: Path | None 
         profiles=profiles.profiles,
         default_profile=chosen,
         channels=profiles.alert_channels,
+        profile_files=files,
     )
-    return Project(
-        folder=project.folder,
-        config=project.config,
-        profiles=project.profiles,
-        default_profile=project.default_profile,
-        channels=project.channels,
-        monitors=_load_metrics(project),
-    )
+    return replace(project, monitors=_load_metrics(project))
 
 
-def _load_profiles(folder: Path, home: Path) -> ProfilesConfig:
+def _load_profiles(files: tuple[Path, ...]) -> ProfilesConfig:
+    """Read profiles and channels; of the same name, that of the later file counts."""
     merged = ProfilesConfig(profiles={"files": ProfileConfig(type="duckdb")})
-    for path in (home / ".tocsin" / PROFILES_FILE, folder / PROFILES_FILE):
-        if path.is_file():
-            found = validate(ProfilesConfig, read_text(path), path)
-            merged = ProfilesConfig(
-                profiles={**merged.profiles, **found.profiles},
-                default_profile=found.default_profile or merged.default_profile,
-                alert_channels={**merged.alert_channels, **found.alert_channels},
-            )
+    for path in files:
+        found = validate(ProfilesConfig, read_text(path), path)
+        merged = ProfilesConfig(
+            profiles={**merged.profiles, **found.profiles},
+            default_profile=found.default_profile or merged.default_profile,
+            alert_channels={**merged.alert_channels, **found.alert_channels},
+        )
     return merged
 
 
@@ -162,17 +160,11 @@ def _load_metric(project: Project, path: Path) -> MetricMonitor:
     if config.profile is not None and config.profile not in project.profiles:
         hint = suggest(config.profile, project.profiles)
         raise error_at(f"there is no profile {config.profile!r}", text, path, ("profile",), hint)
-    for index, rule in enumerate(config.alerting):
-        for channel in rule.channels:
-            if channel not in project.channels:
-                hint = (
-                    suggest(channel, project.channels) or f"define it under alert_channels in {PROFILES_FILE}"
-                )
-                where = ("alerting", index, "channels")
-                raise error_at(f"there is no alert channel {channel!r}", text, path, where, hint)
-    return MetricMonitor(
-        path, config, _query_of(project, config, text, path), _detectors_of(config, text, path)
-    )
+    query, detectors = _query_of(project, config, text, path), _detectors_of(config, text, path)
+    check_seasonality(config, detectors, text, path)
+    check_channels(config, project.channels, text, path)
+    check_templates(config, text, path)
+    return MetricMonitor(path, config, query, detectors)
 
 
 def _query_of(project: Project, config: MetricConfig, text: str, path: Path) -> str:

@@ -21,23 +21,31 @@ _DURATION_SCHEMA = {
 
 def _parse_instant(value: Any) -> datetime:
     """Read an instant; one without a zone is UTC."""
-    if isinstance(value, str):
-        value = datetime.fromisoformat(value)
-    if isinstance(value, date) and not isinstance(value, datetime):
-        value = datetime(value.year, value.month, value.day, tzinfo=UTC)
-    if not isinstance(value, datetime):
-        message = f"{value!r} is not a date or time: write 2024-01-31 or 2024-01-31 12:00:00"
-        raise ValueError(message)  # noqa: TRY004  # pydantic explains a ValueError
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-def _check_timezone(name: str) -> str:
+    message = f"{value!r} is not a date or time: write 2024-01-31 or 2024-01-31 12:00:00"
     try:
-        ZoneInfo(name)
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value)
+        if isinstance(value, date) and not isinstance(value, datetime):
+            value = datetime(value.year, value.month, value.day, tzinfo=UTC)
+        if isinstance(value, datetime):
+            return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(message) from None
+    raise ValueError(message)
+
+
+def _check_timezone(name: Any) -> str:
+    try:
+        ZoneInfo(str(name))
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         message = f"{name!r} is not a time zone: write an IANA name such as Europe/Berlin"
         raise ValueError(message) from error
-    return name
+    return str(name)
+
+
+def _country(value: Any) -> Any:
+    """Undo what YAML makes of Norway: an unquoted NO is false."""
+    return "NO" if value is False else value
 
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), WithJsonSchema(_DURATION_SCHEMA)]
@@ -156,7 +164,9 @@ class MetricConfig(StrictModel):
     lookback: Duration = timedelta(0)
     loading_batch_size: Annotated[int, Field(ge=1)] = 100_000
     seasonality_columns: tuple[SeasonalityColumn, ...] = ()
-    holidays: Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")] | None = None
+    holidays: Annotated[
+        Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")] | None, BeforeValidator(_country)
+    ] = None
     timezone: TimeZone = "UTC"
     detectors: tuple[DetectorConfig, ...] = ()
     alerting: Annotated[

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from tocsin.runtime.config.metric import Duration
 from tocsin.runtime.config.yaml_file import StrictModel
 
 __all__ = ["ProfileConfig", "ProfilesConfig", "ProjectConfig"]
 
+_Timeout = Annotated[Duration, Field(gt=timedelta(0))]
 _TABLE_NAME = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
 
 
@@ -37,23 +38,29 @@ class TablesConfig(StrictModel):
     positions: _TABLE_NAME | None = None
     migrations: _TABLE_NAME | None = None
 
+    @model_validator(mode="after")
+    def _each_has_a_name_of_its_own(self) -> Self:
+        names = [name.lower() for name in self._all_names().values()]
+        if len(set(names)) != len(names):
+            message = "two tables have the same name"
+            raise ValueError(message)
+        return self
+
     def names(self) -> dict[str, str]:
         """Give what each internal table is called, for those that differ from the default."""
-        names: dict[str, str] = {}
-        for part in type(self).model_fields:
-            if part != "prefix":
-                name = getattr(self, part) or f"{self.prefix}{part}"
-                if name != f"_tocsin_{part}":
-                    names[f"_tocsin_{part}"] = name
-        return names
+        return {table: name for table, name in self._all_names().items() if name != table}
+
+    def _all_names(self) -> dict[str, str]:
+        parts = [part for part in type(self).model_fields if part != "prefix"]
+        return {f"_tocsin_{part}": getattr(self, part) or f"{self.prefix}{part}" for part in parts}
 
 
 class TimeoutsConfig(StrictModel):
     """How long a step may hold its lease without a sign of life."""
 
-    load: Duration = timedelta(hours=1)
-    detect: Duration = timedelta(hours=1)
-    alert: Duration = timedelta(minutes=10)
+    load: _Timeout = timedelta(hours=1)
+    detect: _Timeout = timedelta(hours=1)
+    alert: _Timeout = timedelta(minutes=10)
 
 
 class ProjectConfig(StrictModel):

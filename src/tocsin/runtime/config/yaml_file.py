@@ -9,7 +9,7 @@ import typing
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from tocsin.errors import ConfigError
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
     from pathlib import Path
 
-__all__ = ["StrictModel", "error_at", "parse_yaml", "suggest", "validate"]
+__all__ = ["StrictModel", "error_at", "parse_yaml", "read_text", "suggest", "validate"]
 
 _LARGEST = 2_000_000  # bytes; a configuration file is written by hand
 _CALL = re.compile(
@@ -28,10 +28,40 @@ _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
-class StrictModel(BaseModel):
-    """A part of a configuration file; unknown keys are refused."""
+# What pydantic calls by the names of Python, in words that fit a YAML file.
+_WORDS = {
+    "tuple_type": "this must be a list",
+    "list_type": "this must be a list",
+    "dict_type": "this must hold keys and values",
+    "model_type": "this must hold keys and values",
+    "model_attributes_type": "this must hold keys and values",
+    "string_type": "this must be text",
+    "bool_type": "this must be true or false",
+    "bool_parsing": "this must be true or false",
+}
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, hide_input_in_errors=True)
+
+class StrictModel(BaseModel):
+    """A part of a configuration file; unknown keys are refused, a key without a value is as if it was not there."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
+        hide_input_in_errors=True,
+        coerce_numbers_to_str=True,  # `version: 1.0` and `password: 1234` need no quotes
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_keys_without_a_value(cls, data: Any) -> Any:
+        if isinstance(data, dict):
+            return {key: value for key, value in data.items() if value is not None or not _is_key(cls, key)}
+        return data
+
+
+def _is_key(model: type[BaseModel], key: object) -> bool:
+    return any(key in (name, field.alias) for name, field in model.model_fields.items())
 
 
 class _UniqueKeyLoader(_Loader):  # type: ignore[valid-type,misc]
@@ -141,7 +171,7 @@ def validate(model: type[_Model], text: str, path: Path, *, keep: frozenset[str]
 
 
 def _explain(model: type[BaseModel], text: str, path: Path, error: Any) -> ConfigError:
-    location = tuple(part for part in error["loc"] if not _is_tag(part))
+    location = _location(parse_yaml(text, path), error["loc"])
     where = ".".join(str(part) for part in location)
     line = line_of(text, location)
     if error["type"] == "extra_forbidden":
@@ -151,15 +181,23 @@ def _explain(model: type[BaseModel], text: str, path: Path, error: Any) -> Confi
     if error["type"] == "missing":
         return ConfigError(f"the key {where!r} is missing", path=str(path), line=line)
     message = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    sentence = f"{where}: {message[:1].lower() + message[1:]}" if where else message
-    return ConfigError(sentence, path=str(path), line=line)
+    message = _WORDS.get(error["type"], message[:1].lower() + message[1:])
+    return ConfigError(f"{where}: {message}" if where else message, path=str(path), line=line)
 
 
-def _is_tag(part: object) -> bool:
-    """Tell the names that pydantic gives the branches of a union from keys of the document."""
-    return isinstance(part, str) and (
-        "[" in part or "(" in part or part in {"str", "int", "float", "bool", "dict"} or part[:1].isupper()
-    )
+def _location(data: Any, parts: Iterable[str | int]) -> tuple[str | int, ...]:
+    """Keep what is a key or a list item of the document; pydantic also names branches of unions."""
+    location: list[str | int] = []
+    remaining = list(parts)
+    for index, part in enumerate(remaining):
+        is_last = index == len(remaining) - 1
+        if isinstance(data, dict) and (part in data or (is_last and isinstance(part, str))):
+            location.append(part)
+            data = data.get(part)
+        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
+            location.append(part)
+            data = data[part]
+    return tuple(location)
 
 
 def error_at(
@@ -205,7 +243,8 @@ def _keys_at(model: type[BaseModel], location: tuple[Any, ...]) -> set[str]:
         if isinstance(part, int):
             continue
         annotations = [m.model_fields[part].annotation for m in models if part in m.model_fields]
-        models = {found for annotation in annotations for found in _models_in(annotation)}
+        # A name that the user chose, such as a profile's, is no key of a model.
+        models = {found for annotation in annotations for found in _models_in(annotation)} or models
     return {field.alias or name for m in models for name, field in m.model_fields.items()}
 
 

@@ -1,0 +1,101 @@
+"""Checks of a metric that need more than its own keys: channels, templates, seasonality, the query."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tocsin.errors import ConfigError, TocsinError
+from tocsin.runtime.config.yaml_file import error_at, suggest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from tocsin.abc import Detector
+    from tocsin.runtime.config.metric import MetricConfig
+
+__all__ = ["check_channels", "check_query", "check_seasonality", "check_templates"]
+
+
+def check_channels(
+    config: MetricConfig, channels: Mapping[str, Mapping[str, Any]], text: str, path: Path
+) -> None:
+    """Check that the channels of a metric's rules are there, and are of a known type with right keys.
+
+    Raises:
+        ConfigError: With the line of the rule's `channels`.
+    """
+    for index, rule in enumerate(config.alerting):
+        for name in rule.channels:
+            where = ("alerting", index, "channels")
+            if name not in channels:
+                hint = suggest(name, channels) or "define it under alert_channels in profiles.yml"
+                raise error_at(f"there is no alert channel {name!r}", text, path, where, hint)
+            if rule.enabled and config.enabled:
+                _check_channel(name, channels[name], text, path, where)
+
+
+def _check_channel(
+    name: str, settings: Mapping[str, Any], text: str, path: Path, where: tuple[str | int, ...]
+) -> None:
+    from tocsin.alerting.channels import build_channel
+    from tocsin.runtime.clock import SystemClock
+
+    rest = dict(settings)
+    try:
+        build_channel(name, str(rest.pop("type", "")), rest, clock=SystemClock())
+    except ConfigError as error:
+        raise error_at(error.message, text, path, where, error.hint) from error
+
+
+def check_templates(config: MetricConfig, text: str, path: Path) -> None:
+    """Try the message templates of a metric's rules on an example.
+
+    Raises:
+        ConfigError: With the line of the template's key.
+    """
+    for index, rule in enumerate(config.alerting):
+        for key in ("template_single", "template_consecutive"):
+            template = getattr(rule, key)
+            if template is None:
+                continue
+            from tocsin.alerting.render import validate_template
+
+            try:
+                validate_template(template, name=key)
+            except ConfigError as error:
+                raise error_at(error.message, text, path, ("alerting", index, key), error.hint) from error
+
+
+def check_seasonality(config: MetricConfig, detectors: Sequence[Detector], text: str, path: Path) -> None:
+    """Check that what detectors group by is a seasonality column of the metric.
+
+    Raises:
+        ConfigError: With the line of the detector.
+    """
+    columns = (*config.seasonality_columns, *config.query_columns.seasonality)
+    for index, detector in enumerate(detectors):
+        params: Mapping[str, Any] = getattr(detector, "params", {})
+        for name in (name for group in params.get("seasonality_components", ()) for name in group):
+            if name not in columns:
+                hint = suggest(name, columns) or "add it to seasonality_columns"
+                message = f"detector {config.detectors[index].type} groups by {name!r}, which the series lack"
+                raise error_at(message, text, path, ("detectors", index), hint)
+
+
+def check_query(config: MetricConfig, query: str, text: str, path: Path) -> ConfigError | None:
+    """Fill in the query's template as a run does, without asking a database; give what is wrong."""
+    from tocsin.sources import render_query
+
+    try:
+        render_query(
+            query,
+            start=None,
+            end=None,
+            interval_seconds=config.interval.seconds,
+            variables=config.variables,
+        )
+    except TocsinError as error:
+        key = "query" if config.query_file is None else "query_file"
+        return error_at(error.message, text, path, (key,), error.hint)
+    return None

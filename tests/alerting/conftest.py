@@ -1,0 +1,147 @@
+"""A memory, and ways to fill it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from tests.alerting.series import SEVERITY, START, STEP_MS
+from tocsin.alerting.evaluate import EvaluationResult, evaluate
+from tocsin.database.migrations import migrate
+from tocsin.database.sqlite import SQLiteManager
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from tocsin.abc import Clock, Transaction
+    from tocsin.model import AlertRule
+
+ORDER = "created_at, event_at, sequence"
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+class Memory:
+    """A project's memory with verdicts written as text (see `tests.alerting.series`)."""
+
+    def __init__(self, database: SQLiteManager) -> None:
+        self.database = database
+        self.now = NOW
+
+    def evaluate(
+        self,
+        text: str,
+        *rules: AlertRule,
+        first: int = 0,
+        detectors: Sequence[str] = ("d1",),
+        again_from: int | None = None,
+        series: str = "s",
+        **context: Any,
+    ) -> EvaluationResult:
+        """Write the verdicts of all these detectors from a slot on, and evaluate, in one transaction."""
+        with self.database.transaction() as tx:
+            for detector in detectors:
+                self.write(tx, text, first, detector, series)
+            result = self.look(
+                tx, *rules, detectors=detectors, again_from=again_from, series=series, **context
+            )
+        self.now += timedelta(seconds=1)
+        return result
+
+    def look(
+        self,
+        tx: Transaction,
+        *rules: AlertRule,
+        detectors: Sequence[str] = ("d1",),
+        again_from: int | None = None,
+        series: str = "s",
+        **context: Any,
+    ) -> EvaluationResult:
+        since = None if again_from is None else np.datetime64(START.replace(tzinfo=None), "ms")
+        return evaluate(
+            tx,
+            monitor=series,
+            series=series,
+            rules=rules,
+            detector_ids=detectors,
+            interval_ms=STEP_MS,
+            rejudged_from=None
+            if since is None
+            else since + np.timedelta64((again_from or 0) * STEP_MS, "ms"),
+            now=self.now,
+            context=context,
+        )
+
+    @staticmethod
+    def write(tx: Transaction, text: str, first: int = 0, detector: str = "d1", series: str = "s") -> None:
+        """Write the verdicts of one detector."""
+        n = len(text)
+        if not n:
+            return
+        letters = np.array(list(text), dtype="<U1")
+        high, low = np.isin(letters, ["u", "U"]), np.isin(letters, ["d", "D"])
+        banded = ~np.isin(letters, ["-", "?"])
+        start = np.datetime64(START.replace(tzinfo=None), "ms")
+        metadata = [
+            json.dumps({"direction": "up" if letter in "uU" else "down", "severity": SEVERITY[letter]})
+            if letter in SEVERITY
+            else "{}"
+            for letter in text
+        ]
+        tx.insert_batch(
+            "_tocsin_detections",
+            {
+                "metric_name": [series] * n,
+                "detector_id": [detector] * n,
+                "timestamp": start + (first + np.arange(n)) * np.timedelta64(STEP_MS, "ms"),
+                "is_anomaly": high | low,
+                "confidence_lower": np.where(banded, 10.0, np.nan),
+                "confidence_upper": np.where(banded, 20.0, np.nan),
+                "value": np.where(letters == "-", np.nan, np.where(high, 40.0, np.where(low, 1.5, 15.0))),
+                "detector_params": ["{}"] * n,
+                "detection_metadata": metadata,
+                "created_at": [NOW] * n,
+            },
+            "replace",
+        )
+
+    def rows(self, table: str, order: str) -> list[dict[str, Any]]:
+        name = self.database.get_full_table_name(table)
+        return self.database.execute_query(f"SELECT * FROM {name} ORDER BY {order}")
+
+    def incidents(self) -> list[dict[str, Any]]:
+        return self.rows("_tocsin_incidents", "series, rule, opened_at, condition")
+
+    def messages(self) -> list[dict[str, Any]]:
+        """Give the payloads in the order in which they are sent."""
+        return [json.loads(row["payload"]) for row in self.rows("_tocsin_outbox", ORDER)]
+
+    def kinds(self) -> str:
+        return " ".join(message["kind"] for message in self.messages())
+
+
+@pytest.fixture
+def new_memory(tmp_path: Path, clock: Clock) -> Iterator[Callable[[], Memory]]:
+    """Make empty memories."""
+    opened: list[SQLiteManager] = []
+
+    def make() -> Memory:
+        # What is written here need not survive a power cut.
+        settings = {"synchronous": "OFF"}
+        path = tmp_path / f"memory-{len(opened)}.db"
+        opened.append(SQLiteManager(path, clock=clock, settings=settings))
+        migrate(opened[-1])
+        return Memory(opened[-1])
+
+    yield make
+    for database in opened:
+        database.close()
+
+
+@pytest.fixture
+def memory(new_memory: Callable[[], Memory]) -> Memory:
+    return new_memory()

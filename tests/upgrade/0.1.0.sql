@@ -1,0 +1,102 @@
+BEGIN TRANSACTION;
+CREATE TABLE "_tocsin_datapoints" (
+    "metric_name" TEXT NOT NULL,
+    "timestamp" INTEGER_MS NOT NULL,
+    "value" REAL,
+    "seasonality_data" TEXT NOT NULL,
+    "interval_seconds" INTEGER NOT NULL,
+    "seasonality_columns" TEXT NOT NULL,
+    "created_at" INTEGER_MS NOT NULL,
+    PRIMARY KEY ("metric_name", "timestamp")
+) WITHOUT ROWID;
+INSERT INTO "_tocsin_datapoints" VALUES('orders{country=CH}',1772359200000,0.1,'{"hour":10}',300,'hour',1772366400000);
+INSERT INTO "_tocsin_datapoints" VALUES('orders{country=CH}',1772359500000,NULL,'{"hour":10}',300,'hour',1772366400000);
+INSERT INTO "_tocsin_datapoints" VALUES('orders{country=CH}',1772359800000,1.0e+300,'{"hour":10}',300,'hour',1772366400000);
+CREATE TABLE "_tocsin_detections" (
+    "metric_name" TEXT NOT NULL,
+    "detector_id" TEXT NOT NULL,
+    "timestamp" INTEGER_MS NOT NULL,
+    "is_anomaly" BOOLEAN NOT NULL,
+    "confidence_lower" REAL,
+    "confidence_upper" REAL,
+    "value" REAL,
+    "detector_params" TEXT NOT NULL,
+    "detection_metadata" TEXT NOT NULL,
+    "created_at" INTEGER_MS NOT NULL,
+    PRIMARY KEY ("metric_name", "detector_id", "timestamp")
+) WITHOUT ROWID;
+INSERT INTO "_tocsin_detections" VALUES('orders{country=CH}','0123456789abcdef',1772359200000,0,0.0,1.0,0.1,'{}','{}',1772366400000);
+INSERT INTO "_tocsin_detections" VALUES('orders{country=CH}','0123456789abcdef',1772359500000,0,NULL,NULL,NULL,'{}','{"reason": "missing_data"}',1772366400000);
+INSERT INTO "_tocsin_detections" VALUES('orders{country=CH}','0123456789abcdef',1772359800000,1,-1.0,1.0,1.0e+300,'{}','{"direction": "up", "severity": 4.5}',1772366400000);
+CREATE TABLE "_tocsin_incidents" (
+    "series" TEXT NOT NULL,
+    "rule" TEXT NOT NULL,
+    "condition" TEXT NOT NULL,
+    "opened_at" INTEGER_MS NOT NULL,
+    "state" TEXT NOT NULL,
+    "last_anomaly_at" INTEGER_MS NOT NULL,
+    "anomalies" INTEGER NOT NULL,
+    "direction" TEXT,
+    "severity" REAL NOT NULL,
+    "told_at" INTEGER_MS,
+    "told_severity" REAL,
+    "resolved_at" INTEGER_MS,
+    "last_kind" TEXT NOT NULL,
+    "last_reason" TEXT NOT NULL,
+    "updated_at" INTEGER_MS NOT NULL,
+    PRIMARY KEY ("series", "rule", "condition", "opened_at")
+) WITHOUT ROWID;
+INSERT INTO "_tocsin_incidents" VALUES('orders{country=CH}','x','x',1772359800000,'x',1772366400000,1,NULL,1.0,NULL,4.5,NULL,'x','it''s new',1772366400000);
+CREATE TABLE "_tocsin_leases" (
+    "name" TEXT NOT NULL,
+    "owner" TEXT NOT NULL,
+    "token" INTEGER NOT NULL,
+    "expires_at" INTEGER_MS NOT NULL,
+    PRIMARY KEY ("name")
+) WITHOUT ROWID;
+INSERT INTO "_tocsin_leases" VALUES('metric:orders','web-1/boot/1/4711/77',1,1772370000000);
+CREATE TABLE "_tocsin_migrations" (
+    "version" INTEGER NOT NULL,
+    "name" TEXT NOT NULL,
+    "applied_at" INTEGER_MS NOT NULL,
+    PRIMARY KEY ("version")
+) WITHOUT ROWID;
+INSERT INTO "_tocsin_migrations" VALUES(1,'create the internal tables',1772366400000);
+CREATE TABLE "_tocsin_outbox" (
+    "message_id" TEXT NOT NULL,
+    "channel" TEXT NOT NULL,
+    "kind" TEXT NOT NULL,
+    "rule" TEXT NOT NULL,
+    "series" TEXT NOT NULL,
+    "payload" TEXT NOT NULL,
+    "state" TEXT NOT NULL,
+    "attempts" INTEGER NOT NULL,
+    "next_attempt_at" INTEGER_MS NOT NULL,
+    "last_error" TEXT,
+    "created_at" INTEGER_MS NOT NULL,
+    "sequence" INTEGER NOT NULL,
+    "sent_at" INTEGER_MS,
+    PRIMARY KEY ("message_id")
+) WITHOUT ROWID;
+INSERT INTO "_tocsin_outbox" VALUES('m1','x','x','x','x','x','x',1,1772366400000,NULL,1772366400000,1,NULL);
+CREATE TABLE "_tocsin_positions" (
+    "name" TEXT NOT NULL,
+    "position" TEXT NOT NULL,
+    "updated_at" INTEGER_MS NOT NULL,
+    PRIMARY KEY ("name")
+) WITHOUT ROWID;
+INSERT INTO "_tocsin_positions" VALUES('load:orders','{"until": 1772359800000}',1772366400000);
+CREATE TABLE "_tocsin_tasks" (
+    "metric_name" TEXT NOT NULL,
+    "detector_id" TEXT NOT NULL,
+    "process_type" TEXT NOT NULL,
+    "status" TEXT NOT NULL,
+    "started_at" INTEGER_MS NOT NULL,
+    "updated_at" INTEGER_MS NOT NULL,
+    "last_processed_timestamp" INTEGER_MS,
+    "error_message" TEXT,
+    "timeout_seconds" INTEGER NOT NULL,
+    PRIMARY KEY ("metric_name", "detector_id", "process_type")
+) WITHOUT ROWID;
+INSERT INTO "_tocsin_tasks" VALUES('orders','load','load','failed',1772366400000,1772366400000,1772366400000,'no such file: orders.csv',3600);
+COMMIT;

@@ -1,0 +1,96 @@
+CREATE TABLE "_tocsin_datapoints" (
+    "metric_name" TEXT NOT NULL,
+    "timestamp" INTEGER_MS NOT NULL,
+    "value" REAL,
+    "seasonality_data" TEXT NOT NULL,
+    "interval_seconds" INTEGER NOT NULL,
+    "seasonality_columns" TEXT NOT NULL,
+    "created_at" INTEGER_MS NOT NULL,
+    PRIMARY KEY ("metric_name", "timestamp")
+) WITHOUT ROWID;
+
+CREATE TABLE "_tocsin_detections" (
+    "metric_name" TEXT NOT NULL,
+    "detector_id" TEXT NOT NULL,
+    "timestamp" INTEGER_MS NOT NULL,
+    "is_anomaly" BOOLEAN NOT NULL,
+    "confidence_lower" REAL,
+    "confidence_upper" REAL,
+    "value" REAL,
+    "detector_params" TEXT NOT NULL,
+    "detection_metadata" TEXT NOT NULL,
+    "created_at" INTEGER_MS NOT NULL,
+    PRIMARY KEY ("metric_name", "detector_id", "timestamp")
+) WITHOUT ROWID;
+
+CREATE TABLE "_tocsin_incidents" (
+    "series" TEXT NOT NULL,
+    "rule" TEXT NOT NULL,
+    "condition" TEXT NOT NULL,
+    "opened_at" INTEGER_MS NOT NULL,
+    "state" TEXT NOT NULL,
+    "last_anomaly_at" INTEGER_MS NOT NULL,
+    "anomalies" INTEGER NOT NULL,
+    "direction" TEXT,
+    "severity" REAL NOT NULL,
+    "told_at" INTEGER_MS,
+    "told_severity" REAL,
+    "resolved_at" INTEGER_MS,
+    "last_kind" TEXT NOT NULL,
+    "last_reason" TEXT NOT NULL,
+    "updated_at" INTEGER_MS NOT NULL,
+    PRIMARY KEY ("series", "rule", "condition", "opened_at")
+) WITHOUT ROWID;
+
+CREATE TABLE "_tocsin_leases" (
+    "name" TEXT NOT NULL,
+    "owner" TEXT NOT NULL,
+    "token" INTEGER NOT NULL,
+    "expires_at" INTEGER_MS NOT NULL,
+    PRIMARY KEY ("name")
+) WITHOUT ROWID;
+
+CREATE TABLE "_tocsin_migrations" (
+    "version" INTEGER NOT NULL,
+    "name" TEXT NOT NULL,
+    "applied_at" INTEGER_MS NOT NULL,
+    PRIMARY KEY ("version")
+) WITHOUT ROWID;
+
+CREATE TABLE "_tocsin_outbox" (
+    "message_id" TEXT NOT NULL,
+    "channel" TEXT NOT NULL,
+    "kind" TEXT NOT NULL,
+    "rule" TEXT NOT NULL,
+    "series" TEXT NOT NULL,
+    "payload" TEXT NOT NULL,
+    "state" TEXT NOT NULL,
+    "attempts" INTEGER NOT NULL,
+    "next_attempt_at" INTEGER_MS NOT NULL,
+    "last_error" TEXT,
+    "created_at" INTEGER_MS NOT NULL,
+    "sequence" INTEGER NOT NULL,
+    "sent_at" INTEGER_MS,
+    PRIMARY KEY ("message_id")
+) WITHOUT ROWID;
+
+CREATE TABLE "_tocsin_positions" (
+    "name" TEXT NOT NULL,
+    "position" TEXT NOT NULL,
+    "updated_at" INTEGER_MS NOT NULL,
+    PRIMARY KEY ("name")
+) WITHOUT ROWID;
+
+CREATE TABLE "_tocsin_tasks" (
+    "metric_name" TEXT NOT NULL,
+    "detector_id" TEXT NOT NULL,
+    "process_type" TEXT NOT NULL,
+    "status" TEXT NOT NULL,
+    "started_at" INTEGER_MS NOT NULL,
+    "updated_at" INTEGER_MS NOT NULL,
+    "last_processed_timestamp" INTEGER_MS,
+    "error_message" TEXT,
+    "timeout_seconds" INTEGER NOT NULL,
+    PRIMARY KEY ("metric_name", "detector_id", "process_type")
+) WITHOUT ROWID;
+
