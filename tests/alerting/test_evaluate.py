@@ -10,13 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.alerting.conftest import Memory
 from tests.alerting.series import STEP, at
 from tests.alerting.test_decide_properties import TEXTS, rules
 from tocsin.model import AlertRule, DecisionKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tests.alerting.conftest import Memory
 
 ONE = AlertRule(channels=("ops",), consecutive_anomalies=1)
 THREE = AlertRule(channels=("ops",), consecutive_anomalies=3)
@@ -79,10 +80,14 @@ def test_what_the_transaction_loses_is_evaluated_again(memory: Memory) -> None:
     class Stop(Exception):  # noqa: N818
         pass
 
-    with pytest.raises(Stop), memory.database.transaction() as tx:
-        memory.write(tx, "uuu")
-        assert memory.look(tx, THREE).messages == 1
-        raise Stop
+    def write_and_stop() -> None:
+        with memory.database.transaction() as tx:
+            memory.write(tx, "uuu")
+            assert memory.look(tx, THREE).messages == 1
+            raise Stop
+
+    with pytest.raises(Stop):
+        write_and_stop()
     assert not memory.messages()
     assert not memory.incidents()
     assert memory.evaluate("uuu", THREE).messages == 1
@@ -118,7 +123,7 @@ def test_rules_are_evaluated_each_for_itself(memory: Memory) -> None:
     quick = dataclasses.replace(ONE, name="quick")
     memory.evaluate("uuuu.", quick, dataclasses.replace(THREE, name="slow"))
     assert [(row["rule"], row["anomalies"]) for row in memory.incidents()] == [("quick", 4), ("slow", 4)]
-    assert memory.kinds() == "first recovered first recovered"
+    assert memory.kinds() == "first first recovered recovered"
 
 
 def test_a_rule_that_is_new_looks_at_the_series_from_its_beginning(memory: Memory) -> None:
@@ -331,3 +336,28 @@ def test_two_memories_give_a_message_the_same_id(new_memory: Callable[[], Memory
     other = new_memory()
     other.evaluate("..u.", ONE, project="q")
     assert not {message["id"] for message in other.messages()} & set(ids[0])
+
+
+def test_a_correction_while_a_new_detector_is_behind_leaves_the_open_incident_alone(memory: Memory) -> None:
+    memory.evaluate("..uuuuu", THREE)
+    before = memory.incidents()
+    with memory.database.transaction() as tx:
+        memory.write(tx, "..u", detector="new")
+        assert memory.look(tx, THREE, detectors=("d1", "new"), again_from=2).incidents == ()
+    assert memory.incidents() == before
+
+
+def test_numbers_that_json_does_not_have_and_values_that_are_no_json_do_not_stop_a_message(
+    memory: Memory,
+) -> None:
+    with memory.database.transaction() as tx:
+        memory.write(tx, "u")
+        tx.execute_query(
+            f"UPDATE {tx.get_full_table_name('_tocsin_detections')}"
+            " SET detection_metadata = %(new)s, confidence_upper = %(inf)s",
+            {"new": '{"severity": Infinity}', "inf": float("inf")},
+        )
+        memory.look(tx, ONE, tags=[at(0)], since=at(0))
+    (message,) = memory.messages()
+    assert (message["severity"], message["confidence_upper"]) == (0.0, None)
+    assert message["tags"] == ["2026-01-01 00:00:00+00:00"]

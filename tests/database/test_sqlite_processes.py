@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.fault
 
 
 def test_two_processes_write_at_once_and_nothing_is_lost(path: Path, start: Callable[..., Any]) -> None:
-    writers = [start("write", path, name, 50) for name in "abc"]
+    writers = [start("write", path, name, 30) for name in "ab"]
     for writer in writers:
         assert writer.read() == "ready"
     for writer in writers:
@@ -28,8 +29,8 @@ def test_two_processes_write_at_once_and_nothing_is_lost(path: Path, start: Call
     for writer in writers:
         writer.finish()
     with SQLiteManager(path, clock=FixedClock()) as manager:
-        assert manager.execute_query("SELECT count(*) AS n FROM _tocsin_datapoints") == [{"n": 3 * 50 * 10}]
-        assert len(series_store.list_series(manager, "b")) == 50
+        assert manager.execute_query("SELECT count(*) AS n FROM _tocsin_datapoints") == [{"n": 2 * 30 * 10}]
+        assert len(series_store.list_series(manager, "b")) == 30
 
 
 def test_a_writer_that_is_killed_in_a_transaction_leaves_nothing(
@@ -60,7 +61,8 @@ def test_the_lease_of_a_killed_process_is_taken_over_at_once(
     if reaped:
         holder.process.wait()
     else:
-        assert holder.process.stdout.read() == ""  # it is gone, and a zombie until it is waited for
+        # It is dead, and a zombie until somebody takes its exit code.
+        os.waitid(os.P_PID, holder.process.pid, os.WEXITED | os.WNOWAIT)
     lease = store.acquire_lease("m", this_process(), 60)
     assert lease is not None
     assert lease.token == token + 1
@@ -69,7 +71,7 @@ def test_the_lease_of_a_killed_process_is_taken_over_at_once(
 def test_tokens_only_grow_when_processes_contend(
     path: Path, store: SQLiteManager, start: Callable[..., Any]
 ) -> None:
-    rivals = [start("contend", path, 30) for _ in range(3)]
+    rivals = [start("contend", path, 15) for _ in range(3)]
     for rival in rivals:
         assert rival.read() == "ready"
     for rival in rivals:
@@ -77,8 +79,8 @@ def test_tokens_only_grow_when_processes_contend(
     tokens = [rival.read() for rival in rivals]
     for own in tokens:
         assert own == sorted(own)
-    assert sorted(chain.from_iterable(tokens)) == list(range(1, 91))
-    assert store.execute_query("SELECT count(*) AS n FROM _tocsin_positions") == [{"n": 90}]
+    assert sorted(chain.from_iterable(tokens)) == list(range(1, 46))
+    assert store.execute_query("SELECT count(*) AS n FROM _tocsin_positions") == [{"n": 45}]
 
 
 def test_a_manager_is_refused_in_a_forked_process(path: Path, start: Callable[..., Any]) -> None:

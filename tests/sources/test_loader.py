@@ -263,7 +263,7 @@ def test_rows_before_a_known_series_is_wanted_are_ignored(source_of: Sources) ->
     result = MetricLoader(source, spec(dimension="host")).read(at(0), at(3), {"m{host=a}": at(2)})
 
     assert [hours(result, place) for place in range(2)] == [[2], [1, 2]]
-    assert result.rows_ignored == 1
+    assert (result.rows_stored, result.rows_ignored) == (3, 1)
 
 
 def test_columns_of_the_query_become_seasonality(source_of: Sources) -> None:

@@ -6,9 +6,12 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from tocsin.errors import ConfigError, LoadError
+from tocsin.errors import ConfigError, LoadError, TocsinError
 from tocsin.sources import render_query
+from tocsin.sources.sandbox import render_bounded
 
 _START = datetime(2026, 11, 30, 10, tzinfo=UTC)
 
@@ -56,6 +59,46 @@ def test_an_open_window_is_all_of_time() -> None:
 )
 def test_templates_do_what_people_need(text: str, rendered: str) -> None:
     assert render(text, table="t", columns=["a", "b"]) == rendered
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "{{ a }}",
+                "{{b}}",
+                "{{ a",
+                "}}",
+                "{",
+                "{{",
+                "{%",
+                "%}",
+                "{#",
+                "#}",
+                " ",
+                "\n",
+                "\r\n",
+                "x",
+                "'",
+                "{{ c }}",
+            ]
+        )
+        | st.text(max_size=3),
+        max_size=8,
+    ).map("".join)
+)
+@example("{{{ a }}").via("a brace before the placeholder")
+@example("{{{ a }}{ a }}").via("what is left must not become a placeholder")
+def test_filling_in_bare_names_without_jinja_is_what_jinja_does(text: str) -> None:
+    try:
+        expected = render_bounded(text, {"a": "{{ b }}", "b": 3})
+    except TocsinError as error:
+        with pytest.raises(type(error)):
+            render_query(text, start=None, end=None, interval_seconds=1, variables={"a": "{{ b }}", "b": 3})
+    else:
+        assert expected == render_query(
+            text, start=None, end=None, interval_seconds=1, variables={"a": "{{ b }}", "b": 3}
+        )
 
 
 def test_an_unknown_variable_is_named_with_its_line() -> None:

@@ -74,11 +74,12 @@ CREATE TABLE "_tocsin_outbox" (
     "next_attempt_at" INTEGER_MS NOT NULL,
     "last_error" TEXT,
     "created_at" INTEGER_MS NOT NULL,
+    "event_at" INTEGER_MS NOT NULL,
     "sequence" INTEGER NOT NULL,
     "sent_at" INTEGER_MS,
     PRIMARY KEY ("message_id")
 ) WITHOUT ROWID;
-INSERT INTO "_tocsin_outbox" VALUES('m1','x','x','x','x','x','x',1,1772366400000,NULL,1772366400000,1,NULL);
+INSERT INTO "_tocsin_outbox" VALUES('m1','x','x','x','x','x','x',1,1772366400000,NULL,1772366400000,1772366400000,1,NULL);
 CREATE TABLE "_tocsin_positions" (
     "name" TEXT NOT NULL,
     "position" TEXT NOT NULL,

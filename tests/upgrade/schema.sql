@@ -69,6 +69,7 @@ CREATE TABLE "_tocsin_outbox" (
     "next_attempt_at" INTEGER_MS NOT NULL,
     "last_error" TEXT,
     "created_at" INTEGER_MS NOT NULL,
+    "event_at" INTEGER_MS NOT NULL,
     "sequence" INTEGER NOT NULL,
     "sent_at" INTEGER_MS,
     PRIMARY KEY ("message_id")

@@ -181,6 +181,8 @@ class _Work:
         evaluated = 0 if plan.position is None else int(np.searchsorted(times, plan.position, side="right"))
         if start >= len(times):
             return
+        if plan.position is not None and times[-1] < plan.position:
+            return  # a new detector is still behind: what is open would be counted by half of its points
         known = [row for row in self._known if row.incident.rule == plan.rule.name]
         outcome = decide(
             self._verdicts.points,
@@ -229,7 +231,7 @@ class _Work:
             for channel in dict.fromkeys(rule.channels):
                 project = str(self._context.get("project", ""))
                 name = message_id(taken, project=project, monitor=self._monitor, channel=channel)
-                payload = json.dumps({"id": name, **message}, ensure_ascii=False, allow_nan=False)
+                payload = json.dumps({"id": name, **message}, allow_nan=False, default=str)
                 self._queued.append(
                     Queued(name, channel, message["kind"], rule.name, self._series, payload, taken.at)
                 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
@@ -14,7 +15,7 @@ from tocsin.model import OutboxState
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
@@ -29,10 +30,19 @@ FIRST_WAIT = 60.0
 LONGEST_WAIT = 3600.0
 LONGEST_RETRY_AFTER = 86_400.0
 VISIBILITY = timedelta(minutes=5)
+_CLAIMED = "being sent by "
 
 
 class OutboxStore(Protocol):
     """The memory, as far as sending needs it."""
+
+    def execute_query(self, query: str, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Run a statement and give its rows."""
+        ...
+
+    def get_full_table_name(self, table: str) -> str:
+        """Give the quoted name of an internal table."""
+        ...
 
     def transaction(self) -> AbstractContextManager[Transaction]:
         """Open a transaction."""
@@ -49,6 +59,7 @@ class DeliveryReport:
         dead: Messages that were given up.
         pending: Messages that still wait when the delivery ends.
         errors: Channel name → what it said last; without secrets.
+        sent_of: Series → how many of its messages were sent.
     """
 
     sent: int = 0
@@ -56,14 +67,23 @@ class DeliveryReport:
     dead: int = 0
     pending: int = 0
     errors: dict[str, str] = field(default_factory=dict)
+    sent_of: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     message_id: str
     channel: str
+    series: str
     attempts: int
     next_attempt_at: datetime
+    last_error: str | None
+
+    @property
+    def sender(self) -> str | None:
+        """The process that claimed it and has not said yet what came of it."""
+        text = self.last_error or ""
+        return text.removeprefix(_CLAIMED) if text.startswith(_CLAIMED) else None
 
 
 def backoff(attempt: int, rng: random.Random) -> float:
@@ -84,13 +104,16 @@ def deliver(
     limit: int = 1000,
     max_attempts: int = 8,
     time_limit: float = 60.0,
+    owner: str = "an unnamed process",
+    is_dead: Callable[[str], bool] = lambda _: False,
 ) -> DeliveryReport:
     """Send the messages that are due, oldest first.
 
     Each message is claimed by counting its attempt up in a transaction of its own (compare and set),
     sent outside of any transaction, and then marked. Of two senders at once one gets the claim; the
     other leaves the channel to it. A sender that dies in between leaves the message claimed for
-    `VISIBILITY`; then it is sent again with the same id: at least once, never lost.
+    `VISIBILITY`, or until a sender sees that it is dead; then it is sent again with the same id: at
+    least once, never lost.
 
     Messages of a channel keep their order: when one has to wait, so do those behind it, and other
     channels go on. A message for a channel that is not configured waits, and says so.
@@ -103,6 +126,8 @@ def deliver(
         limit: How many messages to try at most.
         max_attempts: After how many failed attempts a message is dead.
         time_limit: Seconds after which no further message is begun. A channel bounds its own sending.
+        owner: Names this process in its claims.
+        is_dead: Says whether the process of such a name is known to be dead.
 
     Raises:
         DatabaseError: The memory failed; what was sent but not marked will be sent again.
@@ -117,10 +142,11 @@ def deliver(
             continue
         if tried >= limit or time.monotonic() >= deadline:
             break
-        if entry.next_attempt_at > clock.now():
+        orphaned = entry.sender is not None and is_dead(entry.sender)
+        if entry.next_attempt_at > clock.now() and not orphaned:
             blocked.add(entry.channel)
             continue
-        payload = _claim(database, entry, now=clock.now())
+        payload = _claim(database, entry, owner, now=clock.now())
         if payload is None:
             blocked.add(entry.channel)
             continue
@@ -134,26 +160,26 @@ def deliver(
 
 
 def _read_waiting(database: OutboxStore) -> list[_Waiting]:
-    with database.transaction() as tx:
-        rows = tx.execute_query(
-            "SELECT message_id, channel, attempts, next_attempt_at"
-            f" FROM {tx.get_full_table_name(_OUTBOX)} WHERE state = %(state)s"
-            " ORDER BY created_at, event_at, sequence, message_id",
-            {"state": OutboxState.PENDING.value},
-        )
+    rows = database.execute_query(
+        "SELECT message_id, channel, series, attempts, next_attempt_at, last_error"
+        f" FROM {database.get_full_table_name(_OUTBOX)} WHERE state = %(state)s"
+        " ORDER BY created_at, event_at, sequence, message_id",
+        {"state": OutboxState.PENDING.value},
+    )
     return [_Waiting(**row) for row in rows]
 
 
-def _claim(database: OutboxStore, entry: _Waiting, *, now: datetime) -> dict[str, Any] | None:
+def _claim(database: OutboxStore, entry: _Waiting, owner: str, *, now: datetime) -> dict[str, Any] | None:
     """Count the attempt up; give the payload, or `None` when another sender was faster."""
     with database.transaction() as tx:
         rows = tx.execute_query(
             f"UPDATE {tx.get_full_table_name(_OUTBOX)}"
-            " SET attempts = attempts + 1, next_attempt_at = %(until)s"
+            " SET attempts = attempts + 1, next_attempt_at = %(until)s, last_error = %(claim)s"
             " WHERE message_id = %(message_id)s AND state = %(state)s AND attempts = %(attempts)s"
             " AND next_attempt_at = %(seen)s RETURNING payload",
             {
                 "until": now + VISIBILITY,
+                "claim": _CLAIMED + owner,
                 "message_id": entry.message_id,
                 "state": OutboxState.PENDING.value,
                 "attempts": entry.attempts,
@@ -181,6 +207,7 @@ def _send(
     if error is None:
         _mark_sent(database, entry, clock.now())
         report.sent += 1
+        report.sent_of[entry.series] += 1
         return OutboxState.SENT
     text = str(error)
     report.errors[entry.channel] = text

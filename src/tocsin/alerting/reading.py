@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -148,7 +149,9 @@ def _side(metadata: Any, value: float, upper: float) -> tuple[int, float]:
     if direction not in {"up", "down"}:
         direction = "up" if value > upper else "down"
     severity = found.get("severity")
-    return (1 if direction == "up" else -1), float(severity) if isinstance(severity, int | float) else 0.0
+    if not isinstance(severity, int | float) or not math.isfinite(severity):
+        severity = 0.0
+    return (1 if direction == "up" else -1), float(severity)
 
 
 def _largest(place: NDArray[np.intp], severity: NDArray[np.float64], n: int) -> NDArray[np.float64]:

@@ -66,7 +66,9 @@ ExcludeOption = Annotated[
     str | None,
     typer.Option("--exclude", help="Monitors to leave out; like --select.", metavar="SELECTOR"),
 ]
-FromOption = Annotated[str | None, typer.Option("--from", help="The first time to show (UTC).", metavar="TIME")]
+FromOption = Annotated[
+    str | None, typer.Option("--from", help="The first time to show (UTC).", metavar="TIME")
+]
 ToOption = Annotated[
     str | None, typer.Option("--to", help="The end of what is shown (UTC), exclusive.", metavar="TIME")
 ]

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
+from tocsin.cli.console import JsonOption, print_json
 from tocsin.errors import ConfigError
-
-if TYPE_CHECKING:
-    from tocsin.runtime.propose import Proposal
 
 __all__ = ["InitCommand", "init"]
 
@@ -28,6 +27,9 @@ class InitCommand(TyperCommand):
                 taking = True
                 if index + 1 == len(args) or args[index + 1].startswith("-"):
                     expanded.append(word)  # click says that its value is missing
+            elif word.startswith("--from="):
+                taking = True
+                expanded.append(word)
             elif word.startswith("-"):
                 taking = False
                 expanded.append(word)
@@ -38,27 +40,39 @@ class InitCommand(TyperCommand):
 
 def init(
     name: Annotated[
-        Path | None, typer.Argument(help="The project's folder [the current one].", show_default=False)
+        Path | None,
+        typer.Argument(help="The project's folder [the current one].", show_default=False, metavar="NAME"),
     ] = None,
     *,
     files: Annotated[
         list[str] | None,
-        typer.Option("--from", help="CSV, Parquet or JSON files to watch: all up to the next option."),
+        typer.Option(
+            "--from",
+            help="CSV, Parquet or JSON files to watch: all up to the next option.",
+            metavar="FILE...",
+        ),
     ] = None,
     example: Annotated[
         bool, typer.Option("--example", help="A seeded example: six series with labelled incidents.")
     ] = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Create a project. With --from it looks at the files, and writes what it proposes as YAML."""
-    from tocsin.runtime.config.loader import PROJECT_FILE
-    from tocsin.runtime.create_project import create_project
+    """Create a project.
+
+    It has one small example, or, with --from, a metric for every column of values in the files: times,
+    values, series, interval and anchor are found by looking at the data, and written as YAML. In a folder
+    that is a project already, --from adds metrics.
+    """
+    from tocsin.runtime.create_project import create_project, is_project
+    from tocsin.runtime.propose import propose_metrics
 
     folder = (name or Path()).resolve()
     if files and example:
         raise ConfigError("--from and --example exclude each other", hint="keep one")
+    adds = bool(files) and is_project(folder)
     # Look before writing: a file that cannot be used must not leave half a project.
-    proposals = _propose(files, folder) if files else []
-    if not (files and (folder / PROJECT_FILE).exists()):
+    proposals = propose_metrics([Path(file) for file in files], folder) if files else []
+    if not adds:
         create_project(folder, folder.name, example=not files and not example)
     if example:
         from tocsin.runtime.example import write_example
@@ -66,12 +80,11 @@ def init(
         write_example(folder)
     for proposal in proposals:
         proposal.write()
+    if as_json:
+        metrics = [{"path": str(proposal.path), "found": proposal.reason} for proposal in proposals]
+        print_json({"schema_version": 1, "project": str(folder), "created": not adds, "metrics": metrics})
+        return
+    for proposal in proposals:
         typer.echo(f"{proposal.path.name}: {proposal.reason}")
-    where = "" if folder == Path.cwd() else f"cd {name} && "
-    typer.echo(f"created {folder.name}. Next: {where}tocsin run")
-
-
-def _propose(files: list[str], folder: Path) -> list[Proposal]:
-    from tocsin.runtime.propose import propose_metrics
-
-    return propose_metrics([Path(file) for file in files], folder)
+    where = "" if folder == Path.cwd() else f"cd {shlex.quote(str(name))} && "
+    typer.echo(f"{'added to' if adds else 'created'} {folder.name}. Next: {where}tocsin run")

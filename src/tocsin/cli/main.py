@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "main"]
 
+_SILENCE = logging.NullHandler()
 _YES = frozenset({"1", "true", "t", "yes", "y", "on"})
 
 app = typer.Typer(
@@ -59,7 +60,7 @@ def _common(
     if debug:
         logging.basicConfig(level=logging.DEBUG, format="%(levelname)s %(name)s %(message)s")
     else:  # what matters is in the reports; without a handler Python would write warnings to stderr
-        logging.getLogger("tocsin").addHandler(logging.NullHandler())
+        logging.getLogger("tocsin").addHandler(_SILENCE)
 
 
 app.command("init", cls=init.InitCommand)(init.init)

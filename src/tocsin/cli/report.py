@@ -25,9 +25,9 @@ __all__ = ["report"]
 
 def report(
     *,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="The page to write.", metavar="FILE")
-    ] = Path("report.html"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.", metavar="FILE")] = Path(
+        "report.html"
+    ),
     select: SelectOption = None,
     exclude: ExcludeOption = None,
     start: FromOption = None,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from contextlib import contextmanager
 from pathlib import Path
+from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,6 +26,7 @@ from tocsin.cli.console import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
     from types import TracebackType
     from typing import Self
@@ -94,7 +98,9 @@ def run(
             threads=threads,
             timeouts={step: getattr(project.config.timeouts, step) for step in STEPS},
         )
-        with _Progress(len(monitors), quiet=as_json) as progress:
+        if options.start is not None and options.end is not None and options.start >= options.end:
+            raise ConfigError(f"--from {start} is not before --to {end}")
+        with _Progress(len(monitors), quiet=as_json) as progress, _ended_by_sigterm():
             began = clock.now()
             began = began.replace(microsecond=began.microsecond // 1000 * 1000)  # as the memory keeps times
             report = run_monitors(project, monitors, memory, options, clock=clock, listener=progress)
@@ -106,6 +112,21 @@ def run(
     for note in report.notes:
         warn(note)
     sys.exit(report.exit_code)
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """End as by Ctrl-C when somebody asks the process to: transactions undone, leases given back."""
+
+    def end(number: int, frame: object) -> None:  # noqa: ARG001  # the signature of a handler
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end) if current_thread() is main_thread() else None
+    try:
+        yield
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
 
 
 class _Progress:
@@ -146,6 +167,9 @@ class _Progress:
                 typer.echo(line, err=True)
             for note in report.notes:
                 typer.echo(f"    {note}", err=True)
+        else:  # standard output belongs to the one JSON object
+            for note in report.notes:
+                warn(f"{report.name}: {note}")
 
     def __enter__(self) -> Self:
         if self._bar is not None:
@@ -169,13 +193,13 @@ def _line(report: MonitorReport) -> str:
         return "nothing new"
     parts = [f"{report.points_loaded:,} points loaded", f"{report.points_detected:,} judged"]
     parts.append(f"{report.anomalies:,} anomalies")
-    for count, what in (
+    for number, what in (
         (report.rows_merged, "rows merged"),
         (report.rows_rejected, "rows rejected"),
         (report.alerts_sent, "alerts sent"),
     ):
-        if count:
-            parts.append(f"{count:,} {what}")
+        if number:
+            parts.append(f"{number:,} {what}")
     return ", ".join(parts)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tocsin.cli.console import print_json, print_written
+from tocsin.cli.console import JsonOption, print_json, print_written
 from tocsin.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def schema(
         Path | None,
         typer.Option("--output", "-o", help="Write all three into this folder instead.", metavar="FOLDER"),
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Print the JSON Schema of a file.
 
@@ -51,4 +52,4 @@ def schema(
             written.append(path)
     except OSError as error:
         raise ConfigError(f"{error.filename or output} cannot be written ({error.strerror})") from error
-    print_written(written, as_json=False)
+    print_written(written, as_json=as_json)

@@ -13,7 +13,9 @@ __all__ = ["unlock"]
 
 
 def unlock(
-    names: Annotated[list[str] | None, typer.Argument(help="Monitors; all when none is named.", metavar="[MONITOR]...")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Monitors; all when none is named.", metavar="[MONITOR]...")
+    ] = None,
     *,
     project_dir: ProjectDir = Path(),
     profile: ProfileOption = None,

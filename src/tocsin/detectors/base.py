@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -95,11 +96,20 @@ class BaseDetector(ABC):
 
     def get_detector_id(self) -> str:
         """Give 16 hex digits made from class, algorithm version and parameters."""
-        identity = f"{type(self).__name__}|{self.algorithm_version}|{self.get_detector_params()}"
-        return hashlib.sha256(identity.encode()).hexdigest()[:16]
+        return self._identity
 
     def get_detector_params(self) -> str:
         """Give the parameters that are not defaults as JSON with sorted keys."""
+        return self._params_text
+
+    # Asked for every series of a run, and a detector never changes: made once.
+    @cached_property
+    def _identity(self) -> str:
+        identity = f"{type(self).__name__}|{self.algorithm_version}|{self._params_text}"
+        return hashlib.sha256(identity.encode()).hexdigest()[:16]
+
+    @cached_property
+    def _params_text(self) -> str:
         return json.dumps(self._get_non_default_params(), sort_keys=True)
 
     def _get_non_default_params(self) -> dict[str, Any]:

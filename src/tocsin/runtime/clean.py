@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tocsin.database.tables import TABLE_DATAPOINTS, TABLE_DETECTIONS, TABLE_POSITIONS, TABLE_TASKS
 from tocsin.errors import ConfigError
 from tocsin.runtime.config.loader import BrokenMonitor
-from tocsin.runtime.load_step import position_name, rejudge_name
+from tocsin.runtime.load_position import position_name, rejudge_name
 from tocsin.runtime.project_state import metric_of
 
 if TYPE_CHECKING:
@@ -70,15 +71,10 @@ def find_leftovers(project: Project, memory: BaseDatabaseManager) -> list[Leftov
     verdicts = _count(memory, TABLE_DETECTIONS, "metric_name, detector_id")
     gone = {series for series in points if metric_of(series) not in detectors}
     gone |= {row["metric_name"] for row in verdicts if metric_of(row["metric_name"]) not in detectors}
-    whole = [
-        Leftover(
-            series,
-            None,
-            points.get(series, 0),
-            sum(row["n"] for row in verdicts if row["metric_name"] == series),
-        )
-        for series in sorted(gone)
-    ]
+    judged: Counter[str] = Counter()
+    for row in verdicts:
+        judged[row["metric_name"]] += row["n"]
+    whole = [Leftover(series, None, points.get(series, 0), judged[series]) for series in sorted(gone)]
     parts = [
         Leftover(row["metric_name"], row["detector_id"], 0, row["n"])
         for row in verdicts

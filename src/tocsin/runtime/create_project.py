@@ -13,7 +13,7 @@ from tocsin.runtime.config.loader import PROFILES_FILE, PROJECT_FILE
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["create_project", "write_metric"]
+__all__ = ["create_project", "is_project", "write_metric"]
 
 _PROJECT = """\
 # A Tocsin project: metrics/ says what to watch, profiles.yml where it is and who is told.
@@ -63,6 +63,11 @@ alerting:
 _GITIGNORE = "tocsin.db*\nreport.html\n"
 
 
+def is_project(folder: Path) -> bool:
+    """Say whether a folder is a project."""
+    return (folder / PROJECT_FILE).exists()
+
+
 def create_project(folder: Path, name: str, *, example: bool) -> list[Path]:
     """Write the files of a new project.
 
@@ -77,7 +82,7 @@ def create_project(folder: Path, name: str, *, example: bool) -> list[Path]:
     Raises:
         ConfigError: The folder is a project already, or cannot be written.
     """
-    if (folder / PROJECT_FILE).exists():
+    if is_project(folder):
         raise ConfigError(
             f"{folder} is a Tocsin project already", hint="choose another folder, or use --from to add to it"
         )
@@ -119,6 +124,7 @@ def write_metric(path: Path, metric: dict[str, Any], comments: dict[str, str]) -
         else:
             lines.append(f"{key}: {_as_yaml(value)}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8", newline="\n") as file:
             file.write("\n".join(lines) + "\n")
     except FileExistsError:

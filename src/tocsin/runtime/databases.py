@@ -30,7 +30,11 @@ def open_memory(project: Project, clock: Clock, *, read_only: bool = False) -> B
     from tocsin.database.sqlite import SQLiteManager
 
     memory = SQLiteManager(
-        project.memory_path, clock=clock, tables=project.config.tables.names(), read_only=read_only
+        project.memory_path,
+        clock=clock,
+        tables=project.config.tables.names(),
+        settings=project.memory.settings(),
+        read_only=read_only,
     )
     if not read_only:
         try:

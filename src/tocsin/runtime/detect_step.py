@@ -13,9 +13,9 @@ import numpy as np
 
 from tocsin.alerting.evaluate import evaluate
 from tocsin.database import series_store as store
-from tocsin.database.tables import TABLE_DATAPOINTS
+from tocsin.database.tables import TABLE_DATAPOINTS, TABLE_TASKS
 from tocsin.detectors import metadata_json
-from tocsin.runtime.load_step import from_ms, loaded_position, merge_ranges, rejudge_name, to_ms
+from tocsin.runtime.load_position import from_ms, loaded_position, merge_ranges, rejudge_name, to_ms
 from tocsin.runtime.project_state import positions_of_series, task_positions
 
 if TYPE_CHECKING:
@@ -141,6 +141,7 @@ class _JudgeStep:
                     self._finish(series, detector, last_slot)
                 if changed:
                     store.delete_position(tx, rejudge_name(series))
+                    self._forget_absent(tx, series)
             if self._rules:
                 evaluate(
                     tx,
@@ -157,6 +158,16 @@ class _JudgeStep:
                     },
                 )
 
+    def _forget_absent(self, tx: Transaction, series: str) -> None:
+        """Forget how far other detectors came: one that comes back has missed the change, and starts anew."""
+        present = {f"d{n}": detector.get_detector_id() for n, detector in enumerate(self._monitor.detectors)}
+        names = ", ".join(f"%({name})s" for name in present)
+        tx.execute_query(
+            f"DELETE FROM {tx.get_full_table_name(TABLE_TASKS)} WHERE metric_name = %(series)s"
+            f" AND process_type = 'detect' AND detector_id NOT IN ({names})",
+            {"series": series, **present},
+        )
+
     def _work_for(
         self,
         series: str,
@@ -170,11 +181,15 @@ class _JudgeStep:
         if done is None:
             start = store.first_slot(self._memory, TABLE_DATAPOINTS, series)
             return _Work(detector, () if start is None else ((to_ms(start), last_slot),))
-        position = to_ms(done)
+        position = min(to_ms(done), last_slot)
         reach = detector.context_slots * self._step
         ranges = [(a, min(b + reach, position)) for a, b in changed if a <= position]
         if self._options.start is not None:
-            ranges.append((to_ms(self._options.start), position))
+            start = store.first_slot(self._memory, TABLE_DATAPOINTS, series)
+            if start is not None:
+                first = to_ms(start)
+                skipped = max(0, to_ms(self._options.start) - first) // self._step
+                ranges.append((first + skipped * self._step, position))
         ranges.append((position + self._step, last_slot))
         return _Work(detector, merge_ranges([r for r in ranges if r[0] <= r[1]], self._step))
 

@@ -1,25 +1,30 @@
-"""The load step of a metric: reads what is new (and what may have changed) and keeps it.
-
-Where reading goes on is one JSON position a metric, committed with the slots. It holds, besides the
-end of what was loaded, how many source rows each slot had that will be read again (the last slot and
-those within `lookback`), so that every row is counted once however often it is seen.
-"""
+"""The load step of a metric: reads what is new (and what may have changed) and keeps it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tocsin.database import series_store as store
 from tocsin.database.tables import TABLE_DATAPOINTS
-from tocsin.errors import ConfigError
+from tocsin.runtime.load_position import (
+    LoadPosition,
+    empty_position,
+    forget_metric,
+    from_ms,
+    loaded_position,
+    note_rejudge,
+    position_name,
+    to_ms,
+)
 from tocsin.sources import LoadSpec, MetricLoader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
 
     from numpy.typing import NDArray
 
@@ -31,104 +36,10 @@ if TYPE_CHECKING:
     from tocsin.runtime.run_report import MonitorReport
     from tocsin.sources import LoadedSeries, LoadResult
 
-__all__ = ["LoadPosition", "load_metric", "loaded_position", "position_name", "rejudge_name"]
+__all__ = ["load_metric"]
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST = -62_135_596_800_000  # the first instant that Python can name, ms since the epoch
 _MOST_REJECTED_SHOWN = 5
-
-
-def position_name(metric: str) -> str:
-    """Name the load position of a metric."""
-    return f"load:{metric}"
-
-
-def rejudge_name(series: str) -> str:
-    """Name the list of slots of a series whose values changed after they were judged."""
-    return f"rejudge:{series}"
-
-
-def to_ms(instant: datetime) -> int:
-    """Give milliseconds since the epoch."""
-    return (instant - _EPOCH) // timedelta(milliseconds=1)
-
-
-def from_ms(milliseconds: int) -> datetime:
-    """Give the aware instant, UTC, of milliseconds since the epoch."""
-    return _EPOCH + timedelta(milliseconds=milliseconds)
-
-
-@dataclass(slots=True)
-class LoadPosition:
-    """How far a metric is loaded.
-
-    Attributes:
-        until: End of what is loaded (exclusive), ms since the epoch; `None` when nothing is.
-        interval_seconds: The grid's interval at that time.
-        phase: The grid's offset from the epoch, ms.
-        first: series → its first slot, ms.
-        rows: series → {slot (ms, as text): [rows merged, rows rejected]} as counted, for the slots that
-            will be read again and have any.
-        unplaced: Rows without a timestamp that were counted.
-        shape: What the slots hold besides values, see `_shape_of`; `None` before the first load.
-    """
-
-    until: int | None
-    interval_seconds: int
-    phase: int
-    first: dict[str, int]
-    rows: dict[str, dict[str, list[int]]]
-    unplaced: int = 0
-    shape: dict[str, Any] | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Give what is stored."""
-        return {
-            "until": self.until,
-            "interval_seconds": self.interval_seconds,
-            "phase": self.phase,
-            "first": self.first,
-            "rows": self.rows,
-            "unplaced": self.unplaced,
-            "shape": self.shape,
-        }
-
-
-def loaded_position(tx: Transaction | BaseDatabaseManager, monitor: MetricMonitor) -> LoadPosition:
-    """Read how far a metric is loaded.
-
-    Raises:
-        ConfigError: Grid, dimension or seasonality in the configuration are not those that were loaded.
-    """
-    config = monitor.config
-    phase = to_ms(config.anchor) % config.interval.milliseconds
-    shape = _shape_of(monitor)
-    stored = store.read_position(tx, position_name(monitor.name))
-    if stored is None:
-        return LoadPosition(None, config.interval.seconds, phase, {}, {}, shape=shape)
-    position = LoadPosition(**stored)
-    changed = [key for key, value in (position.shape or shape).items() if value != shape[key]]
-    if (position.interval_seconds, position.phase) != (config.interval.seconds, phase):
-        changed.append("interval or anchor")
-    if changed and position.first:
-        raise ConfigError(
-            f"{', '.join(changed)} changed since {monitor.name} was loaded",
-            path=str(monitor.path),
-            hint=f"load it again: tocsin run --select {monitor.name} --full-refresh",
-        )
-    return position
-
-
-def _shape_of(monitor: MetricMonitor) -> dict[str, Any]:
-    """Give the keys of a metric that decide which series it has and what their slots hold."""
-    config = monitor.config
-    zoned = bool(config.seasonality_columns)
-    return {
-        "dimension": config.dimension,
-        "seasonality": [*config.seasonality_columns, *config.query_columns.seasonality],
-        "timezone": config.timezone if zoned else None,
-        "holidays": config.holidays,
-    }
 
 
 def load_metric(
@@ -169,9 +80,10 @@ class _LoadStep:
         self._options, self._report, self._now = options, report, now
         self._step = config.interval.milliseconds
         self._phase = to_ms(config.anchor) % self._step
-        self._lookback = to_ms(_EPOCH + config.lookback)
+        self._lookback = config.lookback // timedelta(milliseconds=1)
         self._to_data_end = (config.loading_end or ("data" if source.capabilities.files else "now")) == "data"
-        self._position = loaded_position(memory, monitor)
+        self._forget_first = options.full_refresh
+        self._position = empty_position(monitor) if self._forget_first else loaded_position(memory, monitor)
         self._loader = MetricLoader(source, _spec_of(monitor))
         self._rows_read = 0
 
@@ -208,14 +120,18 @@ class _LoadStep:
     def load_window(self, start: datetime | None, end: datetime | None) -> None:
         """Read a window and keep it, with the position, in one transaction."""
         position, config, name = self._position, self._config, self._monitor.name
-        known = {series: self._start_of(first, start) for series, first in position.first.items()}
+        known = {series: start or from_ms(first) for series, first in position.first.items()}
         result = self._loader.read(start, end, known, stop_at_data=self._to_data_end)
         if self._to_data_end and self._is_under_way(result):
             complete = from_ms(self._floor(to_ms(self._now - config.loading_delay)))
             result = self._loader.read(start, complete, known, stop_at_data=True)
         self._rows_read += result.rows_read
+        if self._options.start is None or self._to_data_end:
+            result = replace(result, series=tuple(_trimmed(one, position.first) for one in result.series))
         after = self._account(result)
         with self._memory.transaction(lease=self._lease) as tx:
+            if self._forget_first:  # only now: the source has answered
+                forget_metric(tx, name)
             for series in result.series:
                 self._keep(tx, series)
             store.write_position(tx, position_name(name), after.to_json(), self._now)
@@ -227,7 +143,7 @@ class _LoadStep:
                 None if after.until is None else from_ms(after.until - self._step),
                 timeout_seconds=int(self._options.timeouts["load"].total_seconds()),
             )
-        self._position = after
+        self._position, self._forget_first = after, False
         self._note_rejected(result)
 
     def finish(self) -> None:
@@ -280,13 +196,6 @@ class _LoadStep:
         unplaced = max(before.unplaced, result.unplaced)
         return replace(before, until=until, first=firsts, rows=rows, unplaced=unplaced)
 
-    def _start_of(self, first: int, start: datetime | None) -> datetime:
-        """Say from where on a known series has slots in a window: not before its first row, unless asked."""
-        if start is None:
-            return from_ms(first)
-        asked = self._options.start is not None and not self._to_data_end
-        return start if asked else max(start, from_ms(first))
-
     def _keep(self, tx: Transaction, series: LoadedSeries) -> None:
         """Write the slots that are new or changed; note the changed ones that were judged already."""
         data = series.data
@@ -309,7 +218,7 @@ class _LoadStep:
         until = self._position.until
         late = times[write & (times < until)] if until is not None else changed
         if len(late):
-            _note_rejudge(tx, series.name, late, self._step, self._now)
+            note_rejudge(tx, series.name, late, self._step, self._now)
 
     def _note_rejected(self, result: LoadResult) -> None:
         if self._report.rows_rejected:
@@ -335,6 +244,29 @@ def _spec_of(monitor: MetricMonitor) -> LoadSpec:
         timezone=config.timezone,
         holidays=config.holidays,
         variables=config.variables,
+    )
+
+
+def _trimmed(series: LoadedSeries, firsts: Mapping[str, int]) -> LoadedSeries:
+    """Leave out the empty slots in front of a known series: before its first one only late rows count."""
+    times = series.data["timestamp"].astype(np.int64)
+    first = firsts.get(series.name)
+    if first is None or not len(times) or times[0] >= first:
+        return series
+    wanted = np.flatnonzero((times >= first) | (series.rows + series.rejected > 0))
+    begin = int(wanted[0]) if len(wanted) else len(times)
+    data = series.data
+    return replace(
+        series,
+        data={
+            "timestamp": data["timestamp"][begin:],
+            "value": data["value"][begin:],
+            "seasonality_data": data["seasonality_data"][begin:],
+            "seasonality_columns": data["seasonality_columns"],
+        },
+        rows=series.rows[begin:],
+        merged=series.merged[begin:],
+        rejected=series.rejected[begin:],
     )
 
 
@@ -365,29 +297,6 @@ def _differs(data: SeriesData, stored: SeriesData) -> NDArray[np.bool_]:
     same_season = stored["seasonality_data"][at] == data["seasonality_data"]
     result: NDArray[np.bool_] = ~(there & same_value & same_season)
     return result
-
-
-def _note_rejudge(tx: Transaction, series: str, slots: NDArray[np.int64], step: int, now: datetime) -> None:
-    """Remember which slots changed, as ranges, until every detector has judged them again."""
-    name = rejudge_name(series)
-    before = (store.read_position(tx, name) or {}).get("ranges", [])
-    breaks = np.flatnonzero(np.diff(slots) != step)
-    firsts = slots[np.concatenate(([0], breaks + 1))]
-    lasts = slots[np.concatenate((breaks, [len(slots) - 1]))]
-    new = zip(firsts.tolist(), lasts.tolist(), strict=True)
-    ranges = merge_ranges([*((a, b) for a, b in before), *new], step)
-    store.write_position(tx, name, {"ranges": ranges}, now)
-
-
-def merge_ranges(ranges: list[tuple[int, int]], step: int) -> tuple[tuple[int, int], ...]:
-    """Join ranges of slots (first and last, both included) that overlap or touch, in order."""
-    merged: list[tuple[int, int]] = []
-    for first, last in sorted(ranges):
-        if merged and first <= merged[-1][1] + step:
-            merged[-1] = merged[-1][0], max(merged[-1][1], last)
-        else:
-            merged.append((first, last))
-    return tuple(merged)
 
 
 def _has_values(tx: Transaction, series: Iterable[str]) -> bool:

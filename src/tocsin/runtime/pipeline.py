@@ -8,15 +8,22 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from tocsin.database import series_store as store
 from tocsin.database.leases import LONGEST_LEASE_SECONDS, this_process
-from tocsin.errors import ConfigError, LeaseLostError, TocsinError
+from tocsin.errors import (
+    ConfigError,
+    LeaseLostError,
+    StoreFullError,
+    StoreLockedError,
+    StoreReadOnlyError,
+    TocsinError,
+)
 from tocsin.runtime.config.loader import BrokenMonitor
 from tocsin.runtime.databases import Sources
 from tocsin.runtime.delivery import deliver_messages
 from tocsin.runtime.detect_step import judge_metric
-from tocsin.runtime.load_step import load_metric, position_name, rejudge_name
-from tocsin.runtime.project_state import break_leases, last_update, lease_holder, positions_of_series
+from tocsin.runtime.load_position import forget_verdicts
+from tocsin.runtime.load_step import load_metric
+from tocsin.runtime.project_state import break_leases, last_update, lease_holder
 from tocsin.runtime.run_report import MonitorReport, RunReport, RunStatus
 
 if TYPE_CHECKING:
@@ -95,11 +102,19 @@ def run_monitors(
         runner = _Runner(memory, sources, project, options, clock, listener)
         if options.threads > 1 and len(monitors) > 1:
             with ThreadPoolExecutor(options.threads, thread_name_prefix="tocsin") as pool:
-                report.monitors.extend(pool.map(runner.run_one, monitors))
+                try:
+                    report.monitors.extend(pool.map(runner.run_one, monitors))
+                except BaseException:  # asked to stop: the threads must not go on for long
+                    runner.stop()
+                    raise
         else:
             report.monitors.extend(map(runner.run_one, monitors))
     if "alert" in options.steps:
-        deliver_messages(project, memory, clock, report)
+        try:
+            deliver_messages(project, memory, clock, report)
+        except TocsinError as error:  # what was found is kept, and sent by a later run
+            report.failed = True
+            report.notes.append(f"messages could not be sent: {error}")
     return report
 
 
@@ -128,6 +143,12 @@ class _Runner:
         self._memory, self._sources, self._project = memory, sources, project
         self._options, self._clock, self._listener = options, clock, listener
         self._owner = this_process()
+        self._leases: set[Lease] = set()
+
+    def stop(self) -> None:
+        """Give all leases back, so that what is under way in other threads ends at its next write."""
+        for lease in tuple(self._leases):
+            self._release(lease)
 
     def run_one(self, monitor: MetricMonitor | BrokenMonitor) -> MonitorReport:
         """Run one monitor; whatever goes wrong is in its report."""
@@ -150,19 +171,23 @@ class _Runner:
             if lease is None:
                 return
             try:
+                self._leases.add(lease)
                 self._run_steps(monitor, lease, report)
+            except LeaseLostError:
+                raise
+            except Exception as error:
+                self._record_failure(monitor, lease, error)
+                raise
             finally:
-                self._memory.release_lease(lease)
+                self._release(lease)
+                self._leases.discard(lease)
         except LeaseLostError as error:
             report.status, report.error = RunStatus.SKIPPED, f"another run took over: {error}"
         except TocsinError as error:
             _fail(report, error)
-            self._record_failure(monitor, report)
         except Exception as error:  # noqa: BLE001  # the border between a monitor and the run: the others go on
-            _log.exception("monitor %s failed", monitor.name)
-            report.status = RunStatus.FAILED
-            report.error = f"unexpected error, please report it: {type(error).__name__}: {error}"
-            self._record_failure(monitor, report)
+            _log.debug("monitor %s failed", monitor.name, exc_info=True)
+            report.status, report.error = RunStatus.FAILED, _sentence(error)
 
     def _acquire(self, monitor: MetricMonitor, report: MonitorReport) -> Lease | None:
         name = lease_name(monitor)
@@ -179,30 +204,37 @@ class _Runner:
     def _run_steps(self, monitor: MetricMonitor, lease: Lease, report: MonitorReport) -> None:
         now = self._clock.now().astimezone(UTC)
         now = now.replace(microsecond=now.microsecond // 1000 * 1000)
-        if self._options.full_refresh:
-            self._forget(monitor, lease)
         if "load" in self._options.steps:
             source = self._sources.get(self._project.profile_of(monitor))
             load_metric(monitor, source, self._memory, lease, self._options, report, now)
+        elif self._options.full_refresh:
+            with self._memory.transaction(lease=lease) as tx:
+                forget_verdicts(tx, monitor.name)
         if "detect" in self._options.steps or "alert" in self._options.steps:
             judge_metric(monitor, self._memory, lease, self._options, report, now)
 
-    def _forget(self, monitor: MetricMonitor, lease: Lease) -> None:
-        """Delete series, verdicts and positions; incidents and messages stay, so nothing is told twice."""
-        changed = positions_of_series(self._memory, "rejudge", monitor.name)
-        with self._memory.transaction(lease=lease) as tx:
-            store.delete_series(tx, monitor.name)
-            store.delete_position(tx, position_name(monitor.name))
-            for series in changed:
-                store.delete_position(tx, rejudge_name(series))
-
-    def _record_failure(self, monitor: MetricMonitor, report: MonitorReport) -> None:
+    def _release(self, lease: Lease) -> None:
         try:
-            self._memory.upsert_task_status(
-                monitor.name, "load", "load", "failed", error_message=report.error
-            )
-        except TocsinError as error:  # the store itself is what failed: the report says so already
-            _log.warning("the failure of %s could not be recorded: %s", monitor.name, error)
+            self._memory.release_lease(lease)
+        except TocsinError as error:  # the store has failed; when this process has ended, the lease is free
+            _log.warning("the lease %s could not be released: %s", lease.name, error)
+
+    def _record_failure(self, monitor: MetricMonitor, lease: Lease, error: Exception) -> None:
+        if isinstance(error, StoreFullError | StoreLockedError | StoreReadOnlyError):
+            return  # the store itself is what failed
+        try:
+            with self._memory.transaction(lease=lease):
+                self._memory.upsert_task_status(
+                    monitor.name, "load", "load", "failed", error_message=_sentence(error)
+                )
+        except TocsinError as further:
+            _log.warning("the failure of %s could not be recorded: %s", monitor.name, further)
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, TocsinError):
+        return str(error)
+    return f"unexpected error, please report it: {type(error).__name__}: {error}"
 
 
 def _fail(report: MonitorReport, error: TocsinError) -> None:

@@ -61,7 +61,9 @@ def task_positions(
     return found
 
 
-def positions_of_series(memory: BaseDatabaseManager, prefix: str, metric: str) -> dict[str, dict[str, Any]]:
+def positions_of_series(
+    memory: Transaction | BaseDatabaseManager, prefix: str, metric: str
+) -> dict[str, dict[str, Any]]:
     """Give the positions `prefix:series` of all series of a metric, by series."""
     rows = memory.execute_query(
         f"SELECT name, position FROM {memory.get_full_table_name(TABLE_POSITIONS)}"

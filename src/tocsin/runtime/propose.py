@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tocsin.errors import ConfigError, TocsinError
-from tocsin.runtime.create_project import write_metric
+from tocsin.runtime.config.loader import load_project
+from tocsin.runtime.create_project import is_project, write_metric
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +23,11 @@ _DAY = 86_400
 # The window holds some days where that is affordable, so that it knows the daily rhythm's spread.
 _WINDOW_DAYS, _SMALLEST_WINDOW, _LARGEST_WINDOW = 3, 100, 1000
 _THRESHOLD = 5.0
+_ALIGN = {
+    "floor": "rows between two slots go to the slot before; of several in a slot one value is made",
+    "nearest": "rows go to the nearest slot; of several in a slot one value is made",
+    "error": "every row falls on a slot",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,10 @@ def propose_metrics(files: Sequence[Path], folder: Path) -> list[Proposal]:
 
     for file in files:
         if not file.is_file():
-            raise ConfigError(f"{file} is not a file")
+            raise ConfigError(
+                f"{file} is not a file", hint="after --from all names up to the next option are files"
+            )
+    target, profile = _where_to_add(folder)
     try:
         with DuckDBManager(clock=SystemClock()) as source:
             found = inspect_files([file.resolve() for file in files], source)
@@ -66,7 +75,7 @@ def propose_metrics(files: Sequence[Path], folder: Path) -> list[Proposal]:
         raise
     except TocsinError as error:  # of the file, not of our own doing: a matter of what was asked for
         raise ConfigError(error.message, hint=error.hint) from error
-    proposals = [_proposal(folder, file, metric) for file in found for metric in file.metrics]
+    proposals = [_proposal(target, profile, file, metric) for file in found for metric in file.metrics]
     for proposal in proposals:
         if proposal.path.exists():
             raise ConfigError(
@@ -75,11 +84,22 @@ def propose_metrics(files: Sequence[Path], folder: Path) -> list[Proposal]:
     return proposals
 
 
-def _proposal(folder: Path, file: FileProposal, found: MetricProposal) -> Proposal:
+def _where_to_add(folder: Path) -> tuple[Path, str | None]:
+    """Give the folder for metrics, and the profile to name when the default one does not read files."""
+    if not is_project(folder):
+        return folder / "metrics", None
+    project = load_project(folder)
+    readers = [name for name, profile in project.profiles.items() if profile.type == "duckdb"]
+    named = None if project.default_profile in readers or not readers else readers[0]
+    return folder / project.config.paths.metrics, named
+
+
+def _proposal(folder: Path, profile: str | None, file: FileProposal, found: MetricProposal) -> Proposal:
     window = max(_SMALLEST_WINDOW, min(_LARGEST_WINDOW, _WINDOW_DAYS * _DAY // found.interval.seconds))
     metric: dict[str, Any] = {
         "name": found.name,
         "description": f"{found.column} of {file.path.name}",
+        **({} if profile is None else {"profile": profile}),
         "query": found.query,
         "interval": str(found.interval),
     }
@@ -88,12 +108,12 @@ def _proposal(folder: Path, file: FileProposal, found: MetricProposal) -> Propos
         metric["dimension"] = found.dimension
         comments["dimension"] = "each value of this column is a series of its own"
     if found.anchor != _EPOCH:
-        metric["anchor"] = found.anchor.strftime("%Y-%m-%d %H:%M:%S")
+        metric["anchor"] = _written(found.anchor)
         comments["anchor"] = "an instant on the grid: where most rows fall"
     if found.loading_start_time is not None:
-        metric["loading_start_time"] = found.loading_start_time.strftime("%Y-%m-%d %H:%M:%S")
+        metric["loading_start_time"] = _written(found.loading_start_time)
     metric |= {"align": found.align, "aggregate": found.aggregate}
-    comments["align"] = "rows between two slots go to the slot before; of several in a slot one value is made"
+    comments["align"] = _ALIGN[found.align]
     metric["detectors"] = [{"type": "mad", "params": {"threshold": _THRESHOLD, "window_size": window}}]
     comments["detectors"] = "median ± threshold · spread of the slots before; see docs/detectors.md"
     metric["alerting"] = {"consecutive_anomalies": 3, "channels": []}
@@ -103,4 +123,10 @@ def _proposal(folder: Path, file: FileProposal, found: MetricProposal) -> Propos
         f"{series}{file.rows:,} rows from {file.first:%Y-%m-%d %H:%M} to {file.last:%Y-%m-%d %H:%M}, "
         f"every {found.interval}"
     )
-    return Proposal(folder / "metrics" / f"{found.name}.yml", metric, comments, reason)
+    return Proposal(folder / f"{found.name}.yml", metric, comments, reason)
+
+
+def _written(instant: datetime) -> str:
+    """Write an instant for YAML, with milliseconds only where there are any."""
+    precision = "milliseconds" if instant.microsecond else "seconds"
+    return instant.replace(tzinfo=None).isoformat(sep=" ", timespec=precision)

@@ -80,10 +80,12 @@ class RunReport:
     Attributes:
         monitors: One report each, in the order of the project.
         notes: What concerns the run as a whole, e.g. a clock that went back or a message not delivered.
+        failed: Whether something failed that belongs to no monitor.
     """
 
     monitors: list[MonitorReport] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    failed: bool = False
 
     @property
     def totals(self) -> dict[str, int]:
@@ -95,7 +97,8 @@ class RunReport:
         """0 when all went well, 2 for bad configuration, else 1 when a monitor failed."""
         if any(monitor.bad_configuration for monitor in self.monitors):
             return EXIT_CONFIG
-        return EXIT_FAILED if any(m.status is RunStatus.FAILED for m in self.monitors) else EXIT_OK
+        failed = self.failed or any(m.status is RunStatus.FAILED for m in self.monitors)
+        return EXIT_FAILED if failed else EXIT_OK
 
     def to_dict(self) -> dict[str, Any]:
         """Give the documented JSON object."""

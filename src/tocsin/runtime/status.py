@@ -119,7 +119,7 @@ def _as_time(value: Any) -> str | None:
     if value is None:
         return None
     if isinstance(value, int):
-        from tocsin.runtime.load_step import from_ms
+        from tocsin.runtime.load_position import from_ms
 
         value = from_ms(value)
     return f"{value:%Y-%m-%d %H:%M}"

@@ -14,7 +14,7 @@ from tocsin.reporting import Band, SeriesView, TrueLabel
 from tocsin.runtime.config.loader import BrokenMonitor
 from tocsin.runtime.config.yaml_file import suggest
 from tocsin.runtime.example import read_labels
-from tocsin.runtime.load_step import loaded_position
+from tocsin.runtime.load_position import loaded_position
 from tocsin.runtime.project_state import metric_of
 
 if TYPE_CHECKING:

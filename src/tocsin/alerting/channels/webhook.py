@@ -84,7 +84,7 @@ class WebhookChannel:
         """Post one message; see `tocsin.abc.Channel.send`."""
         config = self._config
         url = config.url.get_secret_value()
-        body = json.dumps(dict(message), ensure_ascii=False, allow_nan=False).encode()
+        body = json.dumps(dict(message), allow_nan=False).encode()
         own = {name: value.get_secret_value() for name, value in config.headers.items()}
         headers = {**own, "Idempotency-Key": str(message["id"])}
         secrets = [*url_secrets(url), *own.values()]

@@ -100,7 +100,7 @@ class SQLiteManager(SqlManager):
             )
         try:
             with mapped_errors(self._location):
-                connection.execute("PRAGMA temp_store = MEMORY"); connection.execute("PRAGMA wal_autocheckpoint = 4000")
+                connection.execute("PRAGMA temp_store = MEMORY")
                 connection.execute("PRAGMA foreign_keys = ON")
                 connection.execute(f"PRAGMA cache_size = {-int(settings.cache_mib * 1024)}")
                 self._use_wal(connection)

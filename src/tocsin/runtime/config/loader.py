@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tocsin.errors import ConfigError, TocsinError
 from tocsin.runtime.config.checks import check_channels, check_seasonality, check_templates
 from tocsin.runtime.config.metric import MetricConfig
-from tocsin.runtime.config.project import ProfileConfig, ProfilesConfig, ProjectConfig
+from tocsin.runtime.config.project import MemoryConfig, ProfileConfig, ProfilesConfig, ProjectConfig
 from tocsin.runtime.config.yaml_file import error_at, read_text, suggest, validate
 from tocsin.runtime.registry import create_detector
 
@@ -73,7 +73,12 @@ class Project:
     @property
     def memory_path(self) -> Path:
         """The file of the project's memory."""
-        return self.folder / (self.profiles[self.default_profile].memory or "tocsin.db")
+        return self.folder / self.memory.path
+
+    @property
+    def memory(self) -> MemoryConfig:
+        """Where the project's memory is, and its settings."""
+        return self.profiles[self.default_profile].memory
 
     def profile_of(self, monitor: MetricMonitor) -> str:
         """Give the name of the profile that a monitor's query runs on."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
 from tocsin.runtime.config.metric import Duration
 from tocsin.runtime.config.yaml_file import StrictModel
@@ -74,6 +74,20 @@ class ProjectConfig(StrictModel):
     default_profile: str | None = None
 
 
+class MemoryConfig(StrictModel):
+    """Where the project's memory is; the settings are those of `tocsin.database.sqlite.SQLiteSettings`."""
+
+    path: Annotated[str, Field(min_length=1, pattern=r"^[^:]")] = "tocsin.db"
+    synchronous: Literal["OFF", "NORMAL", "FULL", "EXTRA"] = "NORMAL"
+    busy_timeout_seconds: Annotated[float, Field(ge=0, le=86_400)] = 10.0
+    cache_mib: Annotated[float, Field(ge=0.1, le=2**20)] = 16.0
+    max_size_mib: Annotated[float, Field(ge=0.1, le=2**20)] | None = None
+
+    def settings(self) -> dict[str, Any]:
+        """Give what the database manager takes as settings."""
+        return self.model_dump(exclude={"path"})
+
+
 class ProfileConfig(StrictModel):
     """A database that series are read from."""
 
@@ -83,7 +97,13 @@ class ProfileConfig(StrictModel):
     user: str | None = None
     password: SecretStr | None = None
     path: str | None = None
-    memory: str | None = None
+    memory: Annotated[
+        MemoryConfig,
+        BeforeValidator(
+            lambda value: {"path": value} if isinstance(value, str) else value,
+            json_schema_input_type=str | MemoryConfig,
+        ),
+    ] = MemoryConfig()
     internal_database: str | None = None
     internal_schema: str | None = None
     data_database: str | None = None

@@ -42,7 +42,10 @@ _WORDS = {
 
 
 class StrictModel(BaseModel):
-    """A part of a configuration file; unknown keys are refused, a key without a value is as if it was not there."""
+    """A part of a configuration file.
+
+    Unknown keys are refused; a key without a value is as if it was not there.
+    """
 
     model_config = ConfigDict(
         extra="forbid",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tocsin.database import BaseDatabaseManager, Capabilities
+    from tocsin.database import BaseDatabaseManager
 
 __all__ = ["ALL_TYPES", "KEYED", "DatabaseContract", "FixedClock", "examples", "never_without"]
 
@@ -89,7 +89,7 @@ class DatabaseContract(ABC):
             yield manager
 
 
-def never_without(capabilities: Capabilities, name: str) -> None:
+def never_without(manager: BaseDatabaseManager, name: str) -> None:
     """Skip a test of what a database can never do, by its own word."""
-    if not getattr(capabilities, name):
-        pytest.skip(f"never: the capability {name!r} is not there")
+    if not getattr(manager.capabilities, name):
+        pytest.skip(f"never({type(manager).__name__}): the capability {name!r} is not there")

@@ -38,13 +38,13 @@ HOSTILE_NAMES = ["", "a b", 'a"b', "a;b", "a-b", "1a", "a" * 64, "tä", "a'b", "
 class QueryContract(DatabaseContract):
     """Parameters are bound, types are those of the contract, errors are one sentence."""
 
-    @examples(50)
+    @examples(30)
     @given(text=st.one_of(st.sampled_from(_HOSTILE), _TEXT))
     def test_a_text_parameter_comes_back_as_it_was(self, manager: BaseDatabaseManager, text: str) -> None:
         rows = manager.execute_query("SELECT %(text)s AS text, '%(text)s' AS literal", {"text": text})
         assert rows == [{"text": text, "literal": "%(text)s"}]
 
-    @examples(50)
+    @examples(30)
     @given(value=st.one_of(st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False), st.none()))
     def test_a_number_as_parameter_comes_back_as_it_was(
         self, manager: BaseDatabaseManager, value: float | None

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tocsin.errors import DatabaseError
-from tocsin.testing.databases.base import KEYED, DatabaseContract, FixedClock
+from tocsin.testing.databases.base import KEYED, DatabaseContract, FixedClock, never_without
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -129,6 +129,22 @@ class TransactionContract(DatabaseContract):
             other.join()
         assert "thread" in str(errors[0])
         assert _names(manager) == []
+
+    def test_a_memory_has_transactions_and_serves_several_processes(
+        self, manager: BaseDatabaseManager
+    ) -> None:
+        never_without(manager, "memory")
+        assert manager.capabilities.transactions
+        assert manager.capabilities.processes
+
+    def test_two_managers_write_to_one_store(self, tmp_path: Path, clock: FixedClock) -> None:
+        with self.open(tmp_path, clock) as one:
+            never_without(one, "processes")
+            one.create_table("t", KEYED)
+            with self.open(tmp_path, clock) as two:
+                one.insert_batch("t", _batch("a"))
+                two.insert_batch("t", _batch("b"))
+                assert _names(one) == _names(two) == ["a", "b"]
 
     def test_a_closed_manager_is_refused_and_may_be_closed_again(self, manager: BaseDatabaseManager) -> None:
         manager.close()

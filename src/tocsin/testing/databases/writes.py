@@ -45,7 +45,7 @@ def _rows(manager: BaseDatabaseManager) -> list[tuple[Any, ...]]:
 class WriteContract(DatabaseContract):
     """Batches come back as they went, and a key decides what a second one does."""
 
-    @examples(50)
+    @examples(30)
     @given(rows=_ROWS)
     def test_any_batch_comes_back_as_it_went(
         self, manager: BaseDatabaseManager, rows: list[tuple[int, float, bool, str | None, int | None]]

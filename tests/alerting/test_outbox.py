@@ -1,0 +1,380 @@
+"""Sending from the outbox of a real memory."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import threading
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.alerting.conftest import NOW, Memory
+from tocsin.alerting.channels import build_channel
+from tocsin.alerting.outbox import LONGEST_WAIT, VISIBILITY, DeliveryReport, backoff, deliver
+from tocsin.alerting.records import Queued, queue_messages
+from tocsin.errors import ChannelError
+from tocsin.model import AlertRule
+from tocsin.testing.channels import MESSAGE, Answer, HttpReceiver
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from tests.conftest import SteppingClock
+    from tocsin.abc import Channel
+
+
+class Notebook:
+    """A channel that notes what it gets, and fails as a test tells it to."""
+
+    def __init__(self, *errors: Exception | None) -> None:
+        self.errors = list(errors)
+        self.tried: list[str] = []
+        self.noted: list[str] = []
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        self.tried.append(message["id"])
+        error = self.errors.pop(0) if self.errors else None
+        if error is not None:
+            raise error
+        self.noted.append(message["id"])
+
+
+def queue(memory: Memory, *names: str, channel: str = "ops") -> None:
+    with memory.database.transaction() as tx:
+        queue_messages(
+            tx,
+            [
+                Queued(name, channel, "first", "default", "s", json.dumps({**MESSAGE, "id": name}), NOW)
+                for name in names
+            ],
+            NOW,
+        )
+
+
+def rows(memory: Memory) -> dict[str, dict[str, Any]]:
+    return {row["message_id"]: row for row in memory.rows("_tocsin_outbox", "message_id")}
+
+
+@pytest.fixture
+def send(memory: Memory, clock: SteppingClock) -> Callable[..., DeliveryReport]:
+    def deliver_to(channels: Mapping[str, Channel], **options: Any) -> DeliveryReport:
+        return deliver(memory.database, channels, clock=clock, rng=jitter(7), **options)
+
+    return deliver_to
+
+
+@pytest.fixture
+def receiver() -> Iterator[HttpReceiver]:
+    with HttpReceiver() as receiver:
+        yield receiver
+
+
+def jitter(seed: int = 7) -> random.Random:
+    return random.Random(seed)  # noqa: S311 - jitter keeps no secret
+
+
+def transient(retry_after: float | None = None) -> ChannelError:
+    return ChannelError("busy", transient=True, retry_after=retry_after)
+
+
+def test_messages_are_sent_once_and_in_order(memory: Memory, send: Callable[..., DeliveryReport]) -> None:
+    queue(memory, "c", "a", "b")
+    notebook = Notebook()
+    report = send({"ops": notebook})
+    assert (report.sent, report.failed, report.dead, report.pending) == (3, 0, 0, 0)
+    assert report.sent_of == {"s": 3}
+    assert notebook.noted == ["c", "a", "b"]
+    assert send({"ops": notebook}).sent == 0
+    assert {row["state"] for row in rows(memory).values()} == {"sent"}
+    assert rows(memory)["a"]["sent_at"] == NOW
+
+
+def test_an_empty_outbox_does_nothing(send: Callable[..., DeliveryReport]) -> None:
+    assert send({}) == DeliveryReport()
+
+
+def test_a_failed_message_waits_and_is_sent_later(
+    memory: Memory, clock: SteppingClock, send: Callable[..., DeliveryReport]
+) -> None:
+    queue(memory, "a", "b")
+    notebook = Notebook(transient())
+    report = send({"ops": notebook})
+    assert (report.sent, report.failed, report.pending) == (0, 1, 2)
+    assert report.errors == {"ops": "busy"}
+    assert notebook.tried == ["a"]  # the one behind it waits with it
+    row = rows(memory)["a"]
+    assert (row["state"], row["attempts"], row["last_error"]) == ("pending", 1, "busy")
+    assert NOW <= row["next_attempt_at"] <= NOW + timedelta(minutes=1)
+    clock.time = row["next_attempt_at"] - timedelta(milliseconds=1)
+    assert send({"ops": notebook}).sent == 0
+    clock.time = row["next_attempt_at"]
+    assert send({"ops": notebook}).sent == 2
+    assert notebook.noted == ["a", "b"]
+    assert rows(memory)["a"]["last_error"] is None
+
+
+def test_a_channel_that_fails_holds_up_only_itself(
+    memory: Memory, send: Callable[..., DeliveryReport]
+) -> None:
+    queue(memory, "a1", "a2", channel="a")
+    queue(memory, "b1", "b2", channel="b")
+    broken, fine = Notebook(transient()), Notebook()
+    report = send({"a": broken, "b": fine})
+    assert (report.sent, report.failed, report.pending) == (2, 1, 2)
+    assert fine.noted == ["b1", "b2"]
+    assert broken.tried == ["a1"]
+
+
+def test_the_receivers_wish_to_wait_counts(memory: Memory, send: Callable[..., DeliveryReport]) -> None:
+    queue(memory, "a")
+    send({"ops": Notebook(transient(7200.0))})
+    assert rows(memory)["a"]["next_attempt_at"] == NOW + timedelta(hours=2)
+
+
+def test_a_wish_to_wait_for_ever_is_cut_to_a_day(memory: Memory, send: Callable[..., DeliveryReport]) -> None:
+    queue(memory, "a")
+    send({"ops": Notebook(transient(1e300))})
+    assert rows(memory)["a"]["next_attempt_at"] == NOW + timedelta(days=1)
+
+
+def test_a_message_that_will_never_be_taken_is_dead_at_once_and_the_next_one_goes(
+    memory: Memory, send: Callable[..., DeliveryReport]
+) -> None:
+    queue(memory, "a", "b")
+    notebook = Notebook(ChannelError("no such hook"))
+    report = send({"ops": notebook})
+    assert (report.sent, report.failed, report.dead, report.pending) == (1, 0, 1, 0)
+    assert rows(memory)["a"]["state"] == "dead"
+    assert rows(memory)["a"]["last_error"] == "no such hook"
+
+
+def test_a_message_is_dead_after_so_many_attempts(
+    memory: Memory, clock: SteppingClock, send: Callable[..., DeliveryReport]
+) -> None:
+    queue(memory, "a")
+    notebook = Notebook(*[transient() for _ in range(20)])
+    reports = []
+    for _ in range(6):
+        reports.append(send({"ops": notebook}, max_attempts=4))
+        clock.advance(timedelta(hours=2))
+    assert len(notebook.tried) == 4
+    assert [report.failed for report in reports] == [1, 1, 1, 0, 0, 0]
+    assert reports[3].dead == 1
+    assert (rows(memory)["a"]["state"], rows(memory)["a"]["attempts"]) == ("dead", 4)
+
+
+def test_a_bug_in_a_channel_is_a_failed_attempt_that_shows_no_secret(
+    memory: Memory, send: Callable[..., DeliveryReport]
+) -> None:
+    queue(memory, "a")
+    report = send({"ops": Notebook(RuntimeError("token=geheim"))})
+    assert (report.failed, report.pending) == (1, 1)
+    assert rows(memory)["a"]["last_error"] == "the channel failed with RuntimeError"
+
+
+def test_a_message_for_an_unknown_channel_waits_and_says_so(
+    memory: Memory, send: Callable[..., DeliveryReport]
+) -> None:
+    queue(memory, "a", channel="gone")
+    queue(memory, "b")
+    notebook = Notebook()
+    report = send({"ops": notebook})
+    assert (report.sent, report.pending) == (1, 1)
+    assert "no channel is called 'gone'" in report.errors["gone"]
+    row = rows(memory)["a"]
+    assert (row["state"], row["attempts"]) == ("pending", 0)
+    assert "alert_channels" in row["last_error"]
+    assert send({"gone": notebook}).sent == 1
+    assert rows(memory)["a"]["last_error"] is None
+
+
+def test_the_limits_end_a_delivery_and_the_next_goes_on(
+    memory: Memory, send: Callable[..., DeliveryReport]
+) -> None:
+    queue(memory, "a", "b", "c")
+    notebook = Notebook()
+    report = send({"ops": notebook}, limit=2)
+    assert (report.sent, report.pending) == (2, 1)
+    assert send({"ops": notebook}, time_limit=0.0).sent == 0
+    assert send({"ops": notebook}).sent == 1
+    assert notebook.noted == ["a", "b", "c"]
+
+
+def test_a_sender_leaves_alone_what_another_has_claimed(
+    memory: Memory, send: Callable[..., DeliveryReport]
+) -> None:
+    queue(memory, "a", "b")
+    inner: list[DeliveryReport] = []
+    other = Notebook()
+
+    class Slow(Notebook):
+        def send(self, message: Mapping[str, Any]) -> None:
+            if not inner:  # while the first message is on its way, another sender comes along
+                inner.append(send({"ops": other}))
+            super().send(message)
+
+    slow = Slow()
+    assert send({"ops": slow}).sent == 2
+    assert (inner[0].sent, inner[0].pending) == (0, 2)
+    assert other.tried == []
+    assert slow.noted == ["a", "b"]
+
+
+def test_many_senders_at_once_send_everything_once(memory: Memory, clock: SteppingClock) -> None:
+    names = [f"m{number:02d}" for number in range(30)]
+    for name in names:
+        queue(memory, name, channel=f"c{int(name[1:]) % 3}")
+    notebook = Notebook()
+    start = threading.Barrier(3)
+
+    def work(seed: int) -> None:
+        start.wait()
+        channels = dict.fromkeys(("c0", "c1", "c2"), notebook)
+        for _ in range(10):
+            deliver(memory.database, channels, clock=clock, rng=jitter(seed))
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(notebook.noted) == names
+
+
+def test_a_late_failure_does_not_undo_what_another_sender_did(
+    memory: Memory, clock: SteppingClock, send: Callable[..., DeliveryReport]
+) -> None:
+    queue(memory, "a")
+
+    class Hanging(Notebook):
+        def send(self, message: Mapping[str, Any]) -> None:
+            clock.advance(VISIBILITY)  # so long that the claim runs out and another sender takes over
+            assert send({"ops": Notebook()}).sent == 1
+            super().send(message)
+
+    send({"ops": Hanging(transient())})
+    assert (rows(memory)["a"]["state"], rows(memory)["a"]["attempts"]) == ("sent", 2)
+
+
+KILLED = """
+import os, random, signal, sys
+from datetime import UTC, datetime
+from tocsin.alerting.channels import build_channel
+from tocsin.alerting.outbox import deliver
+from tocsin.database.sqlite import SQLiteManager
+
+class Clock:
+    def now(self):
+        return datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+class Killed:
+    def send(self, message):
+        config = {"url": sys.argv[2], "allow_private": True}
+        build_channel("ops", "webhook", config, clock=Clock()).send(message)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+deliver(SQLiteManager(sys.argv[1], clock=Clock()), {"ops": Killed()}, clock=Clock(), rng=random.Random(1))
+"""
+
+
+@pytest.mark.fault
+def test_a_sender_killed_between_sending_and_noting_it_sends_again_under_the_same_id(
+    memory: Memory, clock: SteppingClock, receiver: HttpReceiver, send: Callable[..., DeliveryReport]
+) -> None:
+    memory.evaluate("u", AlertRule(channels=("ops",), consecutive_anomalies=1))
+    path = memory.database.internal_location
+    killed = subprocess.run([sys.executable, "-c", KILLED, path, receiver.url], check=False, timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    assert len(receiver.requests) == 1
+
+    hook = build_channel("ops", "webhook", {"url": receiver.url, "allow_private": True}, clock=clock)
+    assert send({"ops": hook}).pending == 1  # still claimed
+    clock.advance(VISIBILITY)
+    assert send({"ops": hook}).sent == 1
+    first, second = receiver.requests
+    assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
+    assert first.json() == second.json()
+    assert send({"ops": hook}).sent == 0
+
+
+@pytest.mark.fault
+def test_what_a_dead_sender_claimed_is_sent_at_once_by_one_that_can_tell(
+    memory: Memory, clock: SteppingClock, send: Callable[..., DeliveryReport]
+) -> None:
+    queue(memory, "a")
+
+    class Killed(BaseException):
+        pass
+
+    class Deadly(Notebook):
+        def send(self, message: Mapping[str, Any]) -> None:
+            raise Killed(message["id"])
+
+    with pytest.raises(Killed):
+        send({"ops": Deadly()}, owner="the first")
+    notebook = Notebook()
+    assert send({"ops": notebook}, is_dead=lambda name: name == "another").sent == 0
+    assert clock.now() == NOW
+    assert send({"ops": notebook}, is_dead=lambda name: name == "the first").sent == 1
+
+
+@pytest.mark.fault
+def test_a_message_that_kills_its_sender_is_given_up_in_the_end(
+    memory: Memory, clock: SteppingClock, send: Callable[..., DeliveryReport]
+) -> None:
+    queue(memory, "a", "b")
+
+    class Killed(BaseException):
+        pass
+
+    class Deadly(Notebook):
+        def send(self, message: Mapping[str, Any]) -> None:
+            if message["id"] == "a":
+                raise Killed
+            super().send(message)
+
+    deadly = Deadly()
+    for _ in range(3):
+        with pytest.raises(Killed):
+            send({"ops": deadly}, max_attempts=3)
+        clock.advance(VISIBILITY)
+    report = send({"ops": deadly}, max_attempts=3)
+    assert (report.dead, report.sent) == (1, 1)
+    assert "cut short" in rows(memory)["a"]["last_error"]
+
+
+def test_from_a_webhook_that_is_down_to_one_that_takes_it(
+    memory: Memory, clock: SteppingClock, receiver: HttpReceiver, send: Callable[..., DeliveryReport]
+) -> None:
+    memory.evaluate("u.", AlertRule(channels=("hook",), consecutive_anomalies=1))
+    hook = build_channel("hook", "webhook", {"url": receiver.url, "allow_private": True}, clock=clock)
+    receiver.answers.append(Answer(503, headers={"Retry-After": "600"}))
+    assert send({"hook": hook}).failed == 1
+    clock.advance(timedelta(seconds=599))
+    assert send({"hook": hook}).sent == 0
+    clock.advance(timedelta(seconds=1))
+    assert send({"hook": hook}).sent == 2
+    kinds = [request.json()["kind"] for request in receiver.requests]
+    assert kinds == ["first", "first", "recovered"]
+
+
+@given(st.integers(1, 10_000), st.integers())
+def test_waits_grow_and_stay_within_an_hour(attempt: int, seed: int) -> None:
+    longest = min(LONGEST_WAIT, 60.0 * 2.0 ** min(attempt - 1, 20))
+    assert 0.0 <= backoff(attempt, jitter(seed)) <= longest
+
+
+def test_a_lost_store_is_an_error_that_says_so(tmp_path: Path, clock: SteppingClock) -> None:
+    from tocsin.database.sqlite import SQLiteManager
+    from tocsin.errors import DatabaseError
+
+    with SQLiteManager(tmp_path / "empty.db", clock=clock) as empty, pytest.raises(DatabaseError):
+        deliver(empty, {}, clock=clock, rng=jitter(1))

@@ -1,0 +1,248 @@
+"""`tocsin init`: every form of it, what it refuses, and that what it makes runs at once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import pytest
+import yaml
+
+from tests.runtime.conftest import Workspace, noisy
+from tocsin.runtime.clock import SystemClock
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Cli
+
+
+def write_csv(path: Path, rows: list[tuple[object, ...]], header: str = "timestamp,value") -> str:
+    path.write_text("\n".join([header, *(",".join(map(str, row)) for row in rows)]) + "\n", encoding="utf-8")
+    return str(path)
+
+
+def everything_in(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+def test_an_empty_project_runs_at_once_and_finds_its_jump(cli: Cli) -> None:
+    assert cli("init", "shop").out == "created shop. Next: cd shop && tocsin run\n"
+
+    report = cli("run", "-p", "shop", "--json").json
+
+    assert report["totals"] == {
+        "points_loaded": 1008, "points_detected": 1008, "rows_merged": 0, "rows_rejected": 0, "anomalies": 6,
+        "alerts_sent": 0,
+    }  # fmt: skip
+    assert set(cli("run", "-p", "shop", "--json").json["totals"].values()) == {0}
+    assert cli("validate", "-p", "shop").code == 0
+
+
+def test_an_empty_project_has_the_documented_files(cli: Cli, tmp_path: Path) -> None:
+    cli("init", "shop")
+
+    assert everything_in(tmp_path / "shop") == {
+        "tocsin_project.yml", "profiles.yml", ".gitignore", "metrics", "metrics/example.yml", "sql", "data",
+        "data/example.csv",
+    }  # fmt: skip
+
+
+def test_without_a_name_the_current_folder_becomes_a_project(cli: Cli, tmp_path: Path) -> None:
+    answer = cli("init")
+
+    assert answer.out == f"created {tmp_path.name}. Next: tocsin run\n"
+    assert yaml.safe_load((tmp_path / "tocsin_project.yml").read_text())["name"] == tmp_path.name
+    assert cli("run").code == 0
+
+
+@pytest.mark.parametrize("name", ["a b", "naïve", "yes", "1.0", "{x}", "it's: #1"])
+def test_a_folder_may_have_any_name(cli: Cli, name: str) -> None:
+    cli("init", name)
+
+    assert cli("run", "-p", name, "--json").json["totals"]["anomalies"] == 6
+
+
+def test_a_project_is_not_overwritten(cli: Cli, tmp_path: Path) -> None:
+    cli("init", "shop")
+    before = (tmp_path / "shop" / "tocsin_project.yml").read_bytes()
+
+    answer = cli("init", "shop", code=2)
+
+    assert "is a Tocsin project already" in answer.error
+    assert "is a Tocsin project already" in cli("init", "shop", "--example", code=2).error
+    assert (tmp_path / "shop" / "tocsin_project.yml").read_bytes() == before
+
+
+def test_files_that_are_there_already_stay(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / ".gitignore").write_text("mine\n")
+
+    cli("init", "shop")
+
+    assert (tmp_path / "shop" / ".gitignore").read_text() == "mine\n"
+
+
+def test_from_takes_files_up_to_the_next_option(cli: Cli, tmp_path: Path) -> None:
+    files = [write_csv(tmp_path / f"{name}.csv", list(noisy(50))) for name in ("a", "b", "c")]
+
+    answer = cli("init", "shop", "--from", *files, "--json")
+
+    assert answer.json["created"] is True
+    assert [Path(metric["path"]).name for metric in answer.json["metrics"]] == ["a.yml", "b.yml", "c.yml"]
+    report = cli("run", "-p", "shop", "--json").json
+    assert report["totals"]["points_loaded"] == 150
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--from", "a.csv", "--from", "b.csv"],
+        ["--from=a.csv", "b.csv"],
+        ["--from", "a.csv", "b.csv"],
+    ],
+)
+def test_from_can_be_written_in_several_ways(cli: Cli, tmp_path: Path, arguments: list[str]) -> None:
+    for name in ("a", "b"):
+        write_csv(tmp_path / f"{name}.csv", list(noisy(5)))
+
+    assert "created shop" in cli("init", "shop", *arguments).out
+    assert everything_in(tmp_path / "shop" / "metrics") == {"a.yml", "b.yml"}
+
+
+def test_from_without_a_name_makes_the_current_folder_a_project(cli: Cli, tmp_path: Path) -> None:
+    write_csv(tmp_path / "a.csv", list(noisy(5)))
+
+    cli("init", "--from", "a.csv")
+
+    assert cli("run", "--json").json["totals"]["points_loaded"] == 5
+
+
+def test_from_adds_to_a_project(cli: Cli, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_csv(tmp_path / f"{name}.csv", list(noisy(20)))
+    cli("init", "shop", "--from", "a.csv")
+    cli("run", "-p", "shop")
+
+    answer = cli("init", "shop", "--from", "b.csv")
+
+    assert answer.out.endswith("added to shop. Next: cd shop && tocsin run\n")
+    totals = cli("run", "-p", "shop", "--json").json["totals"]
+    assert totals["points_loaded"] == 20
+
+
+def test_from_adds_where_the_project_keeps_its_metrics_and_names_a_profile_for_files(
+    cli: Cli, tmp_path: Path
+) -> None:
+    write_csv(tmp_path / "a.csv", list(noisy(20)))
+    project = Workspace(tmp_path / "shop", SystemClock())
+    project.write("tocsin_project.yml", {"name": "shop", "paths": {"metrics": "monitors"}})
+    warehouse = {"warehouse": {"type": "sqlite", "path": "warehouse.db"}}
+    project.write("profiles.yml", {"profiles": warehouse, "default_profile": "warehouse"})
+
+    cli("init", "shop", "--from", "a.csv")
+
+    assert yaml.safe_load((tmp_path / "shop" / "monitors" / "a.yml").read_text())["profile"] == "files"
+    assert cli("run", "-p", "shop", "--json").json["totals"]["points_loaded"] == 20
+
+
+def test_from_does_not_overwrite_a_metric(cli: Cli, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_csv(tmp_path / f"{name}.csv", list(noisy(5)))
+    cli("init", "shop", "--from", "a.csv")
+    before = everything_in(tmp_path / "shop")
+
+    answer = cli("init", "shop", "--from", "b.csv", "a.csv", code=2)
+
+    assert "a.yml is there already" in answer.error
+    assert everything_in(tmp_path / "shop") == before
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("empty.csv", b""),
+        ("header.csv", b"timestamp,value\n"),
+        ("words.csv", b"a,b\nx,y\nz,w\n"),
+        ("binary.parquet", b"PAR1 and then nothing of the kind"),
+        ("broken.json", b'[{"timestamp": '),
+        ("page.html", b"<html>"),
+        ("nul.csv", b"timestamp,value\n\0\0\0,1\n"),
+    ],
+)
+def test_a_file_that_cannot_be_used_leaves_nothing_behind(
+    cli: Cli, tmp_path: Path, name: str, content: bytes
+) -> None:
+    write_csv(tmp_path / "good.csv", list(noisy(5)))
+    (tmp_path / name).write_bytes(content)
+
+    answer = cli("init", "shop", "--from", "good.csv", name, code=2)
+
+    assert name in answer.error
+    assert not (tmp_path / "shop").exists()
+
+
+def test_a_missing_file_is_named(cli: Cli, tmp_path: Path) -> None:
+    answer = cli("init", "shop", "--from", "nope.csv", code=2)
+
+    assert answer.error.startswith("nope.csv is not a file")
+    assert not (tmp_path / "shop").exists()
+
+
+def test_from_without_files_and_from_with_example_are_refused(cli: Cli, tmp_path: Path) -> None:
+    write_csv(tmp_path / "a.csv", list(noisy(5)))
+
+    assert "'--from' requires an argument" in cli("init", "shop", "--from", code=2).err
+    answer = cli("init", "shop", "--from", "a.csv", "--example", code=2)
+    assert "exclude each other" in answer.error
+
+
+def test_several_columns_of_values_are_several_metrics(cli: Cli, tmp_path: Path) -> None:
+    rows = [(time, value, value * 2) for time, value in noisy(20)]
+    write_csv(tmp_path / "room.csv", rows, "time,temperature,humidity")
+
+    cli("init", "shop", "--from", "room.csv")
+
+    assert everything_in(tmp_path / "shop" / "metrics") == {"room_temperature.yml", "room_humidity.yml"}
+    assert cli("run", "-p", "shop", "--json").json["totals"]["points_loaded"] == 40
+
+
+def test_a_column_of_names_is_a_dimension(cli: Cli, tmp_path: Path) -> None:
+    rows = [(time, host, value) for time, value in noisy(20) for host in ("web", "db")]
+    write_csv(tmp_path / "cpu.csv", rows, "time,host,value")
+
+    answer = cli("init", "shop", "--from", "cpu.csv")
+    cli("run", "-p", "shop")
+
+    assert "2 series" in answer.out
+    assert cli("status", "-p", "shop", "--json").json["monitors"][0]["series"] == 2
+
+
+@pytest.mark.parametrize("ending", ["parquet", "json", "jsonl"])
+def test_parquet_and_json_can_be_read(cli: Cli, tmp_path: Path, ending: str) -> None:
+    rows = noisy(20)
+    path = tmp_path / f"cpu.{ending}"
+    if ending == "parquet":
+        write_csv(tmp_path / "source.csv", list(rows))
+        with duckdb.connect() as database:
+            database.execute(f"COPY (FROM '{tmp_path}/source.csv') TO '{path}'")
+    else:
+        objects = [json.dumps({"timestamp": time, "value": value}) for time, value in rows]
+        path.write_text(f"[{','.join(objects)}]" if ending == "json" else "\n".join(objects) + "\n")
+
+    cli("init", "shop", "--from", str(path))
+
+    assert cli("run", "-p", "shop", "--json").json["totals"]["points_loaded"] == 20
+
+
+def test_the_example_has_six_series_and_incidents(cli: Cli) -> None:
+    cli("init", "shop", "--example")
+
+    assert len(cli("ls", "-p", "shop", "--json").json["monitors"]) == 6
+    assert cli("validate", "-p", "shop").out == "6 of 6 monitors valid\n"
+
+
+def test_a_folder_that_cannot_be_made_is_told(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    assert "cannot be written" in cli("init", "file/shop", code=2).error
