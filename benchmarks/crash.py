@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.data import make_timestamps, make_values, write_csv
 from benchmarks.process import run_process, tocsin_command
-from benchmarks.projects import DETECTION_LINES, MetricFile, forget, write_project
+from benchmarks.projects import DETECTION_LINES, MEMORY, MetricFile, forget, write_project
 from benchmarks.result import Better, Result, at_most
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ class _Tally:
     """What happened in all cycles together."""
 
     kills: int = 0
+    halfway: int = 0
     late: int = 0
     cycles: int = 0
     unequal_cycles: int = 0
@@ -96,6 +97,7 @@ def _results(tally: _Tally, metrics: int, points: int) -> Iterator[Result]:
         "are compared, but for the time of writing"
     )
     yield Result("kills that hit a running process", "kills", tally.kills, better=Better.HIGHER, note=note)
+    yield Result("of these, with a part of the verdicts stored", "kills", tally.halfway, better=Better.HIGHER)
     yield Result(
         "memories that differ from an uninterrupted run's", "memories", tally.unequal_cycles, goal=at_most(0)
     )
@@ -122,13 +124,14 @@ def _cycle(
         _write_files(victim, metrics, points * number // planned, seed, of=points)
         if _kill_a_run(victim, moments.uniform(0.0, 1.0) * whole):
             tally.kills += 1
+            tally.halfway += 0 < _count_verdicts(victim) < _count_verdicts(reference)
         else:
             tally.late += 1
     tally.cycles += 1
     unequal = 0
     for runs in range(1, _MOST_RUNS + 1):
         tally.recovery_seconds.append(run_process(_RUN, victim).seconds)
-        found = [compare_rows(reference / "tocsin.db", victim / "tocsin.db", table) for table in _TABLES]
+        found = [compare_rows(reference / MEMORY, victim / MEMORY, table) for table in _TABLES]
         unequal = sum(rows for rows, _ in found)
         tally.most_runs = max(tally.most_runs, runs if unequal == 0 else runs + 1)
         if unequal == 0:
@@ -158,6 +161,18 @@ def _kill_a_run(folder: Path, after_seconds: float) -> bool:
         child.wait()
         return True
     return False
+
+
+def _count_verdicts(folder: Path) -> int:
+    """Count the verdicts in a project's memory; in a copy, so that nobody but Tocsin repairs it."""
+    with tempfile.TemporaryDirectory() as scratch:
+        for part in folder.glob(f"{MEMORY}*"):
+            shutil.copy(part, scratch)
+        with closing(sqlite3.connect(Path(scratch) / MEMORY)) as memory:
+            known = memory.execute("SELECT 1 FROM sqlite_master WHERE name = '_tocsin_detections'").fetchone()
+            return (
+                int(memory.execute("SELECT count(*) FROM _tocsin_detections").fetchone()[0]) if known else 0
+            )
 
 
 def compare_rows(reference: Path, victim: Path, table: str) -> tuple[int, int]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DETECTION_LINES",
+    "MEMORY",
     "MetricFile",
     "count_rows",
     "forget",

@@ -112,7 +112,7 @@ def test_the_state_at_the_end_is_told(
 
 def test_a_pending_incident_is_forgotten_when_its_run_breaks() -> None:
     assert outcome_of(".uu.", THREE).incidents == []
-    assert outcome_of("u....", SHARE).incidents == []
+    assert outcome_of("u...", SHARE).incidents == []
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.alerting.series import SEVERITY, STEP, STEP_MS, at, index_of, points
@@ -191,6 +191,8 @@ class Memory:
 
 @settings(max_examples=400)
 @given(TEXTS, rules(), st.lists(st.integers(0, 60)))
+@example("???Ud?", AlertRule(anomaly_window=2, min_anomaly_share=0.3, recovery=False), [5])
+@example("u.u..u", AlertRule(anomaly_window=4, min_anomaly_share=0.5), [5])
 def test_a_series_that_is_cut_anywhere_is_decided_as_in_one_piece(
     text: str, rule: AlertRule, cuts: list[int]
 ) -> None:
@@ -284,3 +286,9 @@ def test_a_resolved_incident_stands_although_its_values_were_corrected() -> None
     before = dict(memory.incidents)
     assert memory.evaluate(".......", 2) == []
     assert memory.incidents == before
+
+
+def test_a_point_that_resolved_a_told_incident_opens_no_other() -> None:
+    memory = Memory(AlertRule(consecutive_anomalies=1))
+    memory.evaluate("u..")
+    assert memory.evaluate("uu.", 1) == []

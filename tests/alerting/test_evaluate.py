@@ -189,6 +189,14 @@ class TestCurrentDetectors:
         (row,) = memory.incidents()
         assert (row["state"], row["opened_at"]) == ("pending", at(2))
 
+    def test_a_slot_that_one_of_them_never_judged_is_no_recovery(self, memory: Memory) -> None:
+        with memory.database.transaction() as tx:
+            memory.write(tx, "u.u", detector="d1")
+            memory.write(tx, "u", detector="d2")
+            memory.write(tx, "u", first=2, detector="d2")
+            memory.look(tx, ONE, detectors=("d1", "d2"))
+        assert memory.kinds() == "first"
+
 
 class TestMissingData:
     def test_it_is_told_and_so_is_its_end(self, memory: Memory) -> None:

@@ -228,6 +228,38 @@ def test_a_sender_leaves_alone_what_another_has_claimed(
     assert slow.noted == ["a", "b"]
 
 
+def test_a_sender_that_read_the_outbox_before_another_claimed_loses_the_claim(
+    memory: Memory, clock: SteppingClock, send: Callable[..., DeliveryReport]
+) -> None:
+    queue(memory, "0", channel="other")
+    queue(memory, "a")
+    sending, go_on = threading.Event(), threading.Event()
+
+    class Slow(Notebook):
+        def send(self, message: Mapping[str, Any]) -> None:
+            sending.set()
+            assert go_on.wait(30)
+            super().send(message)
+
+    slow, late = Slow(), Notebook()
+    rival = threading.Thread(
+        target=deliver, args=(memory.database, {"ops": slow}), kwargs={"clock": clock, "rng": jitter()}
+    )
+
+    class Overtaken(Notebook):
+        def send(self, message: Mapping[str, Any]) -> None:
+            rival.start()
+            assert sending.wait(30)
+            super().send(message)
+
+    report = send({"other": Overtaken(), "ops": late})
+    go_on.set()
+    rival.join()
+    assert report.sent == 1
+    assert (slow.noted, late.tried) == (["a"], [])
+    assert rows(memory)["a"]["attempts"] == 1
+
+
 def test_many_senders_at_once_send_everything_once(memory: Memory, clock: SteppingClock) -> None:
     names = [f"m{number:02d}" for number in range(30)]
     for name in names:

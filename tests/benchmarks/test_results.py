@@ -6,7 +6,7 @@ import json
 
 import pytest
 from benchmarks.result import Better, Result, at_least, at_least_times_the_peer, at_most, document, table
-from benchmarks.series import extrapolate_seconds, share_that_agrees
+from benchmarks.series import share_that_agrees
 
 _KEYS = ["name", "unit", "ours", "peer", "ratio", "goal", "met"]
 
@@ -71,11 +71,6 @@ def test_the_table_says_what_limits_a_missed_goal() -> None:
 
     assert "MISSED" in text
     assert "slow thing: missed; the disk" in text
-
-
-def test_the_time_for_the_whole_is_the_head_and_equal_points_after_it() -> None:
-    # 10 points in 1 s, then 2 s a point
-    assert extrapolate_seconds(100, (10, 1.0), (20, 21.0)) == pytest.approx(1 + 90 * 2)
 
 
 def test_sides_that_flag_the_same_agree_wholly() -> None:

@@ -163,11 +163,16 @@ def test_validate_says_all_that_is_wrong_with_file_and_line(cli: Cli, project: W
         for error in answer["errors"]
     ]
     assert found[:2] == [
-        ("metrics/jinja.yml", 2, "the query's template fails in line 1: 'tocsin_start_tim' is undefined", None),
+        (
+            "metrics/jinja.yml",
+            2,
+            "the query's template fails in line 1: 'tocsin_start_tim' is undefined",
+            "it may use interval_seconds, tocsin_end_time, tocsin_start_time",
+        ),
         ("metrics/misspelt.yml", 14, "unknown key 'intervall'", "did you mean 'interval'?"),
     ]
     assert [(path, line) for path, line, *_ in found[2:]] == [
-        ("metrics/syntax.yml", 2), ("profiles.yml", 5), ("profiles.yml", 8),
+        ("metrics/syntax.yml", 2), ("profiles.yml", 4), ("profiles.yml", 7),
     ]  # fmt: skip
     assert len(human.err.splitlines()) == 5
 
@@ -289,7 +294,7 @@ def test_unlock_gives_back_what_a_run_holds(cli: Cli, project: Workspace) -> Non
     assert cli("unlock").out == "nothing is locked\n"
     with open_memory(project.load(), project.clock) as memory:
         for name in ("metric:cpu", "metric:other"):
-            assert memory.acquire_lease(name, this_process(), 600) is not None
+            assert memory.acquire_lease(name, _PROCESS_ELSEWHERE, 600) is not None
         held = cli("run", "--json").json["monitors"][0]
         assert "metric:cpu is being worked on by process 4711 on web-1" in cli("status").out
         assert len(cli("status", "--json").json["locks"]) == 2
@@ -337,9 +342,7 @@ def test_test_alert_says_what_is_missing(cli: Cli, project: Workspace) -> None:
 
 def test_an_alert_is_sent_once_however_often_it_is_run(cli: Cli, project: Workspace) -> None:
     with HttpReceiver() as receiver:
-        with_channel(
-            project, hook={"type": "webhook", "url": f"{receiver.url}/in", "allow_private": True}
-        )
+        with_channel(project, hook={"type": "webhook", "url": f"{receiver.url}/in", "allow_private": True})
         project.metric("cpu", alerting={"channels": ["hook"], "recovery": False})
 
         first = cli("run", "--json").json["totals"]["alerts_sent"]

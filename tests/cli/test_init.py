@@ -14,10 +14,12 @@ from tests.runtime.conftest import Workspace, noisy
 from tocsin.runtime.clock import SystemClock
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.cli.conftest import Cli
 
 
-def write_csv(path: Path, rows: list[tuple[object, ...]], header: str = "timestamp,value") -> str:
+def write_csv(path: Path, rows: Sequence[tuple[object, ...]], header: str = "timestamp,value") -> str:
     path.write_text("\n".join([header, *(",".join(map(str, row)) for row in rows)]) + "\n", encoding="utf-8")
     return str(path)
 
@@ -84,7 +86,7 @@ def test_files_that_are_there_already_stay(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_from_takes_files_up_to_the_next_option(cli: Cli, tmp_path: Path) -> None:
-    files = [write_csv(tmp_path / f"{name}.csv", list(noisy(50))) for name in ("a", "b", "c")]
+    files = [write_csv(tmp_path / f"{name}.csv", noisy(50)) for name in ("a", "b", "c")]
 
     answer = cli("init", "shop", "--from", *files, "--json")
 
@@ -104,14 +106,14 @@ def test_from_takes_files_up_to_the_next_option(cli: Cli, tmp_path: Path) -> Non
 )
 def test_from_can_be_written_in_several_ways(cli: Cli, tmp_path: Path, arguments: list[str]) -> None:
     for name in ("a", "b"):
-        write_csv(tmp_path / f"{name}.csv", list(noisy(5)))
+        write_csv(tmp_path / f"{name}.csv", noisy(5))
 
     assert "created shop" in cli("init", "shop", *arguments).out
     assert everything_in(tmp_path / "shop" / "metrics") == {"a.yml", "b.yml"}
 
 
 def test_from_without_a_name_makes_the_current_folder_a_project(cli: Cli, tmp_path: Path) -> None:
-    write_csv(tmp_path / "a.csv", list(noisy(5)))
+    write_csv(tmp_path / "a.csv", noisy(5))
 
     cli("init", "--from", "a.csv")
 
@@ -120,7 +122,7 @@ def test_from_without_a_name_makes_the_current_folder_a_project(cli: Cli, tmp_pa
 
 def test_from_adds_to_a_project(cli: Cli, tmp_path: Path) -> None:
     for name in ("a", "b"):
-        write_csv(tmp_path / f"{name}.csv", list(noisy(20)))
+        write_csv(tmp_path / f"{name}.csv", noisy(20))
     cli("init", "shop", "--from", "a.csv")
     cli("run", "-p", "shop")
 
@@ -134,7 +136,7 @@ def test_from_adds_to_a_project(cli: Cli, tmp_path: Path) -> None:
 def test_from_adds_where_the_project_keeps_its_metrics_and_names_a_profile_for_files(
     cli: Cli, tmp_path: Path
 ) -> None:
-    write_csv(tmp_path / "a.csv", list(noisy(20)))
+    write_csv(tmp_path / "a.csv", noisy(20))
     project = Workspace(tmp_path / "shop", SystemClock())
     project.write("tocsin_project.yml", {"name": "shop", "paths": {"metrics": "monitors"}})
     warehouse = {"warehouse": {"type": "sqlite", "path": "warehouse.db"}}
@@ -148,7 +150,7 @@ def test_from_adds_where_the_project_keeps_its_metrics_and_names_a_profile_for_f
 
 def test_from_does_not_overwrite_a_metric(cli: Cli, tmp_path: Path) -> None:
     for name in ("a", "b"):
-        write_csv(tmp_path / f"{name}.csv", list(noisy(5)))
+        write_csv(tmp_path / f"{name}.csv", noisy(5))
     cli("init", "shop", "--from", "a.csv")
     before = everything_in(tmp_path / "shop")
 
@@ -173,7 +175,7 @@ def test_from_does_not_overwrite_a_metric(cli: Cli, tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_used_leaves_nothing_behind(
     cli: Cli, tmp_path: Path, name: str, content: bytes
 ) -> None:
-    write_csv(tmp_path / "good.csv", list(noisy(5)))
+    write_csv(tmp_path / "good.csv", noisy(5))
     (tmp_path / name).write_bytes(content)
 
     answer = cli("init", "shop", "--from", "good.csv", name, code=2)
@@ -190,7 +192,7 @@ def test_a_missing_file_is_named(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_from_without_files_and_from_with_example_are_refused(cli: Cli, tmp_path: Path) -> None:
-    write_csv(tmp_path / "a.csv", list(noisy(5)))
+    write_csv(tmp_path / "a.csv", noisy(5))
 
     assert "'--from' requires an argument" in cli("init", "shop", "--from", code=2).err
     answer = cli("init", "shop", "--from", "a.csv", "--example", code=2)
@@ -223,7 +225,7 @@ def test_parquet_and_json_can_be_read(cli: Cli, tmp_path: Path, ending: str) -> 
     rows = noisy(20)
     path = tmp_path / f"cpu.{ending}"
     if ending == "parquet":
-        write_csv(tmp_path / "source.csv", list(rows))
+        write_csv(tmp_path / "source.csv", rows)
         with duckdb.connect() as database:
             database.execute(f"COPY (FROM '{tmp_path}/source.csv') TO '{path}'")
     else:

@@ -27,7 +27,8 @@ def test_json_is_the_documented_object(cli: Cli, project: Workspace) -> None:
     assert list(monitor) == ["name", "kind", "status", *COUNTS, "error"]
     assert monitor == {
         "name": "cpu", "kind": "metric", "status": "completed", "points_loaded": 200, "points_detected": 200,
-        "rows_merged": 0, "rows_rejected": 0, "anomalies": monitor["anomalies"], "alerts_sent": 0, "error": None,
+        "rows_merged": 0, "rows_rejected": 0, "anomalies": monitor["anomalies"], "alerts_sent": 0,
+        "error": None,
     }  # fmt: skip
     assert monitor["anomalies"] >= 6
     assert report["totals"] == {count: monitor[count] for count in COUNTS}
@@ -180,3 +181,12 @@ def test_rejected_rows_are_shown_with_their_place(cli: Cli, project: Workspace) 
 
     assert "1 rows rejected" in answer.err
     assert "row 21 at 2026-01-05 03:20:00 rejected: not a number: 'n/a'" in answer.err
+
+
+def test_a_setting_that_the_source_does_not_have_is_bad_configuration(cli: Cli, project: Workspace) -> None:
+    profiles = {"files": {"type": "duckdb", "settings": {"treads": 2}}}
+    project.write("profiles.yml", {"profiles": profiles})
+
+    (monitor,) = cli("run", "--json", code=2).json["monitors"]
+
+    assert monitor["error"].startswith("profile 'files': DuckDB has no setting treads")

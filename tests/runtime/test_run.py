@@ -284,3 +284,11 @@ def test_threads_give_what_one_thread_gives(tmp_path: Path, clock: SteppingClock
 
     assert alone.to_dict() == together.to_dict()
     assert workspaces[0].verdicts() == workspaces[1].verdicts()
+
+
+def test_loading_starts_with_the_first_whole_interval(workspace: Workspace) -> None:
+    workspace.csv("cpu", noisy(20))
+    workspace.metric("cpu", loading_start_time="2026-01-05 00:25:00")
+
+    assert workspace.run_one().points_loaded == 17
+    assert workspace.slots()[0][1] == START + timedelta(minutes=30)

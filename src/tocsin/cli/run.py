@@ -96,6 +96,7 @@ def run(
             full_refresh=full_refresh,
             force=force,
             threads=threads,
+            project=project.config.name,
             timeouts={step: getattr(project.config.timeouts, step) for step in STEPS},
         )
         if options.start is not None and options.end is not None and options.start >= options.end:

@@ -80,7 +80,10 @@ class Sources:
                 raise ConfigError(f"profile {name!r}: a sqlite profile needs a path")
             arguments["path"] = self._project.folder / profile.path
             arguments["read_only"] = True
-        manager: BaseDatabaseManager = manager_class(**arguments)
+        try:
+            manager: BaseDatabaseManager = manager_class(**arguments)
+        except ValueError as error:
+            raise ConfigError(f"profile {name!r}: {error}") from error
         return manager
 
     def close(self) -> None:

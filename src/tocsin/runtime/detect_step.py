@@ -153,6 +153,7 @@ class _JudgeStep:
                     rejudged_from=None if rejudged_from is None else np.datetime64(rejudged_from, "ms"),
                     now=self._now,
                     context={
+                        "project": self._options.project,
                         "description": self._monitor.config.description,
                         "tags": list(self._monitor.config.tags),
                     },

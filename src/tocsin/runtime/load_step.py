@@ -91,6 +91,10 @@ class _LoadStep:
         floor = (instant - self._phase) // self._step * self._step + self._phase
         return floor if floor >= _FIRST else floor + self._step
 
+    def _first_whole_slot(self, instant: datetime) -> int:
+        """Only whole intervals are loaded: the one that `loading_start_time` cuts is not."""
+        return self._floor(to_ms(instant) + self._step - 1)
+
     def windows(self) -> Iterator[tuple[datetime | None, datetime | None]]:
         """Give the half-open windows to read, oldest first; `None` is an open end."""
         position, config = self._position, self._config
@@ -100,9 +104,9 @@ class _LoadStep:
             # The last slot is read again: rows may have been appended to it.
             start = self._floor(position.until - self._step - self._lookback)
             if config.loading_start_time is not None:
-                start = max(start, self._floor(to_ms(config.loading_start_time)))
+                start = max(start, self._first_whole_slot(config.loading_start_time))
         elif config.loading_start_time is not None:
-            start = self._floor(to_ms(config.loading_start_time))
+            start = self._first_whole_slot(config.loading_start_time)
         else:
             start = None
         limits = [] if self._to_data_end else [to_ms(self._now - config.loading_delay)]

@@ -52,6 +52,7 @@ class RunOptions:
         full_refresh: Forget series and verdicts first; what was told stays known.
         force: Take a lease over, whoever holds it.
         threads: How many monitors are worked on at once.
+        project: The project's name; it is part of what makes a message's id its own.
         timeouts: How long each step may hold its lease without a sign of life.
     """
 
@@ -61,6 +62,7 @@ class RunOptions:
     full_refresh: bool = False
     force: bool = False
     threads: int = 1
+    project: str = ""
     timeouts: Mapping[str, timedelta] = field(
         default_factory=lambda: dict.fromkeys(STEPS, timedelta(hours=1))
     )

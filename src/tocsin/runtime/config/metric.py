@@ -194,6 +194,13 @@ class MetricConfig(StrictModel):
         if ("is_holiday" in self.seasonality_columns) != (self.holidays is not None):
             message = "is_holiday and holidays (a country such as DE or US-CA) go together"
             raise ValueError(message)
+        for rule in self.alerting:
+            if self.detectors and rule.min_detectors > len(self.detectors):
+                message = (
+                    f"min_detectors is {rule.min_detectors}, but there are {len(self.detectors)} detectors:"
+                    " the rule would never fire"
+                )
+                raise ValueError(message)
         names = [rule.name for rule in self.rules()]
         if len(set(names)) != len(names):
             message = "two alerting rules have the same name"

@@ -169,8 +169,10 @@ def validate(model: type[_Model], text: str, path: Path, *, keep: frozenset[str]
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise _explain(model, text, path, first) from None
+        errors = error.errors(include_url=False, include_input=False)
+        # A key that is missing is often there, misspelt.
+        misspelt = [one for one in errors if one["type"] == "extra_forbidden"]
+        raise _explain(model, text, path, (misspelt or errors)[0]) from None
 
 
 def _explain(model: type[BaseModel], text: str, path: Path, error: Any) -> ConfigError:
