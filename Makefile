@@ -17,6 +17,7 @@ $(BIN)/tocsin: pyproject.toml
 	@echo "== setting up $(VENV): a virtual environment with Tocsin in it (about a minute, once)"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/python -m compileall -q src
 	@touch $@
 
 $(BIN)/pytest: requirements/dev.txt $(BIN)/tocsin

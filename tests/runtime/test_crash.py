@@ -53,8 +53,8 @@ def busy(tmp_path: Path, clock: SteppingClock) -> Workspace:
         lookback="5h",
         detectors=[{"type": "mad", "params": window}, {"type": "zscore", "params": window}],
         alerting=[
-            {"channels": ["ops", "boss"], "consecutive_anomalies": 2, "renotify_every": "30min"},
-            {"name": "any", "channels": ["ops"], "consecutive_anomalies": 1, "no_data": {"for": "30min"}},
+            {"channels": ["ops"], "consecutive_anomalies": 2, "recovery": False},
+            {"name": "none", "channels": ["boss"], "consecutive_anomalies": 99, "no_data": {"for": "30min"}},
         ],
     )
     workspace.metric(
@@ -65,14 +65,14 @@ def busy(tmp_path: Path, clock: SteppingClock) -> Workspace:
             {"type": "iqr", "params": window},
             {"type": "manual_bounds", "params": {"upper_bound": 120}},
         ],
-        alerting={"channels": ["ops"], "consecutive_anomalies": 1},
+        alerting={"channels": ["ops"], "min_detectors": 2, "consecutive_anomalies": 1},
     )
     _write(workspace, _LAST - 20)
     return workspace
 
 
 def _rows() -> tuple[list[tuple[str, float]], list[tuple[str, float, str]]]:
-    jumps = {60: 60.0, 61: 70.0, 62: 60.0, 63: 200.0, 64: 60.0, 65: 70.0, 100: -50.0, 135: 80.0, 136: 80.0}
+    jumps = {60: 60.0, 61: 70.0, 62: 300.0, 135: 80.0, 136: 80.0}
     cpu = [row for slot, row in enumerate(noisy(_LAST, jumps=jumps)) if not 110 <= slot < 116]
     disk = [
         (*row, host) for seed, host in enumerate("ab") for row in noisy(_LAST, seed, {90: 80.0, 140: 90.0})

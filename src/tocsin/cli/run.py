@@ -233,7 +233,7 @@ def _print_findings(memory: BaseDatabaseManager, began: datetime, report: RunRep
     anomalies = worst_anomalies(memory, began, _MOST_SHOWN)
     total = report.totals["anomalies"]
     print_table(
-        f"Anomalies: {total:,}" + (f", the worst {len(anomalies)}" if total > len(anomalies) else ""),
+        f"Anomalies: {total:,}" + (", the worst of each series" if total > len(anomalies) else ""),
         ["series", "time (UTC)", "", "#value", "#expected", "#severity"],
         [
             (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from tocsin.database import BaseDatabaseManager
 
 __all__ = ["Anomaly", "changed_incidents", "worst_anomalies"]
+
+_MOST_OF_A_SERIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class Anomaly:
 
 
 def worst_anomalies(memory: BaseDatabaseManager, since: datetime, limit: int) -> list[Anomaly]:
-    """Give the most severe anomalies that were judged since an instant, the worst first."""
+    """Give the most severe anomalies that were judged since an instant, the worst first, a few of each series."""
     rows = memory.execute_query(
         "SELECT metric_name, timestamp, value, confidence_lower, confidence_upper, detection_metadata"
         f" FROM {memory.get_full_table_name(TABLE_DETECTIONS)}"
@@ -63,7 +66,13 @@ def worst_anomalies(memory: BaseDatabaseManager, since: datetime, limit: int) ->
         key = anomaly.series, anomaly.timestamp
         if key not in worst or anomaly.severity > worst[key].severity:
             worst[key] = anomaly
-    return sorted(worst.values(), key=lambda a: (-a.severity, a.series, a.timestamp))[:limit]
+    chosen: list[Anomaly] = []
+    shown: Counter[str] = Counter()
+    for anomaly in sorted(worst.values(), key=lambda a: (-a.severity, a.series, a.timestamp)):
+        if shown[anomaly.series] < _MOST_OF_A_SERIES:
+            shown[anomaly.series] += 1
+            chosen.append(anomaly)
+    return chosen[:limit]
 
 
 def changed_incidents(memory: BaseDatabaseManager, since: datetime) -> list[Incident]:

@@ -10,7 +10,15 @@ from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from tocsin.runtime.config.metric import Duration
 from tocsin.runtime.config.yaml_file import StrictModel
 
-__all__ = ["ProfileConfig", "ProfilesConfig", "ProjectConfig"]
+__all__ = [
+    "MemoryConfig",
+    "PathsConfig",
+    "ProfileConfig",
+    "ProfilesConfig",
+    "ProjectConfig",
+    "TablesConfig",
+    "TimeoutsConfig",
+]
 
 _Timeout = Annotated[Duration, Field(gt=timedelta(0))]
 _TABLE_NAME = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]

@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
     from pathlib import Path
 
-__all__ = ["StrictModel", "error_at", "parse_yaml", "read_text", "suggest", "validate"]
+__all__ = [
+    "StrictModel",
+    "error_at",
+    "line_of",
+    "parse_yaml",
+    "read_text",
+    "substitute_environment",
+    "suggest",
+    "validate",
+]
 
 _LARGEST = 2_000_000  # bytes; a configuration file is written by hand
 _CALL = re.compile(

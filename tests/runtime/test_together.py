@@ -1,0 +1,156 @@
+"""Several runs at once, a run that is overtaken, a run that is asked to stop."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.conftest import SteppingClock
+from tests.runtime.conftest import Workspace, at, noisy
+from tocsin.runtime.databases import open_memory
+from tocsin.runtime.pipeline import RunOptions, run_monitors
+from tocsin.runtime.project_state import held_leases
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from pathlib import Path
+
+    from tocsin.abc import Clock
+
+_METRICS = 6
+
+
+def _project(folder: Path, clock: Clock) -> Workspace:
+    workspace = Workspace(folder, clock)
+    for number in range(_METRICS):
+        workspace.csv(f"m{number}", noisy(300, seed=number, jumps={200: 90, 201: 90, 202: 90}))
+        workspace.metric(f"m{number}", alerting={})
+    return workspace
+
+
+def _start(workspace: Workspace, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tocsin", "run", *arguments],
+        cwd=workspace.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "HOME": str(workspace.folder)},
+    )
+
+
+def _incidents(workspace: Workspace) -> list[dict[str, Any]]:
+    return workspace.query("SELECT series, rule, opened_at, state, anomalies FROM _tocsin_incidents ORDER BY 1")
+
+
+@pytest.mark.parametrize(("runs", "threads"), [(2, 1), (4, 1), (2, 4)])
+def test_runs_at_the_same_time_do_everything_once(
+    tmp_path: Path, clock: SteppingClock, runs: int, threads: int
+) -> None:
+    alone = _project(tmp_path / "alone", clock)
+    alone.run()
+    workspace = _project(tmp_path / "together", clock)
+
+    running = [_start(workspace, "--threads", str(threads)) for _ in range(runs)]
+    outputs = [process.communicate(timeout=120) for process in running]
+
+    assert [process.returncode for process in running] == [0] * runs, outputs
+    lines = [line for _, errors in outputs for line in errors.splitlines()]
+    for number in range(_METRICS):
+        said = [line.split(": ", 1)[1] for line in lines if f" m{number}: " in line]
+        assert len(said) == runs
+        assert sum("points loaded" in line for line in said) == 1
+        assert all(line.startswith(("300 points loaded", "nothing new", "skipped: another")) for line in said)
+    assert workspace.slots() == alone.slots()
+    assert workspace.verdicts() == alone.verdicts()
+    assert _incidents(workspace) == _incidents(alone)
+
+
+@dataclass
+class _Interrupting:
+    """Does something once, the first time the run asks for the time while it holds a lease."""
+
+    clock: SteppingClock
+    workspace: Workspace
+    what: Callable[[], object] | None
+
+    def now(self) -> datetime:
+        if self.what is not None:
+            with open_memory(self.workspace.load(), self.clock) as memory:
+                held = bool(held_leases(memory))
+            if held:
+                what, self.what = self.what, None
+                what()
+        return self.clock.now()
+
+
+def test_a_run_that_was_overtaken_writes_nothing_more_and_says_so(tmp_path: Path, clock: SteppingClock) -> None:
+    workspace = Workspace(tmp_path, clock)
+    workspace.csv("cpu", noisy(100))
+    workspace.metric("cpu")
+    taken_over = []
+
+    def overtake() -> None:
+        taken_over.append(workspace.run_one(force=True))
+        workspace.csv("cpu", noisy(120))  # what the other one would write now would be seen
+
+    interrupting = _Interrupting(clock, workspace, overtake)
+    project = workspace.load()
+    with open_memory(project, clock) as memory:
+        (report,) = run_monitors(project, project.monitors, memory, RunOptions(), clock=interrupting).monitors
+
+    assert taken_over[0].points_loaded == 100
+    assert (report.status, report.points_loaded, report.points_detected) == ("skipped", 0, 0)
+    assert "another run took over" in (report.error or "")
+    assert len(workspace.slots()) == 100
+    statuses = workspace.query("SELECT DISTINCT status FROM _tocsin_tasks")
+    assert statuses == [{"status": "completed"}]
+
+
+def test_a_monitor_that_another_run_holds_is_left_to_it(workspace: Workspace) -> None:
+    workspace.csv("cpu", noisy(100))
+    workspace.csv("disk", noisy(100))
+    workspace.metric("cpu")
+    workspace.metric("disk")
+    with open_memory(workspace.load(), workspace.clock) as memory:
+        lease = memory.acquire_lease("metric:cpu", "elsewhere@1/boot/1/4711/9", 60)
+        assert lease is not None
+        cpu, disk = workspace.run().monitors
+        assert (cpu.status, cpu.error) == ("skipped", "another run works on it (process 4711 on elsewhere)")
+        assert disk.points_loaded == 100
+        memory.release_lease(lease)
+    assert workspace.run("cpu").totals["points_loaded"] == 100
+
+
+@pytest.mark.parametrize("threads", ["1", "4"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_that_is_asked_to_stop_leaves_no_lease(
+    tmp_path: Path, clock: SteppingClock, number: signal.Signals, threads: str
+) -> None:
+    workspace = _project(tmp_path, clock)
+    # The query waits until somebody writes into the pipe, so the run is under way when it is stopped.
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    workspace.metric("a_first", query="SELECT * FROM read_csv('m0.csv')")
+    workspace.metric("m3", query="SELECT timestamp, value FROM read_csv('pipe.csv', header=true)")
+    process = _start(workspace, "--threads", threads)
+    with pipe.open("w", encoding="utf-8") as writer:  # opens when the query does
+        process.send_signal(number)
+        writer.write("timestamp,value\n")
+    _, errors = process.communicate(timeout=120)
+
+    assert process.returncode == 128 + number, errors
+    assert "Traceback" not in errors
+    with open_memory(workspace.load(), clock) as memory:
+        assert held_leases(memory) == []
+    workspace.metric("m3")
+    assert workspace.run().exit_code == 0
+    assert len(workspace.slots()) == 300 * (_METRICS + 1)
