@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from benchmarks.peer import Peer, PeerUnavailableError, find_peer
+from benchmarks.process import CommandFailedError
 from benchmarks.result import document, table
 
 if TYPE_CHECKING:
@@ -35,7 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     peer = None if options.no_peer or options.benchmark in _NO_PEER else _find_peer()
     module = importlib.import_module(f"benchmarks.{options.benchmark}")
     found: Iterator[Result] = module.run(peer, seed=options.seed, quick=options.quick)
-    results = [replace(result, goal=None) if options.quick else result for result in found]
+    try:
+        results = [replace(result, goal=None) if options.quick else result for result in found]
+    except CommandFailedError as error:
+        print(error, file=sys.stderr)
+        return 1
     if options.json:
         print(table(options.benchmark, results), file=sys.stderr)
         print(document(options.benchmark, results))

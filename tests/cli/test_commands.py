@@ -352,6 +352,20 @@ def test_an_alert_is_sent_once_however_often_it_is_run(cli: Cli, project: Worksp
     assert [request.json()["series"] for request in receiver.requests] == ["cpu"]
 
 
+def test_a_message_that_cannot_be_delivered_waits_and_is_no_failure(cli: Cli, project: Workspace) -> None:
+    with HttpReceiver() as receiver:
+        receiver.default = Answer(503)
+        with_channel(project, hook={"type": "webhook", "url": receiver.url, "allow_private": True})
+        project.metric("cpu", alerting={"channels": ["hook"], "recovery": False})
+
+        answer = cli("run", "--json")
+
+    assert answer.json["totals"]["alerts_sent"] == 0
+    assert "note: channel hook: " in answer.err
+    assert "503" in answer.err
+    assert cli("status", "--json").json["outbox"] == {"pending": 1, "sent": 0, "dead": 0}
+
+
 def test_a_memory_that_is_no_database_gives_1(cli: Cli, project: Workspace) -> None:
     (project.folder / "tocsin.db").write_bytes(b"not a database, but long enough to be looked at" * 100)
 

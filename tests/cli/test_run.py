@@ -179,7 +179,7 @@ def test_rejected_rows_are_shown_with_their_place(cli: Cli, project: Workspace) 
 
     answer = cli("run")
 
-    assert "1 rows rejected" in answer.err
+    assert "1 row rejected" in answer.err
     assert "row 21 at 2026-01-05 03:20:00 rejected: not a number: 'n/a'" in answer.err
 
 

@@ -350,6 +350,9 @@ def test_a_query_file_is_looked_for_in_three_places(files: Files) -> None:
         (b"a: &a [x, x]\nb: &b [*a, *a]\nname: m\n", "unknown key 'a'"),
         (b"#" * 2_000_001, "the file is larger than 2,000,000 bytes"),
         (b"name: m\x00\n", "not valid YAML"),
+        (b"name: " + b"[" * 3000 + b"]" * 3000, "the file is nested too deeply"),
+        (b"name: m\nquery: x\ninterval: 1h\n1: x\n", "1: keys should be strings"),
+        (b"anchor: 2026-02-30\n", "day is out of range for month"),
     ],
 )
 def test_a_file_that_is_no_metric_breaks_only_itself(files: Files, content: bytes, said: str) -> None:

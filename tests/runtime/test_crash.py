@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +19,7 @@ from tocsin.testing.channels import HttpReceiver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.conftest import SteppingClock
 
@@ -140,3 +140,62 @@ def test_a_later_run_that_is_killed_at_any_moment_is_made_good(
     assert messages["/0"]
     assert not messages["/0"] & messages["/before"], "told twice"
     assert messages["/0"] | messages["/before"] == set(answer["ids"])
+
+
+def test_runs_killed_at_random_times_are_made_good(
+    busy: Workspace, receiver: HttpReceiver, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    whole = tmp_path / "whole"
+    uninterrupted = Workspace(whole, busy.clock)
+    shutil.copytree(busy.folder, whole, dirs_exist_ok=True)
+    monkeypatch.setenv("HOOK", f"{receiver.url}/whole")
+    uninterrupted.command("run", "--threads", "2")
+    monkeypatch.setenv("HOOK", f"{receiver.url}/killed")
+    moments = random.Random(20_261_122)  # noqa: S311  # a seed, not a secret
+
+    for _ in range(6):
+        # A run says what it is at by its messages and lines; which one is the last is a matter of chance.
+        running = subprocess.Popen(
+            [sys.executable, "-m", "tocsin", "run", "--threads", "2"],
+            cwd=busy.folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "HOME": str(busy.folder)},
+        )
+        try:
+            running.wait(timeout=moments.uniform(0.3, 1.5))
+        except subprocess.TimeoutExpired:
+            running.send_signal(signal.SIGKILL)
+        running.wait()
+    done = busy.command("run")
+
+    assert "skipped" not in done.stderr
+    kept, expected = (crash_program.memory_of(folder) for folder in (busy.folder, whole))
+    assert kept == expected
+    assert _messages(receiver)["/killed"] == set(kept["ids"])
+
+
+def test_a_correction_that_was_loaded_before_a_kill_is_judged_by_the_next_run(
+    tmp_path: Path, clock: SteppingClock
+) -> None:
+    rows = noisy(200)
+    workspaces = [Workspace(tmp_path / name, clock) for name in ("killed", "fresh")]
+    for workspace in workspaces:
+        workspace.metric("cpu", lookback="1d")
+    killed, fresh = workspaces
+    killed.csv("cpu", rows)
+    killed.run()
+    rows[150] = (rows[150][0], 500.0)
+    for workspace in workspaces:
+        workspace.csv("cpu", rows)
+    killed.run(steps=("load",))  # what a run leaves that is killed before it judges
+    rows[120] = (rows[120][0], -500.0)
+    for workspace in workspaces:
+        workspace.csv("cpu", rows)
+    killed.run(steps=("load",))
+
+    killed.run()
+    fresh.run()
+
+    assert killed.verdicts() == fresh.verdicts()
+    assert killed.run().totals["points_detected"] == 0

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import SteppingClock
-from tests.runtime.conftest import Workspace, at, noisy
+from tests.runtime.conftest import Workspace, noisy
 from tocsin.runtime.databases import open_memory
 from tocsin.runtime.pipeline import RunOptions, run_monitors
 from tocsin.runtime.project_state import held_leases
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from tests.conftest import SteppingClock
     from tocsin.abc import Clock
 
 _METRICS = 6
@@ -48,7 +47,9 @@ def _start(workspace: Workspace, *arguments: str) -> subprocess.Popen[str]:
 
 
 def _incidents(workspace: Workspace) -> list[dict[str, Any]]:
-    return workspace.query("SELECT series, rule, opened_at, state, anomalies FROM _tocsin_incidents ORDER BY 1")
+    return workspace.query(
+        "SELECT series, rule, opened_at, state, anomalies FROM _tocsin_incidents ORDER BY 1"
+    )
 
 
 @pytest.mark.parametrize(("runs", "threads"), [(2, 1), (4, 1), (2, 4)])
@@ -92,7 +93,9 @@ class _Interrupting:
         return self.clock.now()
 
 
-def test_a_run_that_was_overtaken_writes_nothing_more_and_says_so(tmp_path: Path, clock: SteppingClock) -> None:
+def test_a_run_that_was_overtaken_writes_nothing_more_and_says_so(
+    tmp_path: Path, clock: SteppingClock
+) -> None:
     workspace = Workspace(tmp_path, clock)
     workspace.csv("cpu", noisy(100))
     workspace.metric("cpu")

@@ -82,13 +82,13 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, highlight=False, width=None if is_terminal else _WIDTH_OF_A_PIPE)
 
 
-def count(number: int, noun: str) -> str:
+def count(number: int, noun: str, plural: str | None = None) -> str:
     """Write a number of things.
 
-    >>> count(1, "monitor"), count(1234, "monitor")
-    ('1 monitor', '1,234 monitors')
+    >>> count(1, "monitor"), count(1234, "monitor"), count(2, "anomaly", "anomalies")
+    ('1 monitor', '1,234 monitors', '2 anomalies')
     """
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def exit_with(error: TocsinError) -> NoReturn:
@@ -104,7 +104,8 @@ def warn(text: str) -> None:
 
 def print_json(value: Any) -> None:
     """Print a JSON document."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    is_unicode = "utf" in (sys.stdout.encoding or "").lower()
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=not is_unicode, default=str))
 
 
 def print_written(paths: Sequence[Path], *, as_json: bool) -> None:
@@ -114,6 +115,11 @@ def print_written(paths: Sequence[Path], *, as_json: bool) -> None:
     else:
         for path in paths:
             typer.echo(f"wrote {path}")
+
+
+def _visible(text: str) -> str:
+    """Write control characters as escapes: what comes from the data must not steer a terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def print_table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -129,7 +135,7 @@ def print_table(title: str | None, columns: Sequence[str], rows: Iterable[Sequen
             column.removeprefix("#"), justify="right" if column[:1] == "#" else "left", no_wrap=True
         )
     for row in rows:
-        table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
+        table.add_row(*(cell if isinstance(cell, Text) else Text(_visible(str(cell))) for cell in row))
     console().print(table)
 
 

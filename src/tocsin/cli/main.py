@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -86,6 +87,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         SystemExit: Always, with the exit code.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what a terminal cannot show must not stop a run
+            stream.reconfigure(errors="backslashreplace")
     debug = "--debug" in words or os.environ.get("TOCSIN_DEBUG", "").lower() in _YES
     try:
         app(args=words, prog_name="tocsin")

@@ -101,7 +101,7 @@ def run(
         )
         if options.start is not None and options.end is not None and options.start >= options.end:
             raise ConfigError(f"--from {start} is not before --to {end}")
-        with _Progress(len(monitors), quiet=as_json) as progress, _ended_by_sigterm():
+        with _Progress(len(monitors), quiet=as_json) as progress, _ended_by_signals():
             began = clock.now()
             began = began.replace(microsecond=began.microsecond // 1000 * 1000)  # as the memory keeps times
             report = run_monitors(project, monitors, memory, options, clock=clock, listener=progress)
@@ -116,18 +116,24 @@ def run(
 
 
 @contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """End as by Ctrl-C when somebody asks the process to: transactions undone, leases given back."""
+def _ended_by_signals() -> Iterator[None]:
+    """End when asked to: transactions undone, leases given back, and the exit code says by which signal."""
+    received: list[int] = []
 
     def end(number: int, frame: object) -> None:  # noqa: ARG001  # the signature of a handler
-        sys.exit(128 + number)
+        received.append(number)
+        raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, end) if current_thread() is main_thread() else None
+    chosen = (signal.SIGINT, signal.SIGTERM) if current_thread() is main_thread() else ()
+    before = [(number, signal.signal(number, end)) for number in chosen]
     try:
         yield
+    except KeyboardInterrupt:
+        warn("stopped; the next run goes on from here")
+        sys.exit(128 + (received[0] if received else signal.SIGINT))
     finally:
-        if before is not None:
-            signal.signal(signal.SIGTERM, before)
+        for number, handler in before:
+            signal.signal(number, handler)
 
 
 class _Progress:
@@ -192,15 +198,15 @@ def _line(report: MonitorReport) -> str:
         return f"{report.status}: {report.error}"
     if not (report.points_loaded or report.points_detected or report.alerts_sent):
         return "nothing new"
-    parts = [f"{report.points_loaded:,} points loaded", f"{report.points_detected:,} judged"]
-    parts.append(f"{report.anomalies:,} anomalies")
-    for number, what in (
-        (report.rows_merged, "rows merged"),
-        (report.rows_rejected, "rows rejected"),
-        (report.alerts_sent, "alerts sent"),
+    parts = [f"{count(report.points_loaded, 'point')} loaded", f"{report.points_detected:,} judged"]
+    parts.append(count(report.anomalies, "anomaly", "anomalies"))
+    for number, noun, done in (
+        (report.rows_merged, "row", "merged"),
+        (report.rows_rejected, "row", "rejected"),
+        (report.alerts_sent, "alert", "sent"),
     ):
         if number:
-            parts.append(f"{number:,} {what}")
+            parts.append(f"{count(number, noun)} {done}")
     return ", ".join(parts)
 
 
@@ -261,9 +267,9 @@ def _print_summary(report: RunReport) -> None:
     failed = sum(monitor.status == "failed" for monitor in report.monitors)
     skipped = sum(monitor.status == "skipped" for monitor in report.monitors)
     text = (
-        f"{count(len(report.monitors), 'monitor')}: {totals['points_loaded']:,} points loaded, "
-        f"{totals['points_detected']:,} judged, {totals['anomalies']:,} anomalies, "
-        f"{totals['alerts_sent']:,} alerts sent"
+        f"{count(len(report.monitors), 'monitor')}: {count(totals['points_loaded'], 'point')} loaded, "
+        f"{totals['points_detected']:,} judged, {count(totals['anomalies'], 'anomaly', 'anomalies')}, "
+        f"{count(totals['alerts_sent'], 'alert')} sent"
     )
     if failed:
         text += f"; {failed} failed"

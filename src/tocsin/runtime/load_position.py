@@ -151,13 +151,10 @@ def loaded_position(tx: Transaction | BaseDatabaseManager, monitor: MetricMonito
 def _shape_of(monitor: MetricMonitor) -> dict[str, Any]:
     """Give the keys of a metric that decide which series it has and what their slots hold."""
     config = monitor.config
-    zoned = bool(config.seasonality_columns)
-    return {
-        "dimension": config.dimension,
-        "seasonality": [*config.seasonality_columns, *config.query_columns.seasonality],
-        "timezone": config.timezone if zoned else None,
-        "holidays": config.holidays,
-    }
+    seasonality: list[str | None] = [*config.seasonality_columns, *config.query_columns.seasonality]
+    if config.seasonality_columns:
+        seasonality += [config.timezone, config.holidays]
+    return {"dimension": config.dimension, "seasonality (columns, timezone or holidays)": seasonality}
 
 
 def note_rejudge(tx: Transaction, series: str, slots: NDArray[np.int64], step: int, now: datetime) -> None:

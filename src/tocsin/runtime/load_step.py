@@ -109,6 +109,8 @@ class _LoadStep:
             start = self._first_whole_slot(config.loading_start_time)
         else:
             start = None
+        if start is not None and position.until is not None:
+            start = min(start, position.until - self._step)  # a later start would leave a hole
         limits = [] if self._to_data_end else [to_ms(self._now - config.loading_delay)]
         if self._options.end is not None:
             limits.append(to_ms(self._options.end))

@@ -21,13 +21,21 @@ _LONGEST = 300
 
 @contextmanager
 def mapped_errors(location: str) -> Iterator[None]:
-    """Turn what DuckDB raises in the block into a `DatabaseError`."""
+    """Turn what DuckDB raises in the block into a `DatabaseError`.
+
+    A signal whose handler raises ends a query; DuckDB hides what was raised, here it is a
+    `KeyboardInterrupt` again, so that no retry or report swallows it.
+    """
     import duckdb
 
     try:
         yield
     except duckdb.Error as error:
         raise map_error(str(error), location) from error
+    except RuntimeError as error:
+        if "Query interrupted" in str(error):
+            raise KeyboardInterrupt from error
+        raise
     except (OverflowError, UnicodeEncodeError, TypeError) as error:
         raise DatabaseError(f"DuckDB cannot take a value: {error}") from error
 

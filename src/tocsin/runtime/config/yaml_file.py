@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import os
 import re
 import typing
@@ -28,6 +29,8 @@ __all__ = [
     "validate",
 ]
 
+_DEEPEST = 50
+_MOST_VALUES = 1_000_000  # with aliases written out: a few lines can stand for billions
 _LARGEST = 2_000_000  # bytes; a configuration file is written by hand
 _CALL = re.compile(
     r"""\{\{\s*env_var\(\s*(['"])(?P<name>\w+)\1\s*(?:,\s*(['"])(?P<default>.*?)\3\s*)?\)\s*\}\}"""
@@ -99,16 +102,46 @@ def parse_yaml(text: str, path: Path) -> dict[str, Any]:
         ConfigError: It is not YAML, not a mapping, or has a key twice.
     """
     try:
+        if _is_too_deep(text):
+            raise ConfigError("the file is nested too deeply", path=str(path))
         data = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506  # a safe loader, see above
     except yaml.MarkedYAMLError as error:
         line = None if error.problem_mark is None else error.problem_mark.line + 1
         raise ConfigError(f"not valid YAML: {error.problem}", path=str(path), line=line) from error
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"not valid YAML: {str(error).splitlines()[0]}", path=str(path)) from error
+    if _size_of(data, {}) > _MOST_VALUES:
+        raise ConfigError("the file's aliases make it too large", path=str(path))
     if not isinstance(data, dict):
         what = "empty" if data is None else f"a {type(data).__name__}"
         raise ConfigError(f"the file is {what}", path=str(path), line=1, hint="it must hold keys and values")
     return data
+
+
+def _is_too_deep(text: str) -> bool:
+    """Look at the depth before the document is built: building recurses, in C without a limit."""
+    if sum(map(text.count, "[{-:?")) <= _DEEPEST:  # each level needs one of these
+        return False
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _DEEPEST:
+                return True
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+    return False
+
+
+def _size_of(value: Any, known: dict[int, float]) -> float:
+    """Count the values of a document with its aliases written out; one that holds itself is infinite."""
+    if not isinstance(value, dict | list):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = math.inf
+        parts = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_size_of(part, known) for part in parts)
+    return known[id(value)]
 
 
 def read_text(path: Path) -> str:

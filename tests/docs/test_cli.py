@@ -1,0 +1,118 @@
+"""The reference of the command line has every command and option, and JSON as it is."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import typer
+
+from tests.cli.conftest import Cli, cli, home, project
+from tests.docs.pages import DOCS, section, table_rows
+from tocsin.cli.main import app
+from tocsin.runtime.databases import open_memory
+from tocsin.testing.channels import HttpReceiver
+
+if TYPE_CHECKING:
+    from tests.runtime.conftest import Workspace
+
+__all__ = ["cli", "home", "project"]  # fixtures of the command line's tests
+
+PAGE = DOCS / "cli.md"
+APP = typer.main.get_command(app)
+COMMANDS: dict[str, Any] = APP.commands  # type: ignore[attr-defined]
+
+
+def options_of(command: Any) -> dict[frozenset[str], Any]:
+    return {
+        frozenset(parameter.opts): parameter.default
+        for parameter in command.params
+        if parameter.param_type_name == "option" and "--help" not in parameter.opts
+    }
+
+
+def documented_options(text: str) -> dict[frozenset[str], str]:
+    return {frozenset(re.findall(r"--?[\w-]+", row[0])): row[1].strip("`") for row in table_rows(text)}
+
+
+def test_every_command_has_a_section_in_the_order_of_the_help() -> None:
+    headings = re.findall(r"^## tocsin (\S+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert headings == list(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_is_documented_with_its_default(name: str) -> None:
+    options = options_of(COMMANDS[name])
+
+    written = documented_options(section(PAGE, f"tocsin {name}"))
+
+    assert set(written) == set(options)
+    for option, default in options.items():
+        if default not in (None, False, ()):
+            assert written[option] == str(default), option
+
+
+def test_the_options_for_all_commands_are_documented() -> None:
+    text = section(PAGE, "What all commands share")
+
+    rows = [row[0] for row in table_rows(text)]
+
+    written = {option for row in rows for option in re.findall(r"--?[\w-]+", row)}
+    assert written == {option for options in options_of(APP) for option in options} | {"--help", "-h"}
+
+
+def test_the_environment_variables_are_documented() -> None:
+    text = section(PAGE, "What all commands share")
+    used = {
+        variable
+        for command in (APP, *COMMANDS.values())
+        for parameter in command.params
+        for variable in ([parameter.envvar] if isinstance(parameter.envvar, str) else parameter.envvar or [])
+    }
+
+    assert used == set(re.findall(r"`(TOCSIN_\w+)`", text))
+
+
+def shape(value: Any) -> Any:
+    """Give the structure of a JSON document: its keys, and the kinds of its values."""
+    if isinstance(value, dict):
+        return {key: shape(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [shape(value[0])] if value else []
+    return "text or null" if value is None or isinstance(value, str) else type(value).__name__
+
+
+def documented_shape(command: str) -> Any:
+    found = re.search(r"```json\n(.*?)```", section(PAGE, f"tocsin {command}"), re.DOTALL)
+    assert found is not None
+    return shape(json.loads(found[1]))
+
+
+def test_json_has_the_documented_shape(cli: Cli, project: Workspace) -> None:
+    with HttpReceiver() as receiver:
+        hook = {"type": "webhook", "url": receiver.url, "allow_private": True}
+        project.write("profiles.yml", {"alert_channels": {"hook": hook}})
+        project.metric("cpu", alerting={"channels": ["hook"]}, tags=["a"])
+        project.metric("gone")
+        said = {
+            "init": cli("init", "shop", "--from", "cpu.csv", "--json"),
+            "run": cli("run", "--select", "cpu", "--json"),
+            "plot": cli("plot", "cpu", "-o", "cpu.svg", "--json"),
+            "test-alert": cli("test-alert", "cpu", "--json"),
+            "ls": cli("ls", "--json"),
+        }
+        with open_memory(project.load(), project.clock) as memory:
+            memory.acquire_lease("metric:cpu", "web-1@machine/boot/namespace/4711/1", 600)
+            said["status"] = cli("status", "--json")
+            said["unlock"] = cli("unlock", "--json")
+        (project.folder / "metrics" / "cpu.yml").unlink()
+        said["clean"] = cli("clean", "--json")
+        project.metric("gone", intervall=1)
+        said["validate"] = cli("validate", "--json", code=2)
+
+    for command, answer in said.items():
+        assert shape(answer.json) == documented_shape(command), command
+    assert set(said) == set(COMMANDS) - {"schema", "report"}
