@@ -76,7 +76,9 @@ def run(folder: Path, hook: str, fatal: int = _NEVER) -> tuple[int, int]:
             os.dup2(silent, 2)
             moments = Moments(fatal, log)
             SQLiteSession.commit = moments.around(SQLiteSession.commit, before=False)  # type: ignore[method-assign]
-            webhook.post_json = moments.around(webhook.post_json, before=True)
+            webhook.WebhookChannel.send = moments.around(  # type: ignore[method-assign]
+                webhook.WebhookChannel.send, before=True
+            )
             main(["run"])
         except SystemExit as exit_:
             code = int(exit_.code or 0)

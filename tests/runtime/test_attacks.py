@@ -57,7 +57,7 @@ def test_rows_that_come_twice_and_in_disorder_are_merged(workspace: Workspace) -
 
 
 _HOSTILE = [
-    "a'b", 'a"b', "{}", "}{", "a;DROP TABLE _tocsin_detections", "new\nline", "😀", "x" * 3000, "", "%(name)s",
+    "a'b", 'a"b', "{}", "}{", "a;DROP TABLE _tocsin_tasks", "new\nline", "😀", "x" * 3000, "", "%(name)s",
     "a|b", "{{ x }}", "\\", "null", "\t", " lead", "a=b", "[red]x[/red]", "\x1b[31m",
 ]  # fmt: skip
 
@@ -255,6 +255,7 @@ def test_a_change_that_old_slots_do_not_fit_is_refused_with_what_to_do(
     assert report.exit_code == 2
     assert "changed since cpu was loaded" in (report.monitors[0].error or "")
     assert "--full-refresh" in (report.monitors[0].error or "")
+    assert "wrote report.html" in workspace.command("report").stdout
     assert workspace.run(full_refresh=True).exit_code == 0
     assert sum(workspace.run().totals.values()) == 0
 
@@ -293,10 +294,16 @@ def test_a_renamed_metric_is_left_over_until_it_is_cleaned(workspace: Workspace)
     )
 
 
+_BILLIONS = "a: &a [1,1,1,1,1,1,1,1,1]\n" + "".join(
+    f"{name}: &{name} [{','.join(['*' + before] * 9)}]\n"
+    for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("a: &a [1,1,1,1,1,1,1,1,1]\n" + "".join(f"{n}: &{n} [{','.join(['*' + o] * 9)}]\n" for o, n in zip("abcdefgh", "bcdefghi", strict=True)), "aliases"),
+        (_BILLIONS, "aliases"),
         ("name: x\nvariables: &v\n  a: *v\n", "aliases"),
         ("a: " + "[" * 50_000, "nested too deeply"),
         ("a: " + "{a: " * 900 + "1" + "}" * 900, "nested too deeply"),
@@ -352,3 +359,26 @@ def test_a_reader_that_goes_away_is_no_traceback(workspace: Workspace) -> None:
     assert "Traceback" not in errors
     assert "Exception ignored" not in errors
     assert len(workspace.verdicts()) == 60
+
+
+def test_a_secret_from_the_environment_is_in_no_output(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOOK_TOKEN", "hunter2")
+    workspace.csv("cpu", noisy(60, jumps={50: 90}))
+    workspace.metric("cpu", alerting={"channels": ["ops"], "consecutive_anomalies": 1})
+    hook = {"type": "webhook", "url": "http://127.0.0.1:9/${HOOK_TOKEN}", "allow_private": True}
+    hook["secret"] = "${HOOK_TOKEN}"
+    profiles = {"profiles": {"files": {"type": "duckdb", "password": "${HOOK_TOKEN}"}}}
+    wrong = {**profiles, "profiles": {"files": {"type": "duckdb", "port": "${HOOK_TOKEN}"}}}
+
+    said = ""
+    for content in (profiles, wrong):
+        workspace.write("profiles.yml", {**content, "alert_channels": {"ops": hook}})
+        for command in (("run",), ("run", "--json"), ("validate",), ("test-alert", "cpu"), ("status",)):
+            done = workspace.command(*command, check=None)
+            said += done.stdout + done.stderr
+
+    assert "wait to be sent again" in said
+    assert "port" in said
+    assert "hunter2" not in said

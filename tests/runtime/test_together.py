@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from tests.runtime.conftest import Workspace, noisy
 from tocsin.runtime.databases import open_memory
 from tocsin.runtime.pipeline import RunOptions, run_monitors
 from tocsin.runtime.project_state import held_leases
+from tocsin.testing.channels import HttpReceiver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,6 +75,26 @@ def test_runs_at_the_same_time_do_everything_once(
     assert workspace.slots() == alone.slots()
     assert workspace.verdicts() == alone.verdicts()
     assert _incidents(workspace) == _incidents(alone)
+
+
+def test_runs_at_the_same_time_send_every_message_once(tmp_path: Path, clock: SteppingClock) -> None:
+    workspace = _project(tmp_path, clock)
+    with HttpReceiver() as receiver:
+        hook = {"type": "webhook", "url": receiver.url, "allow_private": True}
+        profiles = {"profiles": {"files": {"type": "duckdb"}}, "alert_channels": {"ops": hook}}
+        workspace.write("profiles.yml", profiles)
+        for number in range(_METRICS):
+            workspace.metric(f"m{number}", alerting={"channels": ["ops"], "consecutive_anomalies": 1})
+
+        running = [_start(workspace, "--json", "--threads", "2") for _ in range(3)]
+        answers = [json.loads(process.communicate(timeout=120)[0]) for process in running]
+
+    sent = [request.json()["id"] for request in receiver.requests]
+    queued = workspace.query("SELECT message_id, state FROM _tocsin_outbox")
+    assert len(sent) == len(set(sent)) >= _METRICS
+    assert {row["message_id"] for row in queued if row["state"] == "sent"} == set(sent)
+    assert len(queued) == len(sent)
+    assert sum(answer["totals"]["alerts_sent"] for answer in answers) == len(sent)
 
 
 @dataclass

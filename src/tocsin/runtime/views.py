@@ -72,13 +72,14 @@ def project_views(
     views: list[SeriesView] = []
     labels = read_labels(project.folder)
     for monitor in monitors:
-        if isinstance(monitor, BrokenMonitor):
+        try:
+            if isinstance(monitor, BrokenMonitor):
+                raise monitor.error
+            names = sorted(loaded_position(memory, monitor).first) or [monitor.name]
+        except ConfigError as error:
             empty = np.array([], dtype="datetime64[ms]"), np.array([], dtype=np.float64)
-            views.append(
-                SeriesView(monitor.name, Interval(60), *empty, status="broken", error=str(monitor.error))
-            )
+            views.append(SeriesView(monitor.name, Interval(60), *empty, status="broken", error=str(error)))
             continue
-        names = sorted(loaded_position(memory, monitor).first) or [monitor.name]
         views.extend(
             series_view(memory, monitor, series, start=start, end=end, labels=labels.get(series, ()))
             for series in names
