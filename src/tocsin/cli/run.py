@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from contextlib import contextmanager
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 _MOST_SHOWN = 15
+# More do not help: they take turns at writing into the memory.
+_MOST_THREADS = 4
 
 
 def run(
@@ -62,8 +65,16 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="Take over from another run.")] = False,
     profile: ProfileOption = None,
     threads: Annotated[
-        int, typer.Option("--threads", min=1, max=64, help="Monitors to work on at once.", metavar="NUMBER")
-    ] = 1,
+        int | None,
+        typer.Option(
+            "--threads",
+            min=1,
+            max=64,
+            help="Monitors to work on at once [one a processor, at most 4].",
+            metavar="NUMBER",
+            show_default=False,
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Load what is new, detect anomalies, send alerts.
@@ -95,7 +106,7 @@ def run(
             end=parse_time(end, "--to"),
             full_refresh=full_refresh,
             force=force,
-            threads=threads,
+            threads=threads or min(os.cpu_count() or 1, _MOST_THREADS),
             project=project.config.name,
             timeouts={step: getattr(project.config.timeouts, step) for step in STEPS},
         )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 from abc import ABC, abstractmethod
+from contextlib import contextmanager
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -17,7 +19,7 @@ from tocsin.errors import DetectorError
 from tocsin.model import DetectionResult
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -81,18 +83,14 @@ class BaseDetector(ABC):
             DetectorError: As for `detect_arrays`, which is the fast way when the list is not needed.
         """
         found = self.detect_arrays(data)
-        columns = (found.value, found.confidence_lower, found.confidence_upper)
-        value, lower, upper = (_none_for_nan(column) for column in columns)
-        rows = zip(
-            list(found.timestamp),
-            value,
-            found.is_anomaly.tolist(),
-            lower,
-            upper,
-            metadata_dicts(found),
-            strict=True,
-        )
-        return [DetectionResult(*row) for row in rows]
+        with _collection_paused():
+            columns = (found.value, found.confidence_lower, found.confidence_upper)
+            value, lower, upper = (_none_for_nan(column) for column in columns)
+            anomaly = found.is_anomaly.tolist()
+            rows = zip(
+                list(found.timestamp), value, anomaly, lower, upper, metadata_dicts(found), strict=True
+            )
+            return list(map(DetectionResult._make, rows))
 
     def get_detector_id(self) -> str:
         """Give 16 hex digits made from class, algorithm version and parameters."""
@@ -123,6 +121,18 @@ class BaseDetector(ABC):
     def __repr__(self) -> str:
         given = ", ".join(f"{name}={value!r}" for name, value in self._get_non_default_params().items())
         return f"{type(self).__name__}({given})"
+
+
+@contextmanager
+def _collection_paused() -> Iterator[None]:
+    """Keep the garbage collector out while many objects are made that all stay: half of the time is its."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _none_for_nan(column: NDArray[np.float64]) -> list[float | None]:

@@ -44,7 +44,7 @@ class Anomaly:
 
 
 def worst_anomalies(memory: BaseDatabaseManager, since: datetime, limit: int) -> list[Anomaly]:
-    """Give the most severe anomalies that were judged since an instant, the worst first, a few of each series."""
+    """Give the worst anomalies of each series that were judged since an instant, the most severe first."""
     rows = memory.execute_query(
         "SELECT metric_name, timestamp, value, confidence_lower, confidence_upper, detection_metadata"
         f" FROM {memory.get_full_table_name(TABLE_DETECTIONS)}"

@@ -12,8 +12,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
@@ -86,6 +87,27 @@ def _replace(values: Floats, heads: Ints, first: int, shift: int, old: int, new:
     values[start + ((head + new) & mask)] = value
 
 
+def _exchange(values: Floats, start: int, size: int, gone: float, value: float) -> None:
+    """Replace a value in a vector of one block, which is a plain sorted array.
+
+    Both ranks are counted in one pass: that is vectorised, and no branch of it is mispredicted, which makes
+    it twice as fast as two searches. Places are unsigned, since of a signed one numba asks each time
+    whether it is negative.
+    """
+    old, new = 0, 0
+    for place in range(start, start + size):
+        found = values[np.uintp(place)]
+        old += 1 if found < gone else 0
+        new += 1 if found < value else 0
+    if gone < value:
+        new -= 1
+    for place in range(start + old, start + new):
+        values[np.uintp(place)] = values[np.uintp(place + 1)]
+    for place in range(start + old, start + new, -1):
+        values[np.uintp(place)] = values[np.uintp(place - 1)]
+    values[np.uintp(start + new)] = value
+
+
 def _between(values: Floats, heads: Ints, first: int, shift: int, rank: float) -> float:
     """Give the value at a rank, on the line between its neighbours."""
     low = math.floor(rank)
@@ -141,6 +163,9 @@ def _slide(x: Floats, codes: Ints, window: int, slot: int, shift: int, vectors: 
     enters, leaves = not math.isnan(value), not math.isnan(gone)
     if leaves:
         first, size = firsts[gone_group], sizes[gone_group]
+        if enters and gone_group == group and size < 1 << shift and heads[first] == 0:
+            _exchange(values, first << shift, size, gone, value)
+            return
         old = _rank_of(values, heads, first, shift, size, gone)
         if enters and gone_group == group:
             new = _rank_of(values, heads, first, shift, size, value)
@@ -155,7 +180,7 @@ def _slide(x: Floats, codes: Ints, window: int, slot: int, shift: int, vectors: 
         sizes[group] = size + 1
 
 
-HELPERS = (_at, _rank_of, _down, _up, _replace, _between, _deviation, _slide)
+HELPERS = (_at, _rank_of, _down, _up, _replace, _exchange, _between, _deviation, _slide)
 
 
 def most_in_window(x: Floats, codes: Ints, window: int, now: Ints, most: Ints) -> None:

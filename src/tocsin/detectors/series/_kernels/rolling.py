@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["rolling_summary"]
 
 _CELLS_AT_ONCE = 1_000_000
+_ONE_BLOCK = 128
 _PATIENCE = 0.3  # seconds of plain work in a process after which loading numba is the better deal
 _SECONDS_A_CELL = 5e-9  # sorting windows, a value of a window
 _SECONDS_A_SLOT = 3e-6  # mean and deviation, a slot
@@ -116,7 +117,9 @@ def _ordered(statistic: Statistic, x: Floats, codes: Codes, window: int) -> Summ
 
 
 def _block_shift(size: int) -> int:
-    """Give the block length, as a power of two, for ordered windows of a size: near its root."""
+    """Give the block length, as a power of two: near the root of the size, one block for a small one."""
+    if size < _ONE_BLOCK:
+        return _ONE_BLOCK.bit_length() - 1
     return min(max((size.bit_length() + 1) // 2, 4), 7)
 
 
