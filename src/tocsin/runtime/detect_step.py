@@ -25,12 +25,14 @@ if TYPE_CHECKING:
     from tocsin.database import BaseDatabaseManager
     from tocsin.model import Detections, Lease
     from tocsin.runtime.config.loader import MetricMonitor
+    from tocsin.runtime.gate import Gate
     from tocsin.runtime.pipeline import RunOptions
     from tocsin.runtime.run_report import MonitorReport
 
 __all__ = ["judge_metric"]
 
 _BATCH_SLOTS = 100_000
+_LONG_SLOTS = 10_000  # judging that many takes longer than handing over to another thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ def judge_metric(
     options: RunOptions,
     report: MonitorReport,
     now: datetime,
+    gate: Gate,
 ) -> None:
     """Run the steps `detect` and `alert` over all series of a metric, as far as it is loaded.
 
@@ -61,7 +64,7 @@ def judge_metric(
     judged = task_positions(memory, monitor.name, "detect")
     evaluated = task_positions(memory, monitor.name, "alert")
     changed = positions_of_series(memory, "rejudge", monitor.name)
-    step = _JudgeStep(monitor, memory, lease, options, report, now)
+    step = _JudgeStep(monitor, memory, lease, options, report, now, gate)
     for series in position.first:
         ranges = tuple((int(a), int(b)) for a, b in changed.get(series, {}).get("ranges", ()))
         step.judge_series(series, last_slot, ranges, judged.get(series, {}), evaluated.get(series, {}))
@@ -76,8 +79,9 @@ class _JudgeStep:
         options: RunOptions,
         report: MonitorReport,
         now: datetime,
+        gate: Gate,
     ) -> None:
-        self._monitor, self._memory, self._lease = monitor, memory, lease
+        self._monitor, self._memory, self._lease, self._gate = monitor, memory, lease, gate
         self._options, self._report, self._now = options, report, now
         self._step = monitor.config.interval.milliseconds
         self._rules = monitor.config.rules() if "alert" in options.steps and monitor.detectors else ()
@@ -198,7 +202,11 @@ class _JudgeStep:
         """Judge the slots from first to last with as much context in front as the detector needs."""
         start = from_ms(first - detector.context_slots * self._step)
         data = store.read_datapoints(self._memory, series, start, from_ms(last + 1))
-        detections = detector.detect_arrays(data)
+        if len(data["timestamp"]) < _LONG_SLOTS:
+            detections = detector.detect_arrays(data)
+        else:
+            with self._gate.outside():
+                detections = detector.detect_arrays(data)
         return detections.select(data["timestamp"].astype(np.int64) >= first)
 
     def _keep(

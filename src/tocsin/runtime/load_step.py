@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tocsin.database import BaseDatabaseManager
     from tocsin.model import Lease, SeriesData
     from tocsin.runtime.config.loader import MetricMonitor
+    from tocsin.runtime.gate import GatedSource
     from tocsin.runtime.pipeline import RunOptions
     from tocsin.runtime.run_report import MonitorReport
     from tocsin.sources import LoadedSeries, LoadResult
@@ -44,7 +45,7 @@ _MOST_REJECTED_SHOWN = 5
 
 def load_metric(
     monitor: MetricMonitor,
-    source: BaseDatabaseManager,
+    source: GatedSource,
     memory: BaseDatabaseManager,
     lease: Lease,
     options: RunOptions,
@@ -68,7 +69,7 @@ class _LoadStep:
     def __init__(
         self,
         monitor: MetricMonitor,
-        source: BaseDatabaseManager,
+        source: GatedSource,
         memory: BaseDatabaseManager,
         lease: Lease,
         options: RunOptions,

@@ -21,6 +21,7 @@ from tocsin.runtime.config.loader import BrokenMonitor
 from tocsin.runtime.databases import Sources
 from tocsin.runtime.delivery import deliver_messages
 from tocsin.runtime.detect_step import judge_metric
+from tocsin.runtime.gate import Gate, GatedSource
 from tocsin.runtime.load_position import forget_verdicts
 from tocsin.runtime.load_step import load_metric
 from tocsin.runtime.project_state import break_leases, last_update, lease_holder
@@ -146,6 +147,7 @@ class _Runner:
         self._options, self._clock, self._listener = options, clock, listener
         self._owner = this_process()
         self._leases: set[Lease] = set()
+        self._gate = Gate()
 
     def stop(self) -> None:
         """Give all leases back, so that what is under way in other threads ends at its next write."""
@@ -154,6 +156,10 @@ class _Runner:
 
     def run_one(self, monitor: MetricMonitor | BrokenMonitor) -> MonitorReport:
         """Run one monitor; whatever goes wrong is in its report."""
+        with self._gate.inside():
+            return self._run_one(monitor)
+
+    def _run_one(self, monitor: MetricMonitor | BrokenMonitor) -> MonitorReport:
         report = MonitorReport(monitor.name, monitor.kind)
         if self._listener is not None:
             self._listener.started(monitor.name)
@@ -207,13 +213,13 @@ class _Runner:
         now = self._clock.now().astimezone(UTC)
         now = now.replace(microsecond=now.microsecond // 1000 * 1000)
         if "load" in self._options.steps:
-            source = self._sources.get(self._project.profile_of(monitor))
+            source = GatedSource(self._sources.get(self._project.profile_of(monitor)), self._gate)
             load_metric(monitor, source, self._memory, lease, self._options, report, now)
         elif self._options.full_refresh:
             with self._memory.transaction(lease=lease) as tx:
                 forget_verdicts(tx, monitor.name)
         if "detect" in self._options.steps or "alert" in self._options.steps:
-            judge_metric(monitor, self._memory, lease, self._options, report, now)
+            judge_metric(monitor, self._memory, lease, self._options, report, now, self._gate)
 
     def _release(self, lease: Lease) -> None:
         try:

@@ -10,6 +10,7 @@ from tocsin.database.duckdb.errors import mapped_errors
 from tocsin.database.duckdb.session import DuckDBSession
 from tocsin.database.manager import Capabilities
 from tocsin.database.sql_manager import SqlManager
+from tocsin.database.turns import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,7 +61,7 @@ class DuckDBManager(SqlManager):
             raise ValueError(f"DuckDB has no setting {', '.join(unknown)}: there are {', '.join(_SETTINGS)}")
         self._location = "DuckDB" if str(path) == ":memory:" else str(path)
         self._base_folder = None if base_folder is None else str(Path(base_folder).absolute())
-        self._turn = threading.Lock()
+        self._writers = threading.Lock()
         self._root = self._open(str(path), dict(settings or {}), read_only=read_only)
 
     @property
@@ -98,7 +99,8 @@ class DuckDBManager(SqlManager):
 
     def _connect(self) -> DuckDBSession:
         with mapped_errors(self._location):
-            return DuckDBSession(self._cursor, self._names, self._location, self._turn, _PATIENCE_SECONDS)
+            turn = Turn(self._writers, _PATIENCE_SECONDS, self._location)
+            return DuckDBSession(self._cursor, self._names, self._location, turn)
 
     def close(self) -> None:
         """Close every connection, of all threads; closing twice is fine."""

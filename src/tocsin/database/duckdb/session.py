@@ -12,10 +12,9 @@ from tocsin.database.duckdb.values import to_array, to_cells, to_parameter, to_r
 from tocsin.database.names import quote
 from tocsin.database.parameters import bind
 from tocsin.database.session import Session
-from tocsin.errors import DatabaseError, StoreLockedError
+from tocsin.errors import DatabaseError
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable, Iterator, Mapping
 
     import duckdb
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from tocsin.abc import ConflictStrategy
     from tocsin.database.names import TableNames
+    from tocsin.database.turns import Turn
     from tocsin.model import ColumnDefinition, TableModel
 
 __all__ = ["DuckDBSession"]
@@ -45,9 +45,7 @@ class DuckDBSession(Session):
         open_cursor: Opens one more.
         names: What the project calls the internal tables.
         location: The database, for messages.
-        turn: The lock that writing transactions take: DuckDB would let two begin and refuse the second
-            when it commits.
-        patience: How many seconds to wait for it.
+        turn: What writing transactions take.
     """
 
     def __init__(
@@ -55,34 +53,29 @@ class DuckDBSession(Session):
         open_cursor: Callable[[], duckdb.DuckDBPyConnection],
         names: TableNames,
         location: str,
-        turn: threading.Lock,
-        patience: float,
+        turn: Turn,
     ) -> None:
         self.names = names
         self._open_cursor = open_cursor
         self._cursor = open_cursor()
         self._location = location
         self._turn = turn
-        self._patience = patience
-        self._in_transaction = False
 
     def begin(self) -> None:
         """Wait for the turn, and begin."""
-        if not self._turn.acquire(timeout=self._patience):
-            raise StoreLockedError(f"{self._location} is locked by another thread", transient=True)
-        self._in_transaction = True
+        self._turn.take()
         try:
             with mapped_errors(self._location):
                 self._cursor.execute("BEGIN TRANSACTION")
         except BaseException:
-            self._end()
+            self._turn.give()
             raise
 
     def commit(self) -> None:
         """Commit, and let the next one in."""
         with mapped_errors(self._location):
             self._cursor.execute("COMMIT")
-        self._end()
+        self._turn.give()
 
     def rollback(self) -> None:
         """Undo, and let the next one in."""
@@ -93,12 +86,7 @@ class DuckDBSession(Session):
         except duckdb.TransactionException:
             pass  # DuckDB has undone and ended it already
         finally:
-            self._end()
-
-    def _end(self) -> None:
-        if self._in_transaction:
-            self._in_transaction = False
-            self._turn.release()
+            self._turn.give()
 
     def execute_query(self, query: str, params: Mapping[str, Any] | None) -> list[dict[str, Any]]:
         """Run any statement and give its rows."""
@@ -120,12 +108,12 @@ class DuckDBSession(Session):
 
         text, values = bind(query, params, _PLACEHOLDER)
         parameters = {name: to_parameter(value) for name, value in values.items()}
-        cursor = self._cursor if self._in_transaction else self._open_cursor()
+        cursor = self._cursor if self._turn.is_ours else self._open_cursor()
         with mapped_errors(self._location):
             relation = cursor.sql(text, params=parameters or None)
             if relation is None:
                 raise DatabaseError("this statement gives no columns", hint="write a SELECT")
-            if self._in_transaction:
+            if self._turn.is_ours:
                 table: pa.Table = relation.to_arrow_table()
                 return table.to_reader(_ARROW_ROWS)
             reader: pa.RecordBatchReader = relation.to_arrow_reader(_ARROW_ROWS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from tocsin.database.sql_manager import SqlManager
 from tocsin.database.sqlite.errors import mapped_errors
 from tocsin.database.sqlite.session import SQLiteSession
 from tocsin.database.sqlite.settings import SQLiteSettings
+from tocsin.database.turns import Turn
 from tocsin.errors import StoreReadOnlyError
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ class SQLiteManager(SqlManager):
         self._location = str(path)
         self._settings = SQLiteSettings.parse(settings)
         self._read_only = read_only
+        self._writers = threading.Lock()
         self._session()
 
     @property
@@ -112,7 +115,8 @@ class SQLiteManager(SqlManager):
         except BaseException:
             connection.close()
             raise
-        return SQLiteSession(connection, self._names, self._location, read_only=self._read_only)
+        turn = Turn(self._writers, settings.busy_timeout_seconds, self._location)
+        return SQLiteSession(connection, self._names, self._location, turn, read_only=self._read_only)
 
     def _use_wal(self, connection: sqlite3.Connection) -> None:
         """Switch to WAL once; SQLite does not wait by itself when two switch at the same time."""

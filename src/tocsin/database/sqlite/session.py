@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tocsin.abc import ConflictStrategy
     from tocsin.database.batches import Column
     from tocsin.database.names import TableNames
+    from tocsin.database.turns import Turn
     from tocsin.model import TableModel
 
 __all__ = ["SQLiteSession"]
@@ -39,23 +40,36 @@ class SQLiteSession(Session):
         connection: With `isolation_level=None`.
         names: What the project calls the internal tables.
         path: The file, for messages.
+        turn: What writing transactions take.
         read_only: Whether transactions are for reading.
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, names: TableNames, path: str, *, read_only: bool = False
+        self,
+        connection: sqlite3.Connection,
+        names: TableNames,
+        path: str,
+        turn: Turn,
+        *,
+        read_only: bool = False,
     ) -> None:
         self.names = names
         self._connection = connection
         self._path = path
+        self._turn = turn
         self._begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
         self._types: dict[str, tuple[str, ...]] = {}
         self._keys: dict[str, frozenset[str]] = {}
 
     def begin(self) -> None:
         """Take the write lock, waiting for it as long as the busy timeout says."""
-        with mapped_errors(self._path):
-            self._connection.execute(self._begin)
+        self._turn.take()
+        try:
+            with mapped_errors(self._path):
+                self._connection.execute(self._begin)
+        except BaseException:
+            self._turn.give()
+            raise
 
     def commit(self) -> None:
         """Commit."""
@@ -63,12 +77,16 @@ class SQLiteSession(Session):
             if not self._connection.in_transaction:
                 raise DatabaseError(f"{self._path}: the transaction was ended from within")
             self._connection.execute("COMMIT")
+        self._turn.give()
 
     def rollback(self) -> None:
         """Undo; SQLite has done so already after a full disk or an I/O error."""
-        with mapped_errors(self._path):
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+        try:
+            with mapped_errors(self._path):
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+        finally:
+            self._turn.give()
 
     def execute_query(self, query: str, params: Mapping[str, Any] | None) -> list[dict[str, Any]]:
         """Run any statement and give its rows."""
