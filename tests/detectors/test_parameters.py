@@ -151,7 +151,7 @@ def test_arrays_of_different_length_are_refused() -> None:
 
 def test_a_timestamp_that_is_missing_is_refused() -> None:
     data = series_of([1.0, 2.0, 3.0])
-    data["timestamp"][1] = np.datetime64("NaT")
+    data["timestamp"][1] = np.datetime64("NaT", "ms")
 
     with pytest.raises(DetectorError, match="timestamp 1 is missing"):
         MADDetector().detect_arrays(data)

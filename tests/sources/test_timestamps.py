@@ -64,7 +64,7 @@ def test_a_time_is_understood(value: Any, expected: str) -> None:
         "2026-11-30 13:60", "2026-11-30 13:05:", "2026-11-30 13:05:09.", "2026-11-30 13:05:09.1x",
         "2026-11-30Z", "2026-11-30x13:05", "0000-01-01", "٢٠٢٦-11-30", "2026-11-30 13:05 Europe/Berlin",
         True, float("nan"), float("inf"), 1e300, 10**30, Decimal("NaN"), b"2026-11-30", [], {},
-        "1." + "7" * 300, "x" * 10_000, np.datetime64("NaT"),
+        "1." + "7" * 300, "x" * 10_000, np.datetime64("NaT", "ms"),
     ],
 )  # fmt: skip
 def test_what_is_no_time_is_none_and_disturbs_nobody(value: Any) -> None:

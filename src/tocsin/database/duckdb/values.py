@@ -46,7 +46,7 @@ def to_array(column: NDArray[Any]) -> NDArray[Any]:
     if kind == "M":
         times = values.astype("datetime64[ms]")
         if missing is not None:
-            times[missing] = np.datetime64("NaT")
+            times[missing] = np.datetime64("NaT", "ms")
         return times
     if kind in "iuf":
         return _numbers(values, missing)

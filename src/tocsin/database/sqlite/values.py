@@ -125,7 +125,7 @@ class ColumnReader:
         missing = np.fromiter((value is None for value in values), np.bool_, len(values))
         values[missing] = 0
         times = values.astype(np.int64).astype("datetime64[ms]")
-        times[missing] = np.datetime64("NaT")
+        times[missing] = np.datetime64("NaT", "ms")
         return times
 
     def _booleans(self) -> NDArray[Any]:

@@ -52,7 +52,7 @@ class QueryContract(DatabaseContract):
         assert manager.execute_query("SELECT %(value)s AS value", {"value": value}) == [{"value": value}]
 
     @pytest.mark.parametrize(
-        "value", [np.int64(3), np.float64(2.5), np.bool_(1), np.str_("x"), np.datetime64("NaT"), np.nan]
+        "value", [np.int64(3), np.float64(2.5), np.bool_(1), np.str_("x"), np.datetime64("NaT", "ms"), np.nan]
     )
     def test_numpy_scalars_are_parameters_too(self, manager: BaseDatabaseManager, value: Any) -> None:
         [row] = manager.execute_query("SELECT %(value)s AS value", {"value": value})
