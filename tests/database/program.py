@@ -10,6 +10,7 @@ import os
 import resource
 import signal
 import sys
+import urllib.parse  # noqa: F401  # a user who may not read where Python is cannot import it later
 
 import numpy as np
 

@@ -147,7 +147,7 @@ class _Texts:
         self._good &= (year >= 1) & (month >= 1) & (month <= 12)  # noqa: PLR2004 (months of a year)
         months = ((year - 1970) * 12 + np.clip(month, 1, 12) - 1).astype("datetime64[M]")
         first = months.astype("datetime64[D]").view(np.int64)
-        after = (months + 1).astype("datetime64[D]").view(np.int64)
+        after = (months + np.timedelta64(1, "M")).astype("datetime64[D]").view(np.int64)
         self._good &= (day >= 1) & (first + day <= after)
         seconds = (first + day - 1) * 86_400 + self._clock() - minutes_east * 60
         return np.where(self._good, seconds * 1000 + self._fraction(), NO_TIME)
