@@ -22,12 +22,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tocsin.abc import Detector, Transaction
-    from tocsin.database import BaseDatabaseManager
-    from tocsin.model import Detections, Lease
-    from tocsin.runtime.config.loader import MetricMonitor
-    from tocsin.runtime.gate import Gate
-    from tocsin.runtime.pipeline import RunOptions
-    from tocsin.runtime.run_report import MonitorReport
+    from tocsin.model import Detections
+    from tocsin.runtime.job import Job
 
 __all__ = ["judge_metric"]
 
@@ -43,20 +39,13 @@ class _Work:
     ranges: tuple[tuple[int, int], ...]
 
 
-def judge_metric(
-    monitor: MetricMonitor,
-    memory: BaseDatabaseManager,
-    lease: Lease,
-    options: RunOptions,
-    report: MonitorReport,
-    now: datetime,
-    gate: Gate,
-) -> None:
+def judge_metric(job: Job) -> None:
     """Run the steps `detect` and `alert` over all series of a metric, as far as it is loaded.
 
     Raises:
         TocsinError: The memory or a detector failed; what was committed before is kept.
     """
+    monitor, memory = job.monitor, job.memory
     position = loaded_position(memory, monitor)
     if position.until is None:
         return
@@ -64,28 +53,20 @@ def judge_metric(
     judged = task_positions(memory, monitor.name, "detect")
     evaluated = task_positions(memory, monitor.name, "alert")
     changed = positions_of_series(memory, "rejudge", monitor.name)
-    step = _JudgeStep(monitor, memory, lease, options, report, now, gate)
+    step = _JudgeStep(job)
     for series in position.first:
         ranges = tuple((int(a), int(b)) for a, b in changed.get(series, {}).get("ranges", ()))
         step.judge_series(series, last_slot, ranges, judged.get(series, {}), evaluated.get(series, {}))
 
 
 class _JudgeStep:
-    def __init__(
-        self,
-        monitor: MetricMonitor,
-        memory: BaseDatabaseManager,
-        lease: Lease,
-        options: RunOptions,
-        report: MonitorReport,
-        now: datetime,
-        gate: Gate,
-    ) -> None:
-        self._monitor, self._memory, self._lease, self._gate = monitor, memory, lease, gate
-        self._options, self._report, self._now = options, report, now
+    def __init__(self, job: Job) -> None:
+        monitor, steps = job.monitor, job.options.steps
+        self._monitor, self._memory, self._lease, self._gate = monitor, job.memory, job.lease, job.gate
+        self._options, self._report, self._now = job.options, job.report, job.now
         self._step = monitor.config.interval.milliseconds
-        self._rules = monitor.config.rules() if "alert" in options.steps and monitor.detectors else ()
-        self._detecting = "detect" in options.steps
+        self._rules = monitor.config.rules() if "alert" in steps and monitor.detectors else ()
+        self._detecting = "detect" in steps
 
     def judge_series(
         self,

@@ -29,11 +29,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tocsin.abc import Transaction
-    from tocsin.database import BaseDatabaseManager
-    from tocsin.model import Lease, SeriesData
+    from tocsin.model import SeriesData
     from tocsin.runtime.config.loader import MetricMonitor
     from tocsin.runtime.gate import GatedSource
-    from tocsin.runtime.pipeline import RunOptions
+    from tocsin.runtime.job import Job
     from tocsin.runtime.run_report import MonitorReport
     from tocsin.sources import LoadedSeries, LoadResult
 
@@ -43,48 +42,34 @@ _FIRST = -62_135_596_800_000  # the first instant that Python can name, ms since
 _MOST_REJECTED_SHOWN = 5
 
 
-def load_metric(
-    monitor: MetricMonitor,
-    source: GatedSource,
-    memory: BaseDatabaseManager,
-    lease: Lease,
-    options: RunOptions,
-    report: MonitorReport,
-    now: datetime,
-) -> None:
+def load_metric(job: Job, source: GatedSource) -> None:
     """Load what is new of a metric, each batch in one transaction with the position.
 
     Raises:
         TocsinError: The source, the memory or the configuration failed; batches before are kept.
     """
-    with memory.transaction(lease=lease):
-        memory.upsert_task_status(monitor.name, "load", "load", "running")
-    step = _LoadStep(monitor, source, memory, lease, options, report, now)
+    with job.memory.transaction(lease=job.lease):
+        job.memory.upsert_task_status(job.monitor.name, "load", "load", "running")
+    step = _LoadStep(job, source)
     for start, end in step.windows():
         step.load_window(start, end)
     step.finish()
 
 
 class _LoadStep:
-    def __init__(
-        self,
-        monitor: MetricMonitor,
-        source: GatedSource,
-        memory: BaseDatabaseManager,
-        lease: Lease,
-        options: RunOptions,
-        report: MonitorReport,
-        now: datetime,
-    ) -> None:
-        config = monitor.config
-        self._monitor, self._config, self._memory, self._lease = monitor, config, memory, lease
-        self._options, self._report, self._now = options, report, now
+    def __init__(self, job: Job, source: GatedSource) -> None:
+        monitor, config = job.monitor, job.monitor.config
+        self._monitor, self._config, self._memory, self._lease = monitor, config, job.memory, job.lease
+        self._options, self._report, self._now = job.options, job.report, job.now
         self._step = config.interval.milliseconds
         self._phase = to_ms(config.anchor) % self._step
         self._lookback = config.lookback // timedelta(milliseconds=1)
-        self._to_data_end = (config.loading_end or ("data" if source.capabilities.files else "now")) == "data"
-        self._forget_first = options.full_refresh
-        self._position = empty_position(monitor) if self._forget_first else loaded_position(memory, monitor)
+        usual_end = "data" if source.capabilities.files else "now"
+        self._to_data_end = (config.loading_end or usual_end) == "data"
+        self._forget_first = job.options.full_refresh
+        self._position = (
+            empty_position(monitor) if self._forget_first else loaded_position(job.memory, monitor)
+        )
         self._loader = MetricLoader(source, _spec_of(monitor))
         self._rows_read = 0
 

@@ -22,6 +22,7 @@ from tocsin.runtime.databases import Sources
 from tocsin.runtime.delivery import deliver_messages
 from tocsin.runtime.detect_step import judge_metric
 from tocsin.runtime.gate import Gate, GatedSource
+from tocsin.runtime.job import Job
 from tocsin.runtime.load_position import forget_verdicts
 from tocsin.runtime.load_step import load_metric
 from tocsin.runtime.project_state import break_leases, last_update, lease_holder
@@ -212,14 +213,15 @@ class _Runner:
     def _run_steps(self, monitor: MetricMonitor, lease: Lease, report: MonitorReport) -> None:
         now = self._clock.now().astimezone(UTC)
         now = now.replace(microsecond=now.microsecond // 1000 * 1000)
+        job = Job(monitor, self._memory, lease, self._options, report, now, self._gate)
         if "load" in self._options.steps:
             source = GatedSource(self._sources.get(self._project.profile_of(monitor)), self._gate)
-            load_metric(monitor, source, self._memory, lease, self._options, report, now)
+            load_metric(job, source)
         elif self._options.full_refresh:
             with self._memory.transaction(lease=lease) as tx:
                 forget_verdicts(tx, monitor.name)
         if "detect" in self._options.steps or "alert" in self._options.steps:
-            judge_metric(monitor, self._memory, lease, self._options, report, now, self._gate)
+            judge_metric(job)
 
     def _release(self, lease: Lease) -> None:
         try:

@@ -1,0 +1,41 @@
+"""One monitor in one run: what its steps work with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from tocsin.database import BaseDatabaseManager
+    from tocsin.model import Lease
+    from tocsin.runtime.config.loader import MetricMonitor
+    from tocsin.runtime.gate import Gate
+    from tocsin.runtime.pipeline import RunOptions
+    from tocsin.runtime.run_report import MonitorReport
+
+__all__ = ["Job"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What the steps of a monitor share.
+
+    Attributes:
+        monitor: The monitor.
+        memory: The project's memory.
+        lease: The lease under which everything is written.
+        options: What the run is asked to do.
+        report: Where the steps count what they do.
+        now: The run's idea of now, whole milliseconds, UTC.
+        gate: What lets one thread work at a time.
+    """
+
+    monitor: MetricMonitor
+    memory: BaseDatabaseManager
+    lease: Lease
+    options: RunOptions
+    report: MonitorReport
+    now: datetime
+    gate: Gate
