@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 from tocsin.errors import ConfigError, TocsinError
 from tocsin.runtime.config.loader import load_project
 from tocsin.runtime.create_project import is_project, write_metric
+from tocsin.runtime.propose_seasonality import CANDIDATES, Seasonality, find_seasonality
+from tocsin.sources import LoadSpec, MetricLoader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from tocsin.abc import ColumnSource
     from tocsin.sources.inspect_files import FileProposal, MetricProposal
 
 __all__ = ["Proposal", "propose_metrics"]
@@ -23,6 +26,7 @@ _DAY = 86_400
 # The window holds some days where that is affordable, so that it knows the daily rhythm's spread.
 _WINDOW_DAYS, _SMALLEST_WINDOW, _LARGEST_WINDOW = 3, 100, 1000
 _THRESHOLD = 5.0
+_MOST_ROWS = 1_000_000
 _ALIGN = {
     "floor": "rows between two slots go to the slot before; of several in a slot one value is made",
     "nearest": "rows go to the nearest slot; of several in a slot one value is made",
@@ -71,11 +75,18 @@ def propose_metrics(files: Sequence[Path], folder: Path) -> list[Proposal]:
     try:
         with DuckDBManager(clock=SystemClock()) as source:
             found = inspect_files([file.resolve() for file in files], source)
+            rhythms = {
+                metric.name: _seasonality(source, file, metric) for file in found for metric in file.metrics
+            }
     except ConfigError:
         raise
     except TocsinError as error:  # of the file, not of our own doing: a matter of what was asked for
         raise ConfigError(error.message, hint=error.hint) from error
-    proposals = [_proposal(target, profile, file, metric) for file in found for metric in file.metrics]
+    proposals = [
+        _proposal(target, profile, file, metric, rhythms[metric.name])
+        for file in found
+        for metric in file.metrics
+    ]
     for proposal in proposals:
         if proposal.path.exists():
             raise ConfigError(
@@ -94,7 +105,32 @@ def _where_to_add(folder: Path) -> tuple[Path, str | None]:
     return folder / project.config.paths.metrics, named
 
 
-def _proposal(folder: Path, profile: str | None, file: FileProposal, found: MetricProposal) -> Proposal:
+def _seasonality(source: ColumnSource, file: FileProposal, metric: MetricProposal) -> Seasonality | None:
+    """Look for a rhythm in the longest series of a metric; not in files that are slow to read whole."""
+    if file.rows > _MOST_ROWS:
+        return None
+    spec = LoadSpec(
+        name=metric.name,
+        query=metric.query,
+        interval=metric.interval,
+        dimension=metric.dimension,
+        anchor=metric.anchor,
+        align=metric.align,
+        aggregate=metric.aggregate,
+        seasonality_columns=tuple(sorted({column for columns in CANDIDATES for column in columns})),
+    )
+    series = MetricLoader(source, spec).read(metric.loading_start_time, None).series
+    longest = max(series, key=lambda one: int(one.rows.sum()), default=None)
+    return None if longest is None else find_seasonality(longest.data, metric.interval.seconds)
+
+
+def _proposal(
+    folder: Path,
+    profile: str | None,
+    file: FileProposal,
+    found: MetricProposal,
+    seasonality: Seasonality | None,
+) -> Proposal:
     window = max(_SMALLEST_WINDOW, min(_LARGEST_WINDOW, _WINDOW_DAYS * _DAY // found.interval.seconds))
     metric: dict[str, Any] = {
         "name": found.name,
@@ -114,8 +150,14 @@ def _proposal(folder: Path, profile: str | None, file: FileProposal, found: Metr
         metric["loading_start_time"] = _written(found.loading_start_time)
     metric |= {"align": found.align, "aggregate": found.aggregate}
     comments["align"] = _ALIGN[found.align]
-    metric["detectors"] = [{"type": "mad", "params": {"threshold": _THRESHOLD, "window_size": window}}]
+    params: dict[str, Any] = {"threshold": _THRESHOLD, "window_size": window}
     comments["detectors"] = "median ± threshold · spread of the slots before; see docs/detectors.md"
+    if seasonality is not None:
+        columns = list(seasonality.columns)
+        metric["seasonality_columns"] = columns
+        comments["seasonality_columns"] = "the series has this rhythm: a point is compared with those like it"
+        params |= {"window_size": seasonality.window_size, "seasonality_components": [columns]}
+    metric["detectors"] = [{"type": "mad", "params": params}]
     metric["alerting"] = {"consecutive_anomalies": 3, "channels": []}
     comments["alerting"] = "name channels of profiles.yml here to be told"
     series = f"{file.series} series, " if found.dimension is not None else ""
@@ -123,6 +165,8 @@ def _proposal(folder: Path, profile: str | None, file: FileProposal, found: Metr
         f"{series}{file.rows:,} rows from {file.first:%Y-%m-%d %H:%M} to {file.last:%Y-%m-%d %H:%M}, "
         f"every {found.interval}"
     )
+    if seasonality is not None:
+        reason += f", a rhythm by {' and '.join(seasonality.columns)}"
     return Proposal(folder / f"{found.name}.yml", metric, comments, reason)
 
 
