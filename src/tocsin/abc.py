@@ -46,7 +46,9 @@ class ColumnSource(Protocol):
 class Transaction(ColumnSource, Protocol):
     """A database within one transaction: all of it is kept, or nothing.
 
-    It belongs to the thread that opened it.
+    It belongs to the thread that opened it, and ends with the block that it was opened for. A statement
+    that fails dooms it: even when the block catches the error, nothing is kept, further statements are
+    refused, and a `DatabaseError` says so when the block ends.
     """
 
     def execute_query(self, query: str, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:

@@ -177,6 +177,15 @@ def test_validate_says_all_that_is_wrong_with_file_and_line(cli: Cli, project: W
     assert len(human.err.splitlines()) == 5
 
 
+def test_validate_knows_whose_holidays_there_are(cli: Cli, project: Workspace) -> None:
+    project.metric("cpu", seasonality_columns=["is_holiday"], holidays="DE-XX")
+
+    error = cli("validate", "--json", code=2).json["errors"][0]
+
+    assert "DE has no subdivision 'XX'" in error["error"]
+    assert error["line"] is not None
+
+
 @pytest.mark.parametrize("kind", ["metric", "project", "profiles"])
 def test_schema_prints_json_schema(cli: Cli, kind: str) -> None:
     schema = cli("schema", kind).json
@@ -364,6 +373,21 @@ def test_a_message_that_cannot_be_delivered_waits_and_is_no_failure(cli: Cli, pr
     assert "note: channel hook: " in answer.err
     assert "503" in answer.err
     assert cli("status", "--json").json["outbox"] == {"pending": 1, "sent": 0, "dead": 0}
+
+
+def test_a_message_that_is_given_up_is_told_beside_others_that_are_sent(cli: Cli, project: Workspace) -> None:
+    with HttpReceiver() as receiver:
+        receiver.answers.append(Answer(410))
+        hook = {"type": "webhook", "url": receiver.url, "allow_private": True}
+        with_channel(project, gone=hook, hook=hook)
+        project.metric("cpu", alerting={"channels": ["gone", "hook"], "recovery": False})
+
+        answer = cli("run", "--json")
+
+    assert answer.json["totals"]["alerts_sent"] == 1
+    assert "note: channel gone: webhook gone answered 410" in answer.err
+    assert "given up: 1" in answer.err
+    assert cli("status", "--json").json["outbox"] == {"pending": 0, "sent": 1, "dead": 1}
 
 
 def test_a_memory_that_is_no_database_gives_1(cli: Cli, project: Workspace) -> None:

@@ -56,6 +56,43 @@ def test_a_run_shows_what_it_found(cli: Cli, project: Workspace) -> None:
     assert answer.out.splitlines()[-1].startswith("1 monitor: 200 points loaded, 200 judged, ")
 
 
+def test_a_run_with_a_clock_that_was_put_back_shows_what_it_found_itself(
+    cli: Cli, project: Workspace
+) -> None:
+    cli("run")
+    project.query("UPDATE _tocsin_detections SET created_at = created_at + 3600000")
+    project.query("UPDATE _tocsin_incidents SET updated_at = updated_at + 3600000")
+    rows = noisy(201, jumps=dict.fromkeys(range(150, 156), 80))
+    project.csv("cpu", [*rows[:200], (rows[200][0], 500)])
+
+    out = cli("run").out
+
+    assert "Anomalies: 1" in out
+    assert out.count("  up  ") == 1
+    assert f"{rows[200][0]}"[:16] in out
+
+
+def test_a_file_that_is_not_there_is_named(cli: Cli, project: Workspace) -> None:
+    (project.folder / "cpu.csv").unlink()
+
+    error = cli("run", "--json", code=1).json["monitors"][0]["error"]
+
+    assert error == "there is no file cpu.csv: check its name in the query"
+
+
+def test_an_incident_without_an_anomaly_is_shown_too(cli: Cli, project: Workspace) -> None:
+    rows = noisy(100)
+    project.csv("cpu", [*rows[:50], rows[-1]])
+    bounds = {"type": "manual_bounds", "params": {"upper_bound": 1000}}
+    project.metric("cpu", detectors=[bounds], alerting={"no_data": {"for": "2h"}})
+
+    answer = cli("run")
+
+    assert "Incidents: 1" in answer.out
+    assert "no data" in answer.out
+    assert "Anomalies: " not in answer.out
+
+
 def test_a_failing_monitor_gives_1_and_bad_configuration_2_and_the_others_run(
     cli: Cli, project: Workspace
 ) -> None:
@@ -181,6 +218,14 @@ def test_rejected_rows_are_shown_with_their_place(cli: Cli, project: Workspace) 
 
     assert "1 row rejected" in answer.err
     assert "row 21 at 2026-01-05 03:20:00 rejected: not a number: 'n/a'" in answer.err
+    assert "more rejected" not in answer.err
+
+
+def test_of_many_rejected_rows_the_others_are_counted(cli: Cli, project: Workspace) -> None:
+    project.csv("cpu", [(time, "n/a") for time, _ in noisy(20)])
+    project.metric("cpu", query="SELECT timestamp, value FROM read_csv('cpu.csv', all_varchar=true)")
+
+    assert "and 15 more rejected" in cli("run").err
 
 
 def test_a_setting_that_the_source_does_not_have_is_bad_configuration(cli: Cli, project: Workspace) -> None:

@@ -19,7 +19,7 @@ from tocsin.database.leases import this_process
 from tocsin.database.migrations import migrate
 from tocsin.database.sqlite import SQLiteManager
 from tocsin.errors import DatabaseError
-from tocsin.testing.databases import FixedClock
+from tocsin.testing.databases import FixedClock, series_names
 
 _NOW = FixedClock().now()
 
@@ -93,7 +93,7 @@ def contend(path: str, count: str) -> None:
                 with manager.transaction(lease=lease) as transaction:
                     series_store.write_position(transaction, f"token{lease.token}", {}, _NOW)
                 tokens.append(lease.token)
-                manager.release_lease(lease)
+                manager.release(lease)
     _say(tokens)
 
 
@@ -105,7 +105,7 @@ def _say_error(path: str) -> None:
                 for number in range(200):
                     _write_slots(manager, f"s{number}", 5000)
             except DatabaseError:
-                _say(len(series_store.list_series(manager)))
+                _say(len(series_names(manager)))
                 raise
     except DatabaseError as error:
         _say([type(error).__name__, str(error)])
@@ -132,7 +132,7 @@ def read_as_nobody(path: str) -> None:
         os.setgid(65534)
         os.setuid(65534)
     with SQLiteManager(path, clock=FixedClock(), read_only=True) as manager:
-        _say(series_store.list_series(manager))
+        _say(series_names(manager))
 
 
 def fork(path: str) -> None:

@@ -155,3 +155,8 @@ def test_a_timestamp_that_is_missing_is_refused() -> None:
 
     with pytest.raises(DetectorError, match="timestamp 1 is missing"):
         MADDetector().detect_arrays(data)
+
+
+def test_data_without_values_is_refused() -> None:
+    with pytest.raises(DetectorError, match="the data has no value: give both arrays"):
+        MADDetector().detect_arrays({"timestamp": series_of([1.0] * 5)["timestamp"]})  # type: ignore[typeddict-item]

@@ -191,6 +191,27 @@ def test_steps_can_be_run_one_by_one(workspace: Workspace) -> None:
     assert (detect.points_loaded, detect.points_detected) == (0, 100)
 
 
+def test_what_was_judged_again_in_a_run_without_alerts_is_evaluated_in_the_next_with_them(
+    workspace: Workspace,
+) -> None:
+    rows = noisy(100)
+    workspace.csv("cpu", rows)
+    workspace.metric("cpu", lookback="1d", alerting={"consecutive_anomalies": 1})
+    workspace.run()
+    rows[70], rows[90] = (rows[70][0], 500.0), (rows[90][0], 500.0)
+    for changed in (rows[:71] + noisy(100)[71:], rows):
+        workspace.csv("cpu", changed)
+        workspace.run(steps=("load", "detect"))
+    query = "SELECT opened_at FROM _tocsin_incidents WHERE severity > 20 ORDER BY opened_at"
+    before = workspace.query(query)
+
+    workspace.run(steps=("alert",))
+
+    assert before == []
+    assert [f"{row['opened_at']:%Y-%m-%d %H:%M:%S}" for row in workspace.query(query)] == [at(70), at(90)]
+    assert workspace.query("SELECT name FROM _tocsin_positions") == [{"name": "load:cpu"}]
+
+
 def test_a_failing_metric_does_not_stop_the_others(workspace: Workspace) -> None:
     workspace.csv("good", noisy(50))
     workspace.metric("good")

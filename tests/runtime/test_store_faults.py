@@ -95,6 +95,12 @@ def test_a_full_store_is_named_and_keeps_nothing_by_halves(tmp_path: Path, clock
             "SELECT count(*) AS n FROM _tocsin_datapoints WHERE metric_name = %(s)s", s=series
         )
         assert count[0]["n"] in {0, 2000}
+    stored, judged = (
+        workspace.query(f"SELECT count(*) AS n FROM _tocsin_{table}")[0]["n"]
+        for table in ("datapoints", "detections")
+    )
+    counted = answer["totals"]
+    assert (counted["points_loaded"], counted["points_detected"]) == (stored, judged)
     _set_memory(workspace)
     _complete(workspace, tmp_path)
 

@@ -235,11 +235,12 @@ def test_names_are_unique_whatever_their_case(tmp_path: Path, duckdb_source: Col
     assert names == ["x", "X_2", "x_3"]
 
 
-def test_parquet_is_read_by_its_types(tmp_path: Path, duckdb_source: ColumnSource) -> None:
+@pytest.mark.parametrize("unit", ["us", "ns"])
+def test_parquet_is_read_by_its_types(tmp_path: Path, duckdb_source: ColumnSource, unit: str) -> None:
     minutes = np.datetime64("2026-11-30T00:00:30", "us") + np.arange(90).astype("timedelta64[m]")
     table = pa.table(
         {
-            "when": pa.array(minutes).cast(pa.timestamp("us", tz="Europe/Berlin")),
+            "when": pa.array(minutes).cast(pa.timestamp(unit, tz="Europe/Berlin")),
             "v": pa.array(range(90)).cast(pa.decimal128(25, 2)),
             "ok": pa.array([place % 2 == 0 for place in range(90)]),
             "tags": pa.array([["a"]] * 90),

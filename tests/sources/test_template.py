@@ -37,7 +37,7 @@ def test_an_open_window_is_all_of_time() -> None:
         "{{ tocsin_start_time }}|{{ tocsin_end_time }}", start=None, end=None, interval_seconds=60
     )
 
-    assert text == "1970-01-01 00:00:00|9999-12-31 00:00:00"
+    assert text == "1970-01-01 00:00:00|2262-01-01 00:00:00"
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tocsin.cli.console import JsonOption, ProfileOption, ProjectDir, print_json
+from tocsin.errors import ChannelError, ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tocsin.abc import Channel
 
 __all__ = ["send_test_alert"]
 
@@ -25,7 +31,6 @@ def send_test_alert(
     Exit code 1 when one of them did not take it.
     """
     from tocsin.alerting.channels import test_message
-    from tocsin.errors import ChannelError, ConfigError
     from tocsin.runtime.clock import SystemClock
     from tocsin.runtime.config.loader import MetricMonitor, load_project
     from tocsin.runtime.delivery import build_channels
@@ -43,14 +48,12 @@ def send_test_alert(
     channels, errors = build_channels(project, SystemClock())
     answers = []
     for name in names:
-        answer = {"channel": name, "delivered": False, "error": None}
-        try:
-            if name in errors:
-                raise errors[name]
-            channels[name].send(test_message(monitor.name, SystemClock().now()))
-            answer["delivered"] = True
-        except (ChannelError, ConfigError) as error:
-            answer["error"] = str(error)
+        answer: dict[str, Any] = {"channel": name, "delivered": False, "error": None}
+        if name in errors:
+            answer["error"] = str(errors[name])
+        else:
+            answer["error"] = _send(channels[name], test_message(monitor.name, SystemClock().now()))
+            answer["delivered"] = answer["error"] is None
         answers.append(answer)
     if as_json:
         print_json({"schema_version": 1, "metric": monitor.name, "channels": answers})
@@ -58,3 +61,14 @@ def send_test_alert(
         for answer in answers:
             typer.echo(f"{answer['channel']}: {'delivered' if answer['delivered'] else answer['error']}")
     sys.exit(0 if all(answer["delivered"] for answer in answers) else 1)
+
+
+def _send(channel: Channel, message: Mapping[str, Any]) -> str | None:
+    """Send a message; give what went wrong, or `None`."""
+    try:
+        channel.send(message)
+    except ChannelError as error:
+        return str(error)
+    except Exception as error:  # noqa: BLE001  # its text may hold a URL with a secret
+        return f"unexpected {type(error).__name__}, please report it"
+    return None

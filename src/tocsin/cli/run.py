@@ -119,7 +119,7 @@ def run(
         if as_json:
             print_json(report.to_dict())
         else:
-            _print_findings(memory, began, report)
+            _print_findings(memory, (began, clock.now()), report)
             _print_summary(report)
     for note in report.notes:
         warn(note)
@@ -221,13 +221,13 @@ def _line(report: MonitorReport) -> str:
     return ", ".join(parts)
 
 
-def _print_findings(memory: BaseDatabaseManager, began: datetime, report: RunReport) -> None:
+def _print_findings(memory: BaseDatabaseManager, ran: tuple[datetime, datetime], report: RunReport) -> None:
     """Show what was found: incidents where there are rules, and the worst anomalies."""
     from tocsin.runtime.findings import changed_incidents, worst_anomalies
 
-    if not report.totals["anomalies"]:
+    if not report.totals["points_detected"]:
         return
-    incidents = changed_incidents(memory, began)
+    incidents = changed_incidents(memory, *ran)
     if incidents:
         print_table(
             f"Incidents: {len(incidents)}"
@@ -247,8 +247,11 @@ def _print_findings(memory: BaseDatabaseManager, began: datetime, report: RunRep
             ],
         )
         typer.echo()
-    anomalies = worst_anomalies(memory, began, _MOST_SHOWN)
     total = report.totals["anomalies"]
+    if not total:  # a recovery, or missing data
+        return
+    found = (anomaly for monitor in report.monitors for anomaly in monitor.worst)
+    anomalies = worst_anomalies(found, _MOST_SHOWN)
     print_table(
         f"Anomalies: {total:,}" + (", the worst of each series" if total > len(anomalies) else ""),
         ["series", "time (UTC)", "", "#value", "#expected", "#severity"],

@@ -30,7 +30,6 @@ __all__ = [
     "LONGEST_LEASE_SECONDS",
     "acquire",
     "check",
-    "current_holder",
     "is_dead",
     "release",
     "renew",
@@ -103,14 +102,6 @@ def check(transaction: Transaction, lease: Lease) -> None:
     if row is None or (row["owner"], row["token"]) != (lease.owner, lease.token):
         what = "was released" if row is None or row["owner"] == _NOBODY else f"is held by {row['owner']} now"
         raise LeaseLostError(f"the lease {lease.name} {what}", hint="nothing was written; run again")
-
-
-def current_holder(transaction: Transaction, name: str) -> Lease | None:
-    """Give the last grant of a lease that was not released, expired or not; `None` if there is none."""
-    row = _row(transaction, name)
-    if row is None or row["owner"] == _NOBODY:
-        return None
-    return Lease(name, row["owner"], row["token"], row["expires_at"])
 
 
 def _row(transaction: Transaction, name: str) -> dict[str, Any] | None:

@@ -74,7 +74,11 @@ class BaseDatabaseManager(ABC):
         """Where the user's tables live, for people."""
 
     @abstractmethod
-    def get_full_table_name(self, table: str, *, use_internal: bool = True) -> str:
+    def get_full_table_name(
+        self,
+        table: str,
+        use_internal: bool = True,  # noqa: FBT001, FBT002  # by place, as specified
+    ) -> str:
         """Give the quoted, qualified name of a table for use in a query.
 
         The names `_tocsin_…` stand for whatever the project's `tables:` calls them.
@@ -100,7 +104,12 @@ class BaseDatabaseManager(ABC):
         """
 
     @abstractmethod
-    def create_table(self, name: str, model: TableModel, *, if_not_exists: bool = True) -> None:
+    def create_table(
+        self,
+        name: str,
+        model: TableModel,
+        if_not_exists: bool = True,  # noqa: FBT001, FBT002  # by place, as specified
+    ) -> None:
         """Create a table.
 
         Raises:
@@ -169,7 +178,7 @@ class BaseDatabaseManager(ABC):
         """
 
     @abstractmethod
-    def renew_lease(self, lease: Lease, timeout_seconds: float) -> Lease:
+    def renew(self, lease: Lease, timeout_seconds: float) -> Lease:
         """Extend a lease from now on (the heartbeat).
 
         Raises:
@@ -177,7 +186,7 @@ class BaseDatabaseManager(ABC):
         """
 
     @abstractmethod
-    def release_lease(self, lease: Lease) -> None:
+    def release(self, lease: Lease) -> None:
         """Give a lease back; nothing happens when it is lost already."""
 
     @abstractmethod

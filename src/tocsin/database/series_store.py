@@ -38,29 +38,16 @@ __all__ = [
     "delete_position",
     "delete_series",
     "first_slot",
-    "last_slot",
-    "list_series",
     "read_datapoints",
     "read_detections",
-    "read_last_slots",
     "read_position",
+    "series_of_metric",
     "write_datapoints",
     "write_detections",
     "write_position",
 ]
 
 _SIGNS = {Direction.UP: 1, Direction.DOWN: -1}
-
-# Jumps from one name to the next one in the key, instead of reading all rows of each series.
-_DISTINCT_NAMES = """
-WITH RECURSIVE found (metric_name) AS (
-    SELECT min(metric_name) FROM {table} WHERE metric_name >= %(first)s
-    UNION ALL
-    SELECT (SELECT min(metric_name) FROM {table} WHERE metric_name > found.metric_name)
-    FROM found WHERE found.metric_name < %(last)s
-)
-SELECT metric_name FROM found WHERE metric_name < %(last)s ORDER BY metric_name
-"""
 
 
 def write_datapoints(
@@ -88,26 +75,13 @@ def read_datapoints(
 ) -> SeriesData:
     """Read the slots of a series from `start` (inclusive) to `end` (exclusive), in order of time."""
     condition, params = _of_series(metric_name, start, end)
-    return _read_slots(tx, condition, params, "")
-
-
-def read_last_slots(tx: Reader, metric_name: str, before: Instant | None, count: int) -> SeriesData:
-    """Read the last `count` slots of a series before an instant (`None`: of all), in order of time."""
-    condition, params = _of_series(metric_name, None, before)
-    return _read_slots(tx, condition, params | {"count": count}, "LIMIT %(count)s")
-
-
-def _read_slots(tx: Reader, condition: str, params: dict[str, Any], limit: str) -> SeriesData:
     table = tx.get_full_table_name(TABLE_DATAPOINTS)
-    order = f"timestamp DESC {limit}" if limit else "timestamp"
     columns = tx.read_columns(
-        f"SELECT timestamp, value, seasonality_data FROM {table} WHERE {condition} ORDER BY {order}", params
+        f"SELECT timestamp, value, seasonality_data FROM {table} WHERE {condition} ORDER BY timestamp", params
     )
     newest = tx.read_columns(
         f"SELECT seasonality_columns FROM {table} WHERE {condition} ORDER BY timestamp DESC LIMIT 1", params
     )["seasonality_columns"]
-    if limit:
-        columns = {name: np.ascontiguousarray(column[::-1]) for name, column in columns.items()}
     return {
         "timestamp": columns["timestamp"],
         "value": columns["value"].astype(np.float64, copy=False),
@@ -200,52 +174,28 @@ def read_detections(
     return columns | {"severity": severity, "direction": direction}
 
 
-def first_slot(tx: Reader, table: str, metric_name: str) -> datetime | None:
-    """Give the first instant of a series in a table, `None` when it has no rows."""
-    return _edge(tx, table, metric_name, "min")
-
-
-def last_slot(tx: Reader, table: str, metric_name: str) -> datetime | None:
-    """Give the last instant of a series in a table, `None` when it has no rows."""
-    return _edge(tx, table, metric_name, "max")
-
-
-def _edge(tx: Reader, table: str, metric_name: str, edge: str) -> datetime | None:
-    order = "DESC" if edge == "max" else "ASC"
+def first_slot(tx: Reader, metric_name: str) -> datetime | None:
+    """Give the first slot of a series, `None` when it has none."""
     found = tx.read_columns(
-        f"SELECT timestamp FROM {tx.get_full_table_name(table)} WHERE metric_name = %(metric_name)s"
-        f" ORDER BY timestamp {order} LIMIT 1",
+        f"SELECT timestamp FROM {tx.get_full_table_name(TABLE_DATAPOINTS)}"
+        " WHERE metric_name = %(metric_name)s ORDER BY timestamp LIMIT 1",
         {"metric_name": metric_name},
     )["timestamp"]
     milliseconds = to_milliseconds(found[0]) if len(found) else None
     return None if milliseconds is None else from_milliseconds(milliseconds)
 
 
-def list_series(tx: Reader, metric_name: str | None = None, table: str = TABLE_DATAPOINTS) -> list[str]:
-    """Give the series of a metric (`None`: of all) that have rows in a table, in order of their names."""
-    quoted = tx.get_full_table_name(table)
-    query = _DISTINCT_NAMES.format(table=quoted)
-    if metric_name is None:
-        return _names(tx, query, {"first": "", "last": chr(0x10FFFF)})
-    exact = f"SELECT metric_name FROM {quoted} WHERE metric_name = %(metric_name)s LIMIT 1"
-    first, last = _dimension_range(metric_name)
-    return _names(tx, exact, {"metric_name": metric_name}) + _names(tx, query, {"first": first, "last": last})
-
-
-def _names(tx: Reader, query: str, params: Mapping[str, Any]) -> list[str]:
-    names: list[str] = tx.read_columns(query, params)["metric_name"].tolist()
-    return names
+def series_of_metric(name: str, column: str = "metric_name") -> tuple[str, dict[str, str]]:
+    """Give the condition that a column names a metric or a series of it, and its parameters."""
+    condition = f"({column} = %(name)s OR ({column} >= %(first)s AND {column} < %(last)s))"
+    return condition, {"name": name, "first": name + "{", "last": name + "|"}  # "|" comes after "{"
 
 
 def delete_series(tx: Transaction, metric_name: str) -> None:
     """Delete all series of a metric: slots, verdicts and what is recorded of their steps."""
-    first, last = _dimension_range(metric_name)
+    condition, params = series_of_metric(metric_name)
     for table in (TABLE_DATAPOINTS, TABLE_DETECTIONS, TABLE_TASKS):
-        tx.execute_query(
-            f"DELETE FROM {tx.get_full_table_name(table)} WHERE metric_name = %(metric_name)s"
-            " OR (metric_name >= %(first)s AND metric_name < %(last)s)",
-            {"metric_name": metric_name, "first": first, "last": last},
-        )
+        tx.execute_query(f"DELETE FROM {tx.get_full_table_name(table)} WHERE {condition}", params)
 
 
 def read_position(tx: Reader, name: str) -> dict[str, Any] | None:
@@ -282,7 +232,3 @@ def _of_series(metric_name: str, start: Instant | None, end: Instant | None) -> 
             condition += f" AND timestamp {operator} %({name})s"
             params[name] = instant
     return condition, params
-
-
-def _dimension_range(metric_name: str) -> tuple[str, str]:
-    return metric_name + "{", metric_name + "|"  # "|" is the character after "{"

@@ -133,7 +133,11 @@ class SqlManager(BaseDatabaseManager):
             with session.current.guarded():
                 yield session
 
-    def get_full_table_name(self, table: str, *, use_internal: bool = True) -> str:
+    def get_full_table_name(
+        self,
+        table: str,
+        use_internal: bool = True,  # noqa: FBT001, FBT002  # by place, as specified
+    ) -> str:
         """Give the quoted name of a table; see `BaseDatabaseManager.get_full_table_name`."""
         return self._names.quoted(table, internal=use_internal)
 
@@ -152,7 +156,12 @@ class SqlManager(BaseDatabaseManager):
         with self._statement() as session:
             return session.read_arrow(query, params)
 
-    def create_table(self, name: str, model: TableModel, *, if_not_exists: bool = True) -> None:
+    def create_table(
+        self,
+        name: str,
+        model: TableModel,
+        if_not_exists: bool = True,  # noqa: FBT001, FBT002  # by place, as specified
+    ) -> None:
         """Create a table; see `BaseDatabaseManager.create_table`."""
         quoted = self._names.quoted(name)
         with self._statement() as session:
@@ -220,12 +229,12 @@ class SqlManager(BaseDatabaseManager):
         with self._joined() as transaction:
             return leases.acquire(transaction, name, owner, timeout_seconds, self._clock.now())
 
-    def renew_lease(self, lease: Lease, timeout_seconds: float) -> Lease:
-        """Extend a lease from now on; see `BaseDatabaseManager.renew_lease`."""
+    def renew(self, lease: Lease, timeout_seconds: float) -> Lease:
+        """Extend a lease from now on; see `BaseDatabaseManager.renew`."""
         with self._joined() as transaction:
             return leases.renew(transaction, lease, timeout_seconds, self._clock.now())
 
-    def release_lease(self, lease: Lease) -> None:
+    def release(self, lease: Lease) -> None:
         """Give a lease back; nothing happens when it is lost already."""
         with self._joined() as transaction:
             leases.release(transaction, lease)

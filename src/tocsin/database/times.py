@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["from_milliseconds", "is_time", "to_datetime64", "to_datetimes", "to_milliseconds"]
+__all__ = ["from_milliseconds", "is_time", "to_datetimes", "to_milliseconds"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -42,12 +42,6 @@ def from_milliseconds(value: int) -> datetime:
         OverflowError: It is outside the years 1 to 9999.
     """
     return _EPOCH + value * _MILLISECOND
-
-
-def to_datetime64(value: datetime | np.datetime64) -> np.datetime64:
-    """Give an instant as datetime64[ms] in UTC."""
-    milliseconds = to_milliseconds(value)
-    return np.datetime64("NaT", "ms") if milliseconds is None else np.datetime64(milliseconds, "ms")
 
 
 def to_datetimes(column: NDArray[np.datetime64]) -> list[datetime | None]:

@@ -155,6 +155,9 @@ def grid_of(
     Raises:
         DetectorError: The arrays differ in length, or the timestamps are not an even, rising grid.
     """
+    missing = sorted({"timestamp", "value"}.difference(data))
+    if missing:
+        raise DetectorError(f"the data has no {' and no '.join(missing)}", hint="give both arrays")
     timestamp = np.asarray(data["timestamp"]).astype("datetime64[ms]")
     value = np.ascontiguousarray(data["value"], dtype=np.float64)
     if timestamp.ndim != 1 or timestamp.shape != value.shape:

@@ -66,14 +66,3 @@ class TableModel:
         if missing:
             message = f"the key names columns that are not there: {missing}"
             raise ValueError(message)
-
-    def column(self, name: str) -> ColumnDefinition:
-        """Find a column by its name.
-
-        Raises:
-            KeyError: There is none.
-        """
-        for column in self.columns:
-            if column.name == name:
-                return column
-        raise KeyError(name)

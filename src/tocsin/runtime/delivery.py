@@ -42,8 +42,10 @@ def deliver_messages(project: Project, memory: BaseDatabaseManager, clock: Clock
         return
     from tocsin.alerting.outbox import deliver
 
-    channels, errors = build_channels(project, clock)
+    channels, broken = build_channels(project, clock)
     sent: Counter[str] = Counter()
+    problems: dict[str, str] = {}
+    given_up = 0
     while True:
         delivery = deliver(
             memory,
@@ -55,15 +57,21 @@ def deliver_messages(project: Project, memory: BaseDatabaseManager, clock: Clock
         )
         for series, count in delivery.sent_of.items():
             sent[metric_of(series)] += count
+        problems |= delivery.errors
+        given_up += delivery.dead
         if not delivery.sent:
             break
         # Look again: a run that found this one sending leaves its own messages to it.
     for monitor in report.monitors:
         monitor.alerts_sent += sent[monitor.name]
-    report.notes.extend(str(error) for error in errors.values())
-    report.notes.extend(f"channel {name}: {problem}" for name, problem in delivery.errors.items())
+    report.notes.extend(str(error) for error in broken.values())
+    report.notes.extend(
+        f"channel {name}: {problem}" for name, problem in problems.items() if name not in broken
+    )
+    if given_up:
+        report.notes.append(f"messages that were given up: {given_up}")
     if delivery.pending:
-        report.notes.append(f"{delivery.pending} messages wait to be sent again by a later run")
+        report.notes.append(f"messages that wait to be sent again by a later run: {delivery.pending}")
 
 
 def _any_waiting(memory: BaseDatabaseManager) -> bool:

@@ -13,9 +13,18 @@ import numpy as np
 
 from tocsin.alerting.evaluate import evaluate
 from tocsin.database import series_store as store
-from tocsin.database.tables import TABLE_DATAPOINTS, TABLE_TASKS
+from tocsin.database.tables import TABLE_TASKS
 from tocsin.detectors import metadata_json
-from tocsin.runtime.load_position import from_ms, loaded_position, merge_ranges, rejudge_name, to_ms
+from tocsin.runtime.findings import worst_of
+from tocsin.runtime.load_position import (
+    Rejudge,
+    from_ms,
+    loaded_position,
+    merge_ranges,
+    read_rejudge,
+    to_ms,
+    write_rejudge,
+)
 from tocsin.runtime.project_state import positions_of_series, task_positions
 
 if TYPE_CHECKING:
@@ -55,8 +64,8 @@ def judge_metric(job: Job) -> None:
     changed = positions_of_series(memory, "rejudge", monitor.name)
     step = _JudgeStep(job)
     for series in position.first:
-        ranges = tuple((int(a), int(b)) for a, b in changed.get(series, {}).get("ranges", ()))
-        step.judge_series(series, last_slot, ranges, judged.get(series, {}), evaluated.get(series, {}))
+        rejudge = read_rejudge(changed.get(series))
+        step.judge_series(series, last_slot, rejudge, judged.get(series, {}), evaluated.get(series, {}))
 
 
 class _JudgeStep:
@@ -65,18 +74,21 @@ class _JudgeStep:
         self._monitor, self._memory, self._lease, self._gate = monitor, job.memory, job.lease, job.gate
         self._options, self._report, self._now = job.options, job.report, job.now
         self._step = monitor.config.interval.milliseconds
-        self._rules = monitor.config.rules() if "alert" in steps and monitor.detectors else ()
+        rules = monitor.config.rules() if monitor.detectors else ()
+        self._rules = rules if "alert" in steps else ()
+        self._evaluates_later = bool(rules) and not self._rules
         self._detecting = "detect" in steps
 
     def judge_series(
         self,
         series: str,
         last_slot: int,
-        changed: tuple[tuple[int, int], ...],
+        rejudge: Rejudge,
         judged: dict[str, datetime],
         evaluated: dict[str, datetime],
     ) -> None:
         """Judge one series, then decide what to tell about it."""
+        changed = rejudge.ranges
         work = [
             item
             for detector in self._monitor.detectors
@@ -84,11 +96,13 @@ class _JudgeStep:
             and (item := self._work_for(series, detector, last_slot, changed, judged)).ranges
         ]
         behind = any(
-            to_ms(evaluated[r.name]) < last_slot if r.name in evaluated else True for r in self._rules
+            rejudge.evaluate_from is not None
+            or rule.name not in evaluated
+            or to_ms(evaluated[rule.name]) < last_slot
+            for rule in self._rules
         )
         if not work and not behind:
             return
-        rejudged_from = min((first for first, _ in changed), default=None) if self._detecting else None
         batches = [
             (item.detector, first, min(first + (_BATCH_SLOTS - 1) * self._step, end))
             for item in work
@@ -102,31 +116,36 @@ class _JudgeStep:
         if len(batches) > len(self._monitor.detectors):
             # Long work is committed in between; the last transaction closes the books.
             for detector, detections in results:
-                with self._memory.transaction(lease=self._lease) as tx:
+                with self._report.counting(), self._memory.transaction(lease=self._lease) as tx:
                     self._keep(tx, series, detector, detections, anomalous, advance=not changed)
-            self._close(series, last_slot, [], changed, rejudged_from, anomalous)
+            self._close(series, last_slot, [], rejudge, anomalous)
         else:
-            self._close(series, last_slot, list(results), changed, rejudged_from, anomalous)
-        self._report.anomalies += len(anomalous)
+            self._close(series, last_slot, list(results), rejudge, anomalous)
 
     def _close(
         self,
         series: str,
         last_slot: int,
         results: list[tuple[Detector, Detections]],
-        changed: tuple[tuple[int, int], ...],
-        rejudged_from: int | None,
+        rejudge: Rejudge,
         anomalous: set[int],
     ) -> None:
-        with self._memory.transaction(lease=self._lease) as tx:
+        again = [] if rejudge.evaluate_from is None else [rejudge.evaluate_from]
+        again += [first for first, _ in rejudge.ranges] if self._detecting else []
+        rejudged_from = min(again, default=None)
+        left = Rejudge(
+            () if self._detecting else rejudge.ranges, rejudged_from if self._evaluates_later else None
+        )
+        with self._report.counting(), self._memory.transaction(lease=self._lease) as tx:
             for detector, detections in results:
                 self._keep(tx, series, detector, detections, anomalous, advance=False)
             if self._detecting:
                 for detector in self._monitor.detectors:
                     self._finish(series, detector, last_slot)
-                if changed:
-                    store.delete_position(tx, rejudge_name(series))
+                if rejudge.ranges:
                     self._forget_absent(tx, series)
+            if left != rejudge:
+                write_rejudge(tx, series, left, self._now)
             if self._rules:
                 evaluate(
                     tx,
@@ -165,13 +184,13 @@ class _JudgeStep:
         """Find the slots whose verdicts are missing, or can be reached by a changed value."""
         done = judged.get(detector.get_detector_id())
         if done is None:
-            start = store.first_slot(self._memory, TABLE_DATAPOINTS, series)
+            start = store.first_slot(self._memory, series)
             return _Work(detector, () if start is None else ((to_ms(start), last_slot),))
         position = min(to_ms(done), last_slot)
         reach = detector.context_slots * self._step
         ranges = [(a, min(b + reach, position)) for a, b in changed if a <= position]
         if self._options.start is not None:
-            start = store.first_slot(self._memory, TABLE_DATAPOINTS, series)
+            start = store.first_slot(self._memory, series)
             if start is not None:
                 first = to_ms(start)
                 skipped = max(0, to_ms(self._options.start) - first) // self._step
@@ -204,7 +223,10 @@ class _JudgeStep:
         store.write_detections(tx, series, identity, params, detections, metadata_json(detections), self._now)
         self._report.points_detected += len(detections)
         times = detections.timestamp.astype(np.int64)
-        anomalous.update(times[detections.is_anomaly].tolist())
+        found = set(times[detections.is_anomaly].tolist()) - anomalous
+        self._report.anomalies += len(found)
+        anomalous |= found
+        self._report.worst.extend(worst_of(series, detections))
         if advance and len(times):
             self._finish(series, detector, int(times[-1]), status="running")
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tocsin.database.tables import TABLE_DETECTIONS, TABLE_INCIDENTS
-from tocsin.model import Incident, IncidentState
+import numpy as np
+
+from tocsin.database.tables import TABLE_INCIDENTS
+from tocsin.model import Direction, Incident, IncidentState
+from tocsin.runtime.load_position import from_ms
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from tocsin.database import BaseDatabaseManager
+    from tocsin.model import Detections
 
-__all__ = ["Anomaly", "changed_incidents", "worst_anomalies"]
+__all__ = ["Anomaly", "changed_incidents", "read_incidents", "worst_anomalies", "worst_of"]
 
 _MOST_OF_A_SERIES = 3
 
@@ -43,45 +47,64 @@ class Anomaly:
     severity: float
 
 
-def worst_anomalies(memory: BaseDatabaseManager, since: datetime, limit: int) -> list[Anomaly]:
-    """Give the worst anomalies of each series that were judged since an instant, the most severe first."""
-    rows = memory.execute_query(
-        "SELECT metric_name, timestamp, value, confidence_lower, confidence_upper, detection_metadata"
-        f" FROM {memory.get_full_table_name(TABLE_DETECTIONS)}"
-        " WHERE is_anomaly AND created_at >= %(since)s",
-        {"since": since},
-    )
-    worst: dict[tuple[str, datetime], Anomaly] = {}
-    for row in rows:
-        metadata = json.loads(row["detection_metadata"])
-        anomaly = Anomaly(
-            row["metric_name"],
-            row["timestamp"],
-            row["value"],
-            row["confidence_lower"],
-            row["confidence_upper"],
-            metadata.get("direction", ""),
-            float(metadata.get("severity") or 0.0),
+def worst_of(series: str, detections: Detections) -> list[Anomaly]:
+    """Give the most severe anomalies among verdicts, a few."""
+    places = np.flatnonzero(detections.is_anomaly)
+    worst = places[np.argsort(-detections.severity[places], kind="stable")][:_MOST_OF_A_SERIES]
+    return [
+        Anomaly(
+            series,
+            from_ms(int(detections.timestamp[place].astype(np.int64))),
+            float(detections.value[place]),
+            _number(detections.confidence_lower[place]),
+            _number(detections.confidence_upper[place]),
+            Direction.UP if detections.direction[place] > 0 else Direction.DOWN,
+            float(detections.severity[place]),
         )
-        key = anomaly.series, anomaly.timestamp
-        if key not in worst or anomaly.severity > worst[key].severity:
-            worst[key] = anomaly
-    chosen: list[Anomaly] = []
+        for place in worst.tolist()
+    ]
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def worst_anomalies(found: Iterable[Anomaly], limit: int) -> list[Anomaly]:
+    """Choose from what was found a few anomalies of each series, the most severe first."""
+    chosen: dict[tuple[str, datetime], Anomaly] = {}
     shown: Counter[str] = Counter()
-    for anomaly in sorted(worst.values(), key=lambda a: (-a.severity, a.series, a.timestamp)):
-        if shown[anomaly.series] < _MOST_OF_A_SERIES:
+    for anomaly in sorted(found, key=lambda a: (-a.severity, a.series, a.timestamp)):
+        key = anomaly.series, anomaly.timestamp  # several detectors may agree on it
+        if key not in chosen and shown[anomaly.series] < _MOST_OF_A_SERIES:
             shown[anomaly.series] += 1
-            chosen.append(anomaly)
-    return chosen[:limit]
+            chosen[key] = anomaly
+    return list(chosen.values())[:limit]
 
 
-def changed_incidents(memory: BaseDatabaseManager, since: datetime) -> list[Incident]:
-    """Give the incidents that were opened or changed since an instant and are told or to be told."""
+def changed_incidents(memory: BaseDatabaseManager, since: datetime, until: datetime) -> list[Incident]:
+    """Give the incidents that were opened or changed in a stretch of time and are told or to be told."""
+    incidents = read_incidents(memory, since=since, until=until)
+    return [incident for incident in incidents if incident.told_at is not None]
+
+
+def read_incidents(
+    memory: BaseDatabaseManager,
+    *,
+    series: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> list[Incident]:
+    """Read incidents, oldest first: of one series or of all, those changed in a stretch of time or all."""
+    wanted = {
+        "series = %(series)s": series,
+        "updated_at >= %(since)s": since,
+        "updated_at <= %(until)s": until,
+    }
+    conditions = " AND ".join(condition for condition, value in wanted.items() if value is not None)
     rows = memory.execute_query(
         "SELECT rule, series, opened_at, state, last_anomaly_at, anomalies, direction, severity, told_at,"
         f" told_severity, resolved_at FROM {memory.get_full_table_name(TABLE_INCIDENTS)}"
-        " WHERE updated_at >= %(since)s ORDER BY opened_at, series, rule",
-        {"since": since},
+        f" WHERE {conditions or 'TRUE'} ORDER BY opened_at, series, rule",
+        {"series": series, "since": since, "until": until},
     )
-    incidents = [Incident(**{**row, "state": IncidentState(row["state"])}) for row in rows]
-    return [incident for incident in incidents if incident.told_at is not None]
+    return [Incident(**{**row, "state": IncidentState(row["state"])}) for row in rows]

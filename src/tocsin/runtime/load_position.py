@@ -7,7 +7,7 @@ those within `lookback`), so that every row is counted once however often it is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,8 @@ from tocsin.errors import ConfigError
 from tocsin.runtime.project_state import positions_of_series
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from tocsin.abc import Transaction
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LoadPosition",
+    "Rejudge",
     "empty_position",
     "forget_metric",
     "forget_verdicts",
@@ -35,8 +38,10 @@ __all__ = [
     "merge_ranges",
     "note_rejudge",
     "position_name",
+    "read_rejudge",
     "rejudge_name",
     "to_ms",
+    "write_rejudge",
 ]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -98,6 +103,20 @@ class LoadPosition:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Rejudge:
+    """What is left to do for a series after values changed that had been judged.
+
+    Attributes:
+        ranges: The slots to judge again, first and last of each stretch, both included, in ms.
+        evaluate_from: The first slot that was judged again and not evaluated since, in ms: a run without
+            the step `alert` leaves that to the next one with it.
+    """
+
+    ranges: tuple[tuple[int, int], ...] = ()
+    evaluate_from: int | None = None
+
+
 def empty_position(monitor: MetricMonitor) -> LoadPosition:
     """Give the position of a metric of which nothing is loaded."""
     config = monitor.config
@@ -115,8 +134,7 @@ def forget_metric(tx: Transaction, metric: str) -> None:
 
 def forget_verdicts(tx: Transaction, metric: str) -> None:
     """Delete verdicts, and how far detectors and rules have come; the series stay."""
-    series = "(metric_name = %(name)s OR (metric_name >= %(first)s AND metric_name < %(last)s))"
-    params = {"name": metric, "first": metric + "{", "last": metric + "|"}
+    series, params = store.series_of_metric(metric)
     tx.execute_query(f"DELETE FROM {tx.get_full_table_name(TABLE_DETECTIONS)} WHERE {series}", params)
     tx.execute_query(
         f"DELETE FROM {tx.get_full_table_name(TABLE_TASKS)} WHERE {series} AND process_type <> 'load'", params
@@ -159,14 +177,27 @@ def _shape_of(monitor: MetricMonitor) -> dict[str, Any]:
 
 def note_rejudge(tx: Transaction, series: str, slots: NDArray[np.int64], step: int, now: datetime) -> None:
     """Remember which slots changed, as ranges, until every detector has judged them again."""
-    name = rejudge_name(series)
-    before = (store.read_position(tx, name) or {}).get("ranges", [])
+    before = read_rejudge(store.read_position(tx, rejudge_name(series)))
     breaks = np.flatnonzero(np.diff(slots) != step)
     firsts = slots[np.concatenate(([0], breaks + 1))]
     lasts = slots[np.concatenate((breaks, [len(slots) - 1]))]
     new = zip(firsts.tolist(), lasts.tolist(), strict=True)
-    ranges = merge_ranges([*((a, b) for a, b in before), *new], step)
-    store.write_position(tx, name, {"ranges": ranges}, now)
+    write_rejudge(tx, series, replace(before, ranges=merge_ranges([*before.ranges, *new], step)), now)
+
+
+def read_rejudge(stored: Mapping[str, Any] | None) -> Rejudge:
+    """Read what is stored under `rejudge_name`."""
+    found = stored or {}
+    ranges = tuple((int(first), int(last)) for first, last in found.get("ranges", ()))
+    return Rejudge(ranges, found.get("evaluate_from"))
+
+
+def write_rejudge(tx: Transaction, series: str, rejudge: Rejudge, now: datetime) -> None:
+    """Keep what is left to do after a correction, or forget it when that is nothing."""
+    if rejudge == Rejudge():
+        store.delete_position(tx, rejudge_name(series))
+    else:
+        store.write_position(tx, rejudge_name(series), asdict(rejudge), now)
 
 
 def merge_ranges(ranges: list[tuple[int, int]], step: int) -> tuple[tuple[int, int], ...]:

@@ -72,6 +72,7 @@ class _LoadStep:
         )
         self._loader = MetricLoader(source, _spec_of(monitor))
         self._rows_read = 0
+        self._rejected_shown = 0
 
     def _floor(self, instant: int) -> int:
         floor = (instant - self._phase) // self._step * self._step + self._phase
@@ -120,8 +121,8 @@ class _LoadStep:
         self._rows_read += result.rows_read
         if self._options.start is None or self._to_data_end:
             result = replace(result, series=tuple(_trimmed(one, position.first) for one in result.series))
-        after = self._account(result)
-        with self._memory.transaction(lease=self._lease) as tx:
+        with self._report.counting(), self._memory.transaction(lease=self._lease) as tx:
+            after = self._account(result)
             if self._forget_first:  # only now: the source has answered
                 forget_metric(tx, name)
             for series in result.series:
@@ -143,6 +144,9 @@ class _LoadStep:
         with self._memory.transaction(lease=self._lease) as tx:
             self._memory.upsert_task_status(self._monitor.name, "load", "load", "completed")
             never_any = not self._rows_read and not _has_values(tx, self._position.first)
+        more = self._report.rows_rejected - self._rejected_shown
+        if more > 0:
+            self._report.notes.append(f"and {more:,} more rejected")
         if never_any:
             self._report.notes.append("the query gave no rows")
 
@@ -216,6 +220,7 @@ class _LoadStep:
         if self._report.rows_rejected:
             for row in result.rejected[:_MOST_REJECTED_SHOWN]:
                 when = "" if row.timestamp is None else f" at {row.timestamp:%Y-%m-%d %H:%M:%S}"
+                self._rejected_shown += 1
                 self._report.notes.append(f"row {row.number}{when} rejected: {row.reason}: {row.value!r}")
 
 

@@ -55,7 +55,7 @@ class RunOptions:
         force: Take a lease over, whoever holds it.
         threads: How many monitors are worked on at once.
         project: The project's name; it is part of what makes a message's id its own.
-        timeouts: How long each step may hold its lease without a sign of life.
+        timeouts: How long each step may take; a monitor's lease lasts for the sum of those of its steps.
     """
 
     steps: tuple[str, ...] = STEPS
@@ -149,9 +149,11 @@ class _Runner:
         self._owner = this_process()
         self._leases: set[Lease] = set()
         self._gate = Gate()
+        self._is_stopped = False
 
     def stop(self) -> None:
-        """Give all leases back, so that what is under way in other threads ends at its next write."""
+        """Begin no further monitor, and give all leases back: what is under way ends at its next write."""
+        self._is_stopped = True
         for lease in tuple(self._leases):
             self._release(lease)
 
@@ -181,6 +183,9 @@ class _Runner:
                 return
             try:
                 self._leases.add(lease)
+                if self._is_stopped:  # since this thread has waited for the gate, or for the lease
+                    report.status, report.error = RunStatus.SKIPPED, "the run was stopped"
+                    return
                 self._run_steps(monitor, lease, report)
             except LeaseLostError:
                 raise
@@ -225,7 +230,7 @@ class _Runner:
 
     def _release(self, lease: Lease) -> None:
         try:
-            self._memory.release_lease(lease)
+            self._memory.release(lease)
         except TocsinError as error:  # the store has failed; when this process has ended, the lease is free
             _log.warning("the lease %s could not be released: %s", lease.name, error)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from tocsin.database.series_store import series_of_metric
 from tocsin.database.tables import TABLE_LEASES, TABLE_POSITIONS, TABLE_TASKS
 from tocsin.model import Lease
 
@@ -27,13 +28,6 @@ __all__ = [
     "task_positions",
 ]
 
-# A metric `m` has the series `m`, or `m{dimension=value}`; "|" is the character after "{".
-_OF_METRIC = "({0} = %(name)s OR ({0} >= %(first)s AND {0} < %(last)s))"
-
-
-def _range_of(name: str) -> dict[str, str]:
-    return {"name": name, "first": name + "{", "last": name + "|"}
-
 
 def metric_of(series: str) -> str:
     """Give the metric that a series belongs to.
@@ -48,12 +42,12 @@ def task_positions(
     memory: Transaction | BaseDatabaseManager, metric: str, process_type: str
 ) -> dict[str, dict[str, datetime]]:
     """Give how far a step is: series → detector id (or rule) → the last slot done."""
+    of_metric, params = series_of_metric(metric)
     rows = memory.execute_query(
-        f"SELECT metric_name, detector_id, last_processed_timestamp"
+        "SELECT metric_name, detector_id, last_processed_timestamp"
         f" FROM {memory.get_full_table_name(TABLE_TASKS)}"
-        f" WHERE {_OF_METRIC.format('metric_name')} AND process_type = %(process)s"
-        " AND last_processed_timestamp IS NOT NULL",
-        {**_range_of(metric), "process": process_type},
+        f" WHERE {of_metric} AND process_type = %(process)s AND last_processed_timestamp IS NOT NULL",
+        {**params, "process": process_type},
     )
     found: dict[str, dict[str, datetime]] = {}
     for row in rows:
@@ -65,10 +59,9 @@ def positions_of_series(
     memory: Transaction | BaseDatabaseManager, prefix: str, metric: str
 ) -> dict[str, dict[str, Any]]:
     """Give the positions `prefix:series` of all series of a metric, by series."""
+    of_metric, params = series_of_metric(f"{prefix}:{metric}", "name")
     rows = memory.execute_query(
-        f"SELECT name, position FROM {memory.get_full_table_name(TABLE_POSITIONS)}"
-        f" WHERE {_OF_METRIC.format('name')}",
-        _range_of(f"{prefix}:{metric}"),
+        f"SELECT name, position FROM {memory.get_full_table_name(TABLE_POSITIONS)} WHERE {of_metric}", params
     )
     return {row["name"].removeprefix(f"{prefix}:"): json.loads(row["position"]) for row in rows}
 
@@ -119,6 +112,6 @@ def break_leases(memory: BaseDatabaseManager, monitors: Sequence[str] | None) ->
     broken = []
     for lease in held_leases(memory):
         if monitors is None or lease.name in monitors or lease.name.partition(":")[2] in monitors:
-            memory.release_lease(lease)
+            memory.release(lease)
             broken.append({"name": lease.name, "owner": describe_owner(lease.owner)})
     return broken

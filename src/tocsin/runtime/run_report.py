@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tocsin.runtime.findings import Anomaly
 
 __all__ = ["EXIT_CONFIG", "EXIT_FAILED", "EXIT_OK", "MonitorReport", "RunReport", "RunStatus"]
 
@@ -46,6 +52,7 @@ class MonitorReport:
         error: The error in one sentence, or why it was skipped, or `None`.
         bad_configuration: Whether the error is in the configuration (exit code 2).
         notes: Further things to know, e.g. the first rejected rows.
+        worst: A few of the anomalies of each series, for the screen.
     """
 
     name: str
@@ -60,6 +67,19 @@ class MonitorReport:
     error: str | None = None
     bad_configuration: bool = False
     notes: list[str] = field(default_factory=list)
+    worst: list[Anomaly] = field(default_factory=list)
+
+    @contextmanager
+    def counting(self) -> Iterator[None]:
+        """Take the counts back when the block raises: what was undone was not done."""
+        before, worst = {count: getattr(self, count) for count in _COUNTS}, len(self.worst)
+        try:
+            yield
+        except BaseException:
+            for count, number in before.items():
+                setattr(self, count, number)
+            del self.worst[worst:]
+            raise
 
     def to_dict(self) -> dict[str, Any]:
         """Give the documented fields."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tocsin.database.series_store import series_of_metric
 from tocsin.database.tables import (
     TABLE_DATAPOINTS,
     TABLE_DETECTIONS,
@@ -96,12 +97,12 @@ def _anomalies(memory: BaseDatabaseManager, detector_ids: list[str], metric: str
         return 0
     names = {f"d{index}": identity for index, identity in enumerate(detector_ids)}
     chosen = ", ".join(f"%({name})s" for name in names)
+    of_metric, params = series_of_metric(metric)
     rows = memory.execute_query(
         "SELECT count(*) AS n FROM (SELECT DISTINCT metric_name, timestamp"
         f" FROM {memory.get_full_table_name(TABLE_DETECTIONS)}"
-        " WHERE (metric_name = %(name)s OR (metric_name >= %(first)s AND metric_name < %(last)s))"
-        f" AND is_anomaly AND detector_id IN ({chosen})) AS anomalous",
-        {"name": metric, "first": metric + "{", "last": metric + "|", **names},
+        f" WHERE {of_metric} AND is_anomaly AND detector_id IN ({chosen})) AS anomalous",
+        {**params, **names},
     )
     return int(rows[0]["n"])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tocsin.errors import ConfigError
-from tocsin.runtime.config.checks import check_query
+from tocsin.runtime.config.checks import check_holidays, check_query
 from tocsin.runtime.config.loader import BrokenMonitor
 from tocsin.runtime.config.yaml_file import error_at, parse_yaml, read_text
 from tocsin.runtime.delivery import build_channels
@@ -19,7 +19,7 @@ __all__ = ["project_errors"]
 
 
 def project_errors(project: Project, clock: Clock) -> list[ConfigError]:
-    """Check what `load_project` leaves to the run: queries, profiles, and channels that no metric names.
+    """Check what `load_project` leaves to the run: queries, holidays, profiles, channels that nobody names.
 
     Args:
         project: A project that could be read.
@@ -33,8 +33,12 @@ def project_errors(project: Project, clock: Clock) -> list[ConfigError]:
         if isinstance(monitor, BrokenMonitor):
             errors.append(monitor.error)
         else:
-            error = check_query(monitor.config, monitor.query, read_text(monitor.path), monitor.path)
-            errors.extend([] if error is None else [error])
+            text = read_text(monitor.path)
+            found = (
+                check_query(monitor.config, monitor.query, text, monitor.path),
+                check_holidays(monitor.config, text, monitor.path),
+            )
+            errors.extend(error for error in found if error is not None)
     for name, profile in project.profiles.items():
         try:
             find_part("tocsin.databases", profile.type)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tocsin.database import series_store as store
-from tocsin.database.tables import TABLE_INCIDENTS
 from tocsin.errors import ConfigError
-from tocsin.model import Incident, IncidentState, Interval
+from tocsin.model import Interval
 from tocsin.reporting import Band, SeriesView, TrueLabel
 from tocsin.runtime.config.loader import BrokenMonitor
 from tocsin.runtime.config.yaml_file import suggest
 from tocsin.runtime.example import read_labels
+from tocsin.runtime.findings import read_incidents
 from tocsin.runtime.load_position import loaded_position
 from tocsin.runtime.project_state import metric_of
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tocsin.database import BaseDatabaseManager
     from tocsin.runtime.config.loader import MetricMonitor, Project
 
-__all__ = ["find_series", "project_views", "read_incidents", "series_view"]
+__all__ = ["find_series", "project_views", "series_view"]
 
 
 def find_series(project: Project, memory: BaseDatabaseManager, name: str) -> tuple[MetricMonitor, str]:
@@ -111,7 +111,7 @@ def series_view(
         _band(memory, series, entry.type, detector, data["timestamp"], start, end)
         for entry, detector in zip(monitor.config.detectors, monitor.detectors, strict=True)
     ]
-    incidents = read_incidents(memory, series)
+    incidents = read_incidents(memory, series=series)
     if len(data["timestamp"]):
         first, last = data["timestamp"][0].item(), data["timestamp"][-1].item()
         incidents = [
@@ -156,15 +156,3 @@ def _band(
         anomaly[at] = found["is_anomaly"][there].astype(np.bool_)
         severity[at], direction[at] = found["severity"][there], found["direction"][there]
     return Band(label, lower, upper, anomaly, severity, direction)
-
-
-def read_incidents(memory: BaseDatabaseManager, series: str | None = None) -> list[Incident]:
-    """Read incidents, oldest first, of one series or of all."""
-    where = "" if series is None else " WHERE series = %(series)s"
-    rows = memory.execute_query(
-        "SELECT rule, series, opened_at, state, last_anomaly_at, anomalies, direction, severity, told_at,"
-        f" told_severity, resolved_at FROM {memory.get_full_table_name(TABLE_INCIDENTS)}{where}"
-        " ORDER BY opened_at, series, rule",
-        None if series is None else {"series": series},
-    )
-    return [Incident(**{**row, "state": IncidentState(row["state"])}) for row in rows]

@@ -188,6 +188,8 @@ def _time_expression(column: Column) -> str | None:
     kind = column.type.upper()
     if kind == "TIMESTAMP WITH TIME ZONE":
         return f"make_timestamp(epoch_us({column.sql}))"
+    if kind == "TIMESTAMPTZ_NS":  # DuckDB casts it to no other time
+        return f"make_timestamp(epoch_ns({column.sql}) // 1000)"
     if kind.startswith(("TIMESTAMP", "DATE")):
         return f"CAST({column.sql} AS TIMESTAMP)"
     if kind.startswith("BOOL") or _is_nested(column) or not column.given:

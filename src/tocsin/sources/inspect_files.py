@@ -115,15 +115,12 @@ def inspect_files(paths: Iterable[Path], source: ColumnSource) -> list[FilePropo
     return proposals
 
 
-def inspect_file(
-    path: Path, source: ColumnSource, *, location: str | None = None, taken: Iterable[str] = ()
-) -> FileProposal:
+def inspect_file(path: Path, source: ColumnSource, *, taken: Iterable[str] = ()) -> FileProposal:
     """Look at a file, and propose a metric for each column of values.
 
     Args:
         path: A CSV, Parquet or JSON file, perhaps compressed.
         source: DuckDB.
-        location: The path to write into the queries, by default the absolute one.
         taken: Names (in lower case) that the metrics may not have.
 
     Raises:
@@ -148,7 +145,6 @@ def inspect_file(
             f"{path} has no two different times in {roles.timestamp.name}, so that no interval can be found"
         )
         raise LoadError(message, hint="write the metric by hand")
-    queried = file.relation(location or str(path.resolve()))
     metrics = []
     names = set(taken)
     for value in roles.values:
@@ -156,7 +152,7 @@ def inspect_file(
         name = stem if len(roles.values) == 1 else f"{stem}_{_safe_name(value.name, 'value')}"
         name = _unique_name(name, names)
         names.add(name.lower())
-        metrics.append(_metric(name, value, queried, roles, rhythm, first))
+        metrics.append(_metric(name, value, relation, roles, rhythm, first))
     return FileProposal(
         path=path,
         format=file.kind,

@@ -15,7 +15,7 @@ __all__ = ["RESERVED_VARIABLES", "render_query"]
 
 RESERVED_VARIABLES = ("tocsin_start_time", "tocsin_end_time", "interval_seconds")
 _BEGINNING = "1970-01-01 00:00:00"
-_END = "9999-12-31 00:00:00"
+_END = "2262-01-01 00:00:00"  # the last year that fits into nanoseconds, which DuckDB compares in
 _PLACEHOLDER = re.compile(r"(?<!\{)\{\{ *([A-Za-z_][A-Za-z0-9_]*) *\}\}")
 
 
@@ -36,7 +36,7 @@ def render_query(
     Args:
         text: The query with its placeholders.
         start: The first instant wanted (naive is UTC), `None` for 1970-01-01.
-        end: The first instant not wanted, `None` for 9999-12-31.
+        end: The first instant not wanted, `None` for 2262-01-01.
         interval_seconds: The metric's interval.
         variables: The user's variables; they may not have the names above.
 

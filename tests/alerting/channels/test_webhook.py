@@ -15,7 +15,7 @@ import pytest
 from tocsin.alerting.channels import build_channel
 from tocsin.alerting.channels.http import post_json, retry_after, scrub
 from tocsin.errors import ChannelError, ConfigError
-from tocsin.testing.channels import MESSAGE, HttpReceiver
+from tocsin.testing.channels import MESSAGE, Answer, HttpReceiver
 
 if TYPE_CHECKING:
     import ssl
@@ -176,6 +176,20 @@ def test_a_date_to_retry_after_counts_from_our_clock_when_the_receiver_has_none(
 
 def test_the_longest_secret_is_taken_out_first() -> None:
     assert scrub("abcd", ["ab", "abcd", ""]) == "***"
+
+
+def test_a_secret_with_escaped_slashes_is_taken_out_too() -> None:
+    assert scrub(r'{"path": "\/T0\/token"}', ["/T0/token"]) == '{"path": "***"}'
+
+
+@pytest.mark.parametrize("before", [180, 190, 199])
+def test_no_part_of_a_secret_is_left_where_a_long_answer_is_cut(receiver: HttpReceiver, before: int) -> None:
+    receiver.answers.append(Answer(400, b"." * before + b"/hook-token-of-some-length" + b"." * 50))
+    with pytest.raises(ChannelError) as caught:
+        webhook(url=f"{receiver.url}/hook-token-of-some-length").send(MESSAGE)
+    assert "." * before in str(caught.value)
+    assert "/h" not in str(caught.value)
+    assert len(str(caught.value)) < 250
 
 
 def test_a_payload_that_is_no_json_never_leaves(receiver: HttpReceiver) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from tocsin.alerting.channels.card import Card, one_line
+from tocsin.alerting.channels.card import Card, clip, one_line
 from tocsin.alerting.channels.config import ChannelConfig, Timeout
 from tocsin.alerting.channels.http import TIMEOUT, scrub
 from tocsin.errors import ChannelError
@@ -89,7 +89,7 @@ class EmailChannel:
             ) from None
         except smtplib.SMTPResponseException as error:
             said = error.smtp_error.decode("utf-8", "replace") if isinstance(error.smtp_error, bytes) else ""
-            what = f"the server answered {error.smtp_code}: {one_line(said)[:200]}"
+            what = f"the server answered {error.smtp_code}: {one_line(said)}"
             raise self._error(what, transient=error.smtp_code in _TEMPORARY) from None
         except smtplib.SMTPNotSupportedError as error:
             raise self._error(
@@ -140,7 +140,7 @@ class EmailChannel:
 
     def _error(self, what: str, *, transient: bool) -> ChannelError:
         secrets = [] if self._config.password is None else [self._config.password.get_secret_value()]
-        return ChannelError(scrub(f"email {self._name}: {what}", secrets), transient=transient)
+        return ChannelError(f"email {self._name}: {clip(scrub(what, secrets), 240)}", transient=transient)
 
 
 def _token(text: Any) -> str:

@@ -15,6 +15,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from tocsin.alerting.channels.card import clip
 from tocsin.errors import ChannelError
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ class Response:
 
     @property
     def text(self) -> str:
-        """The beginning of the body, on one line, for an error."""
-        return " ".join(self.body.decode("utf-8", "replace").split())[:_CLEAR_TEXT_LENGTH]
+        """The body on one line."""
+        return " ".join(self.body.decode("utf-8", "replace").split())
 
     def json(self) -> Any:
         """The body as JSON, or `None` when it is none."""
@@ -75,9 +76,11 @@ def retry_after(headers: Mapping[str, str], clock: Clock) -> float | None:
 
 
 def scrub(text: str, secrets: Sequence[str]) -> str:
-    """Take secrets out of a text that somebody else wrote."""
-    for secret in sorted(filter(None, secrets), key=len, reverse=True):
-        text = text.replace(secret, "***")
+    """Take secrets out of a text that somebody else wrote, before any of it is cut off."""
+    # Some write JSON with \/ for a slash.
+    forms = {form for secret in secrets for form in (secret, secret.replace("/", "\\/")) if form}
+    for form in sorted(forms, key=len, reverse=True):
+        text = text.replace(form, "***")
     return text
 
 
@@ -98,10 +101,11 @@ def raise_for_status(
     """
     if 200 <= response.status <= 299:  # noqa: PLR2004 - HTTP's own numbers
         return
-    said = f": {response.text}" if response.text else ""
+    text = clip(scrub(response.text, secrets), _CLEAR_TEXT_LENGTH)
+    said = f": {text}" if text else ""
     moved = ", redirects are not followed" if 300 <= response.status <= 399 else ""  # noqa: PLR2004
     raise ChannelError(
-        scrub(f"{what} answered {response.status}{moved}{said}", secrets),
+        f"{what} answered {response.status}{moved}{said}",
         transient=is_transient(response.status),
         retry_after=retry_after(response.headers, clock) if wait is None else wait,
     )

@@ -16,6 +16,7 @@ __all__ = ["map_error", "mapped_errors"]
 _KIND = re.compile(r"\A(?:[A-Z][A-Za-z]+ )*Error: ")
 _ART = re.compile(r"^LINE (?P<line>\d+): (?P<text>.*)\n(?P<carets> *\^+)?", re.MULTILINE)
 _HINTS = ("Did you mean", "Candidate bindings", "Candidate functions")
+_ABSENT = re.compile(r'No files found that match the pattern "(?P<file>[^"]+)"')
 _LONGEST = 300
 
 
@@ -61,6 +62,9 @@ def map_error(text: str, location: str) -> DatabaseError:
             f"{location} is damaged, or is not a DuckDB database",
             hint="check the path; CSV, Parquet and JSON files are read in a query",
         )
+    absent = _ABSENT.search(text)
+    if absent:
+        return DatabaseError(f"there is no file {absent['file']}", hint="check its name in the query")
     conflict = "onflict" in text and text.startswith("TransactionContext Error")
     return DatabaseError(sentence, hint=_hint(text), transient=conflict)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -164,6 +165,8 @@ class DuckDBSession(Session):
 
     def insert_columns(self, table: str, columns: Mapping[str, Column], strategy: ConflictStrategy) -> int:
         """Insert checked columns within the open transaction."""
+        import duckdb
+
         arrays = {
             name: to_cells(column) for name, column in columns.items() if not isinstance(column, Constant)
         }
@@ -178,8 +181,11 @@ class DuckDBSession(Session):
             self._cursor.register(_BATCH, arrays)
             try:
                 row = self._cursor.execute(statement, constants or None).fetchone()
-            finally:
-                self._cursor.unregister(_BATCH)
+            except BaseException:
+                with suppress(duckdb.Error):  # "transaction is aborted": it would hide why
+                    self._cursor.unregister(_BATCH)
+                raise
+            self._cursor.unregister(_BATCH)
         return int(row[0]) if row else 0
 
     def _insert_sql(

@@ -158,6 +158,11 @@ class SQLiteSession(Session):
 
     def table_exists(self, name: str, schema: str | None) -> bool:
         """Say whether there is a table or view; SQLite's schemas are `main` and `temp`."""
+        if schema is not None:
+            with mapped_errors(self._path):
+                schemas = {row[1].lower() for row in self._connection.execute("PRAGMA database_list")}
+            if schema.lower() not in schemas | {"temp"}:
+                return False
         master = f"{quote(schema or 'main')}.sqlite_master"
         query = f"SELECT 1 FROM {master} WHERE type IN ('table', 'view') AND lower(name) = ?"
         with mapped_errors(self._path):

@@ -1,4 +1,4 @@
-"""Checks of a metric that need more than its own keys: channels, templates, seasonality, the query."""
+"""Checks of a metric that need more than its own keys: channels, templates, seasonality, query, holidays."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tocsin.abc import Detector
     from tocsin.runtime.config.metric import MetricConfig
 
-__all__ = ["check_channels", "check_query", "check_seasonality", "check_templates"]
+__all__ = ["check_channels", "check_holidays", "check_query", "check_seasonality", "check_templates"]
 
 
 def check_channels(
@@ -98,4 +98,17 @@ def check_query(config: MetricConfig, query: str, text: str, path: Path) -> Conf
     except TocsinError as error:
         key = "query" if config.query_file is None else "query_file"
         return error_at(error.message, text, path, (key,), error.hint)
+    return None
+
+
+def check_holidays(config: MetricConfig, text: str, path: Path) -> ConfigError | None:
+    """Look the country of a metric's holidays up, as a run does; give what is wrong."""
+    if config.holidays is None:
+        return None
+    from tocsin.sources import holiday
+
+    try:
+        holiday.check_holidays(config.holidays)
+    except ConfigError as error:
+        return error_at(error.message, text, path, ("holidays",), error.hint)
     return None

@@ -121,8 +121,11 @@ def load_project(folder: Path, profile: str | None = None, *, home: Path | None 
 
 
 def _load_profiles(files: tuple[Path, ...]) -> ProfilesConfig:
-    """Read profiles and channels; of the same name, that of the later file counts."""
-    merged = ProfilesConfig(profiles={"files": ProfileConfig(type="duckdb")})
+    """Read profiles and channels; of the same name, that of the later file counts.
+
+    The profile for files is there in any case, and comes last: it is the default when there is no other.
+    """
+    merged = ProfilesConfig()
     for path in files:
         found = validate(ProfilesConfig, read_text(path), path)
         merged = ProfilesConfig(
@@ -130,7 +133,9 @@ def _load_profiles(files: tuple[Path, ...]) -> ProfilesConfig:
             default_profile=found.default_profile or merged.default_profile,
             alert_channels={**merged.alert_channels, **found.alert_channels},
         )
-    return merged
+    profiles = dict(merged.profiles)
+    profiles.setdefault("files", ProfileConfig(type="duckdb"))
+    return merged.model_copy(update={"profiles": profiles})
 
 
 def _require_profile(name: str, profiles: Mapping[str, ProfileConfig], path: Path) -> None:

@@ -64,7 +64,7 @@ class TablesConfig(StrictModel):
 
 
 class TimeoutsConfig(StrictModel):
-    """How long a step may hold its lease without a sign of life."""
+    """How long each step may take; a monitor's lease lasts for the sum of those of its steps."""
 
     load: _Timeout = timedelta(hours=1)
     detect: _Timeout = timedelta(hours=1)

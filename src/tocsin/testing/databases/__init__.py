@@ -6,14 +6,14 @@ in `open` how a manager is opened; see `tests/database` for two that do.
 
 from __future__ import annotations
 
-from tocsin.testing.databases.base import FixedClock
+from tocsin.testing.databases.base import FixedClock, series_names
 from tocsin.testing.databases.leases import LeaseContract
 from tocsin.testing.databases.memory import MemoryContract
 from tocsin.testing.databases.queries import QueryContract
 from tocsin.testing.databases.transactions import TransactionContract
 from tocsin.testing.databases.writes import WriteContract
 
-__all__ = ["DatabaseManagerContract", "FixedClock"]
+__all__ = ["DatabaseManagerContract", "FixedClock", "series_names"]
 
 
 class DatabaseManagerContract(

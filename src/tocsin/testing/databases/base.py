@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tocsin.database.tables import TABLE_DATAPOINTS
 from tocsin.model import ColumnDefinition, TableModel
 
 if TYPE_CHECKING:
@@ -17,7 +18,15 @@ if TYPE_CHECKING:
 
     from tocsin.database import BaseDatabaseManager
 
-__all__ = ["ALL_TYPES", "KEYED", "DatabaseContract", "FixedClock", "examples", "never_without"]
+__all__ = [
+    "ALL_TYPES",
+    "KEYED",
+    "DatabaseContract",
+    "FixedClock",
+    "examples",
+    "never_without",
+    "series_names",
+]
 
 _TIME = "DateTime64(3, 'UTC')"
 
@@ -93,3 +102,10 @@ def never_without(manager: BaseDatabaseManager, name: str) -> None:
     """Skip a test of what a database can never do, by its own word."""
     if not getattr(manager.capabilities, name):
         pytest.skip(f"never({type(manager).__name__}): the capability {name!r} is not there")
+
+
+def series_names(manager: BaseDatabaseManager) -> list[str]:
+    """Give the series that have slots in a memory, in order of their names."""
+    table = manager.get_full_table_name(TABLE_DATAPOINTS)
+    rows = manager.execute_query(f"SELECT DISTINCT metric_name FROM {table} ORDER BY metric_name")
+    return [row["metric_name"] for row in rows]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.database.leases import LONGEST_LEASE_SECONDS, current_holder, this_process
+from tocsin.database.leases import LONGEST_LEASE_SECONDS, this_process
 from tocsin.database.migrations import migrate
 from tocsin.database.tables import TABLE_TASKS
 from tocsin.errors import LeaseLostError
@@ -56,17 +56,17 @@ class LeaseContract(DatabaseContract):
         assert second is not None
         assert second.token > first.token
         with pytest.raises(LeaseLostError):
-            store.renew_lease(first, 60)
+            store.renew(first, 60)
 
     def test_a_released_lease_is_free_and_its_next_token_is_larger(self, store: BaseDatabaseManager) -> None:
         first = store.acquire_lease("m", _A, 60)
         assert first is not None
-        store.release_lease(first)
-        store.release_lease(first)
+        store.release(first)
+        store.release(first)
         second = store.acquire_lease("m", _B, 60)
         assert second is not None
         assert second.token > first.token
-        store.release_lease(first)
+        store.release(first)
         assert store.acquire_lease("m", _A, 60) is None
 
     def test_an_expired_lease_is_taken_over_unless_it_was_renewed(
@@ -75,14 +75,14 @@ class LeaseContract(DatabaseContract):
         lease = store.acquire_lease("m", _A, 60)
         assert lease is not None
         clock.advance(seconds=59)
-        lease = store.renew_lease(lease, 60)
+        lease = store.renew(lease, 60)
         assert lease.expires_at == clock.now() + timedelta(seconds=60)
         clock.advance(seconds=59)
         assert store.acquire_lease("m", _B, 60) is None
         clock.advance(seconds=1)
         assert store.acquire_lease("m", _B, 60) is not None
         with pytest.raises(LeaseLostError, match=_B):
-            store.renew_lease(lease, 60)
+            store.renew(lease, 60)
 
     def test_the_lease_of_a_living_process_of_this_host_is_not_taken_over(
         self, store: BaseDatabaseManager
@@ -123,7 +123,7 @@ class LeaseContract(DatabaseContract):
         assert store.execute_query("SELECT * FROM t") == []
         with store.transaction(lease=held) as transaction:
             transaction.insert_batch("t", batch)
-        store.release_lease(held)
+        store.release(held)
         with pytest.raises(LeaseLostError, match="released"), store.transaction(lease=held):
             pass
         assert len(store.execute_query("SELECT * FROM t")) == 1
@@ -133,8 +133,9 @@ class LeaseContract(DatabaseContract):
     ) -> None:
         lease = store.acquire_lease("m", _A, 60)
         clock.advance(hours=2)
-        with store.transaction(lease=lease) as transaction:
-            assert current_holder(transaction, "m") == lease
+        with store.transaction(lease=lease):
+            store.upsert_task_status("m", "load", "load", "running")
+        assert len(store.execute_query("SELECT * FROM _tocsin_tasks")) == 1
 
     @pytest.mark.parametrize("seconds", [0, -1, LONGEST_LEASE_SECONDS + 1, float("nan"), float("inf")])
     def test_a_lease_of_no_or_endless_time_is_refused(
@@ -160,10 +161,10 @@ class LeaseContract(DatabaseContract):
                     tokens.append(lease.token)
                     granted[owner] = lease
             elif lease is not None and action == "release":
-                store.release_lease(lease)
+                store.release(lease)
             elif lease is not None:
                 try:
-                    store.renew_lease(lease, 60)
+                    store.renew(lease, 60)
                 except LeaseLostError:
                     continue
                 assert lease.token == tokens[-1]

@@ -80,13 +80,16 @@ class WriteContract(DatabaseContract):
         manager.create_table("t", KEYED)
         with pytest.raises(DatabaseError):
             manager.create_table("t", KEYED, if_not_exists=False)
+        manager.create_table("t", KEYED, True)  # noqa: FBT003  # by place, as specified
+        assert manager.get_full_table_name("t", True) == manager.get_full_table_name("t")  # noqa: FBT003
+        assert not manager.table_exists("t", schema="nowhere")
 
     def test_a_key_that_is_there_is_ignored_replaced_or_refused(self, manager: BaseDatabaseManager) -> None:
         manager.create_table("t", KEYED)
         first = {"name": ["a"], "at": [_AT], "value": [1.0], "note": ["kept"]}
         both = {"name": ["a", "b"], "at": [_AT, _AT], "value": [2.0, 3.0]}
         assert manager.insert_batch("t", first) == 1
-        with pytest.raises(DatabaseError):
+        with pytest.raises(DatabaseError, match=r"(?i)constraint|duplicate"):
             manager.insert_batch("t", both, "fail")
         assert _rows(manager) == [("a", 1.0)]
         assert manager.insert_batch("t", both, "ignore") == 1
