@@ -124,6 +124,14 @@ def test_every_key_of_a_profile_is_read(files: Files) -> None:
     assert set(project.channels) == {"ops"}
 
 
+def test_the_first_profile_is_the_default_when_none_is_named(files: Files) -> None:
+    files.write("profiles.yml", "profiles: {lake: {type: sqlite, path: a.db}, pond: {type: duckdb}}\n")
+
+    project = files.load()
+
+    assert (project.default_profile, set(project.profiles)) == ("lake", {"lake", "pond", "files"})
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message", "line", "hint"),
     [

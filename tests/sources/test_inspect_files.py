@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tocsin.errors import ConfigError, LoadError
+from tocsin.model import Interval
 from tocsin.sources import LoadSpec, MetricLoader
 from tocsin.sources.inspect_files import inspect_file, inspect_files
 
@@ -65,7 +66,7 @@ def the_metric(proposal: FileProposal) -> MetricProposal:
         ("comments.csv", "# made by hand\n\n" + PLAIN),
         ("utf16.csv", PLAIN.encode("utf-16")),
         ("latin1.csv", PLAIN.replace("value", "größe").encode("latin-1")),
-        ("packed.csv.gz", gzip.compress(PLAIN.encode())),
+        ("packed.csv.gz", gzip.compress(PLAIN.encode(), mtime=0)),
         ("zulu.csv", PLAIN.replace(":00,", ":00Z,")),
         ("index.csv", ",timestamp,value\n" + "".join(f"{i},{t},{i % 5}\n" for i, t in enumerate(HOURS))),
         ("text.csv", "timestamp,note,value\n" + "".join(f'{t},"a, b",{i}\n' for i, t in enumerate(HOURS))),
@@ -227,7 +228,7 @@ def test_names_are_unique_whatever_their_case(tmp_path: Path, duckdb_source: Col
     paths = []
     for folder, name in (("a", "x.csv"), ("b", "X.csv"), ("c", "x.csv.gz")):
         (tmp_path / folder).mkdir()
-        content = gzip.compress(PLAIN.encode()) if name.endswith(".gz") else PLAIN
+        content = gzip.compress(PLAIN.encode(), mtime=0) if name.endswith(".gz") else PLAIN
         paths.append(write(tmp_path / folder, name, content))
 
     names = [the_metric(proposal).name for proposal in inspect_files(paths, duckdb_source)]
@@ -254,6 +255,23 @@ def test_parquet_is_read_by_its_types(tmp_path: Path, duckdb_source: ColumnSourc
     assert (proposal.first, str(metric.interval)) == (datetime(2026, 11, 30, 0, 0, 30, tzinfo=UTC), "1min")
     assert metric.anchor == datetime(1970, 1, 1, 0, 0, 30, tzinfo=UTC)
     assert load(duckdb_source, metric).series[0].data["value"][:3].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("zone", [None, "UTC"])
+def test_a_window_without_ends_can_be_compared_with_nanoseconds(
+    tmp_path: Path, duckdb_source: ColumnSource, zone: str | None
+) -> None:
+    minutes = np.datetime64("2026-11-30T00:00:00", "ns") + np.arange(90).astype("timedelta64[m]")
+    table = pa.table({"t": pa.array(minutes).cast(pa.timestamp("ns", tz=zone)), "v": range(90)})
+    pq.write_table(table, tmp_path / "p.parquet")
+    query = (
+        f"SELECT t AS timestamp, v AS value FROM read_parquet('{tmp_path / 'p.parquet'}')"
+        " WHERE t >= '{{ tocsin_start_time }}' AND t < '{{ tocsin_end_time }}'"
+    )
+
+    result = MetricLoader(duckdb_source, LoadSpec("p", query, Interval.parse("1min"))).read(None, None)
+
+    assert result.rows_stored == 90
 
 
 def test_points_before_1970_are_read(tmp_path: Path, duckdb_source: ColumnSource) -> None:
@@ -289,11 +307,11 @@ def test_points_closer_than_a_second_are_averaged(tmp_path: Path, duckdb_source:
     ("name", "content", "message"),
     [
         ("empty.csv", "", "is empty"),
-        ("empty.csv.gz", gzip.compress(b""), "is empty"),
+        ("empty.csv.gz", gzip.compress(b"", mtime=0), "is empty"),
         ("blank.csv", "\n\n", "has no rows"),
         ("header.csv", "timestamp,value\n", "has no rows"),
         ("one.csv", "timestamp,value\n2026-11-30,1\n", "no two different times"),
-        ("cut.csv.gz", gzip.compress(PLAIN.encode())[:-12], "cannot be read"),
+        ("cut.csv.gz", gzip.compress(PLAIN.encode(), mtime=0)[:-12], "cannot be read"),
         ("binary.csv", b"\0\1\2" * 99, "not a text file"),
         (
             "words.csv",

@@ -178,7 +178,7 @@ class BaseDatabaseManager(ABC):
         """
 
     @abstractmethod
-    def renew(self, lease: Lease, timeout_seconds: float) -> Lease:
+    def renew(self, lease: Lease, timeout_seconds: float = 3600) -> Lease:
         """Extend a lease from now on (the heartbeat).
 
         Raises:

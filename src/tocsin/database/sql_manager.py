@@ -7,9 +7,10 @@ import threading
 import weakref
 from abc import abstractmethod
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tocsin.database import leases, tasks
+from tocsin.database.clock import DatabaseClock
 from tocsin.database.manager import BaseDatabaseManager
 from tocsin.database.names import TableNames, quote
 from tocsin.database.session import OpenTransaction, Session
@@ -34,15 +35,19 @@ class SqlManager(BaseDatabaseManager):
     """The common part of the SQL databases; a backend says how a session is opened.
 
     Args:
-        clock: Stamps tasks and leases.
+        clock: Stamps tasks and leases; `None`: the database's own time.
         tables: Internal table name → the project's name for it.
 
     Raises:
         ValueError: `tables` names an unknown table, or gives something that is not a name.
     """
 
-    def __init__(self, *, clock: Clock, tables: Mapping[str, str] | None = None) -> None:
-        super().__init__(clock=clock)
+    now_query: ClassVar[str]  # gives the column `ms`: milliseconds since the epoch
+
+    def __init__(self, *, clock: Clock | None, tables: Mapping[str, str] | None = None) -> None:
+        super().__init__(
+            clock=clock or DatabaseClock(lambda: int(self.execute_query(self.now_query)[0]["ms"]))
+        )
         self._names = TableNames(tables)
         self._local = threading.local()
         self._sessions: list[tuple[weakref.ref[threading.Thread], Session]] = []
@@ -229,7 +234,7 @@ class SqlManager(BaseDatabaseManager):
         with self._joined() as transaction:
             return leases.acquire(transaction, name, owner, timeout_seconds, self._clock.now())
 
-    def renew(self, lease: Lease, timeout_seconds: float) -> Lease:
+    def renew(self, lease: Lease, timeout_seconds: float = 3600) -> Lease:
         """Extend a lease from now on; see `BaseDatabaseManager.renew`."""
         with self._joined() as transaction:
             return leases.renew(transaction, lease, timeout_seconds, self._clock.now())

@@ -34,7 +34,7 @@ class DuckDBManager(SqlManager):
 
     Args:
         path: A DuckDB file, or `:memory:`.
-        clock: Stamps tasks and leases.
+        clock: Stamps tasks and leases; `None`: the database's own time.
         tables: Internal table name → the project's name for it.
         settings: `threads`, `memory_limit` (`2GB`), `temp_directory`.
         base_folder: Where relative paths of files in queries begin; `None`: the working directory.
@@ -45,11 +45,13 @@ class DuckDBManager(SqlManager):
         ValueError: A setting or a table name is wrong.
     """
 
+    now_query = "SELECT epoch_ms(get_current_timestamp()) AS ms"
+
     def __init__(
         self,
         path: str | PathLike[str] = ":memory:",
         *,
-        clock: Clock,
+        clock: Clock | None = None,
         tables: Mapping[str, str] | None = None,
         settings: Mapping[str, Any] | None = None,
         base_folder: str | PathLike[str] | None = None,

@@ -35,7 +35,7 @@ class SQLiteManager(SqlManager):
 
     Args:
         path: The file. Its folder must exist.
-        clock: Stamps tasks and leases.
+        clock: Stamps tasks and leases; `None`: the database's own time.
         tables: Internal table name → the project's name for it.
         settings: See `SQLiteSettings`.
         read_only: Open an existing file for reading only.
@@ -45,11 +45,13 @@ class SQLiteManager(SqlManager):
         ValueError: A setting or a table name is wrong.
     """
 
+    now_query = "SELECT CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER) AS ms"
+
     def __init__(
         self,
         path: str | PathLike[str],
         *,
-        clock: Clock,
+        clock: Clock | None = None,
         tables: Mapping[str, str] | None = None,
         settings: Mapping[str, Any] | None = None,
         read_only: bool = False,
