@@ -188,13 +188,18 @@ def test_a_run_that_is_asked_to_stop_leaves_no_lease(
 
 @dataclass
 class _Stopping:
-    """Stops the run while one monitor waits for its source and the other has just begun."""
+    """Stops the run while one monitor waits for its source and the other has just begun.
+
+    Which of the two comes first is up to the threads: both read the pipe, and the second one stops.
+    """
 
     pipe: Path
     released: threading.Event = field(default_factory=threading.Event)
+    begun: list[str] = field(default_factory=list)
 
     def started(self, monitor: str) -> None:
-        if monitor == "b_next":
+        self.begun.append(monitor)
+        if len(self.begun) == 2:
             with self.pipe.open("w", encoding="utf-8") as writer:  # opens when the query does
                 signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
                 assert self.released.wait(30)
@@ -210,9 +215,8 @@ def test_a_stopped_run_begins_no_further_monitor(
     workspace = Workspace(tmp_path, clock)
     pipe = tmp_path / "pipe.csv"
     os.mkfifo(pipe)
-    workspace.metric("a_waits", query="SELECT timestamp, value FROM read_csv('pipe.csv', header=true)")
-    workspace.csv("b_next", noisy(100))
-    workspace.metric("b_next")
+    for name in ("one", "other"):
+        workspace.metric(name, query="SELECT timestamp, value FROM read_csv('pipe.csv', header=true)")
     project, listener = workspace.load(), _Stopping(pipe)
     with open_memory(project, clock) as memory:
         release = memory.release
@@ -227,5 +231,7 @@ def test_a_stopped_run_begins_no_further_monitor(
                 project, project.monitors, memory, RunOptions(threads=2), clock=clock, listener=listener
             )
         assert held_leases(memory) == []
+        begun = memory.execute_query("SELECT metric_name FROM _tocsin_tasks")
+        assert [row["metric_name"] for row in begun] == listener.begun[:1]
 
     assert workspace.slots() == []
