@@ -1,9 +1,9 @@
 """Lets the threads of a run overlap where it helps: while a source answers, while a long series is judged.
 
 Python runs one thread at a time, and hands over at every call of SQLite. Two threads that both read and write
-small series spend their time on handing over: 50 queries of 100 series took 45 % longer with two threads
-than with one. So a thread has to pass a gate to work, and leaves it while it waits or computes outside of
-Python.
+small series spend their time on handing over: 50 queries of 100 series took half as long again with two
+threads as with one (ADR 5). So a thread has to pass a gate to work, and leaves it while it waits or
+computes outside of Python.
 """
 
 from __future__ import annotations

@@ -128,8 +128,8 @@ class DetectorContract:
 
     @pytest.fixture
     def detector(self) -> BaseDetector:
-        """Make the detector to test."""
-        raise NotImplementedError
+        """Make the detector to test; a subclass says which."""
+        pytest.fail(f"{type(self).__name__} does not override the fixture `detector`")
 
     def series(self, *, seed: int = 0) -> SeriesData:
         """Make a series that the detector can judge."""
