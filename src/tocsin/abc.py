@@ -10,9 +10,18 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tocsin.model import Detections, SeriesData
+    from tocsin.model import Detections, LogAlert, ParsedBatch, ParsedLog, RawLines, SeriesData
 
-__all__ = ["Channel", "Clock", "ColumnSource", "ConflictStrategy", "Detector", "Transaction"]
+__all__ = [
+    "Channel",
+    "Clock",
+    "ColumnSource",
+    "ConflictStrategy",
+    "Detector",
+    "EventDetector",
+    "LogParser",
+    "Transaction",
+]
 
 ConflictStrategy = Literal["ignore", "replace", "fail"]
 
@@ -99,6 +108,46 @@ class Detector(Protocol):
         With that many slots (or all there are) in front of it, a point gets the same verdict, bit for
         bit, as with the whole series in front of it.
         """
+        ...
+
+    def get_detector_id(self) -> str:
+        """Give 16 hex digits made from class, algorithm version and parameters."""
+        ...
+
+    def get_detector_params(self) -> str:
+        """Give the parameters that are not defaults as JSON with sorted keys."""
+        ...
+
+
+class LogParser(Protocol):
+    """Makes events of lines."""
+
+    def parse(self, lines: RawLines) -> ParsedBatch:
+        """Parse lines; one that fails is among the rejected, and never stops the others."""
+        ...
+
+    def dump(self) -> bytes | None:
+        """Give what was learned from the lines so far, `None` for a parser that does not learn."""
+        ...
+
+    def load_state(self, content: bytes) -> None:
+        """Go on with what `dump` gave.
+
+        Raises:
+            ValueError: It is not a state of this parser.
+        """
+        ...
+
+
+class EventDetector(Protocol):
+    """Judges log events one after the other, and remembers."""
+
+    def process(self, input_: ParsedLog) -> LogAlert | None:
+        """Learn from an event or judge it, as the life cycle says; give the alert if there is one."""
+        ...
+
+    def process_batch(self, events: Sequence[ParsedLog]) -> list[LogAlert]:
+        """Do the same for events in order: the same alerts, the same state afterwards."""
         ...
 
     def get_detector_id(self) -> str:

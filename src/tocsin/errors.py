@@ -9,6 +9,11 @@
     │   ├── StoreVersionError    the store was written by a newer Tocsin
     │   └── LeaseLostError       the lease of a write was taken over
     ├── LoadError                a source gave something that is not a series
+    ├── ParseError               a line is not what its parser reads
+    ├── PersistencyError         learned state could not be kept
+    │   ├── PersistencyLoadError restoring failed (nothing there, damaged, of another kind)
+    │   │   └── StateVersionError  the state was written by a newer Tocsin
+    │   └── StateLockedError     somebody else writes to this state
     ├── DetectorError            a detector got wrong parameters or wrong data
     └── ChannelError             a message could not be delivered (transient or not)
 
@@ -28,6 +33,11 @@ __all__ = [
     "DetectorError",
     "LeaseLostError",
     "LoadError",
+    "ParseError",
+    "PersistencyError",
+    "PersistencyLoadError",
+    "StateLockedError",
+    "StateVersionError",
     "StoreFullError",
     "StoreLockedError",
     "StoreReadOnlyError",
@@ -118,6 +128,39 @@ class LeaseLostError(DatabaseError):
 
 class LoadError(TocsinError):
     """A source gave an error, or something that is not a series."""
+
+
+class ParseError(TocsinError, ValueError):
+    """A line is not what its parser reads; `message` is the reason that the dead-letter file keeps."""
+
+
+class PersistencyError(TocsinError):
+    """Learned state could not be kept; the state in memory is untouched."""
+
+
+class PersistencyLoadError(PersistencyError):
+    """Restoring learned state failed: nothing is there, it is damaged, or it is of another kind.
+
+    Args:
+        message: What is wrong, and in which file or row.
+        hint: What to do.
+        path: The state's path or URI, without secrets.
+        transient: Whether the same call may succeed later.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, path: str | None = None, transient: bool = False
+    ) -> None:
+        super().__init__(message, hint=hint, transient=transient)
+        self.path = path
+
+
+class StateVersionError(PersistencyLoadError):
+    """The state was written by a newer Tocsin, and is not touched."""
+
+
+class StateLockedError(PersistencyError):
+    """Another process writes to this state."""
 
 
 class DetectorError(TocsinError, ValueError):

@@ -11,6 +11,7 @@ from tocsin.model.alert import (
 )
 from tocsin.model.interval import Interval, parse_duration
 from tocsin.model.lease import Lease
+from tocsin.model.log import LogAlert, ParsedBatch, ParsedLog, RawLines, RejectedLine
 from tocsin.model.series import DetectionResult, Detections, Direction, Reason, SeriesData
 from tocsin.model.table import ColumnDefinition, TableModel
 
@@ -27,8 +28,13 @@ __all__ = [
     "IncidentState",
     "Interval",
     "Lease",
+    "LogAlert",
     "OutboxState",
+    "ParsedBatch",
+    "ParsedLog",
+    "RawLines",
     "Reason",
+    "RejectedLine",
     "SeriesData",
     "TableModel",
     "parse_duration",

@@ -1,0 +1,1 @@
+"""Learned state that survives: per EventID, in memory and on disk."""

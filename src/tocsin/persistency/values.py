@@ -1,0 +1,194 @@
+"""The values that learned state may hold: a closed set of types, told apart, with one encoding.
+
+A value becomes a *key*: hashable, and different for values of different types (`1`, `True`, `1.0` and
+`"1"` are four). Text and integers are their own keys, which keeps the usual case free of work; every other
+value is a pair of tag and payload, so a pair is never mistaken for a value.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from datetime import datetime
+from decimal import Decimal
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+__all__ = [
+    "LONGEST_TEXT",
+    "PLAIN_TYPES",
+    "EventID",
+    "Key",
+    "UnsupportedValueError",
+    "decode_key",
+    "encode_key",
+    "key_of",
+    "value_of",
+]
+
+EventID = int | str
+Key = Any
+"""`str`, `int`, or a pair `(tag, payload)`; hashable."""
+
+PLAIN_TYPES: frozenset[type] = frozenset({str, int})
+"""Types whose values are their own keys (as long as a text is not longer than `LONGEST_TEXT`)."""
+
+LONGEST_TEXT = 1024
+"""Characters; a longer text is known by its beginning and its digest, so that memory stays bounded."""
+
+_DIGEST_BYTES = 16
+
+
+class UnsupportedValueError(TypeError):
+    """A value is of a type that state cannot hold."""
+
+
+def key_of(value: Any) -> Key:
+    """Give the key of a value.
+
+    Values of numpy count as those of Python. All NaN are one value; so are 0.0 and -0.0.
+
+    Raises:
+        UnsupportedValueError: The type is none of str, int, float, bool, bytes, None, tuple, Decimal,
+            datetime, IPv4Address, IPv6Address.
+
+    >>> key_of("a"), key_of(1), key_of(True), key_of(1.0)
+    ('a', 1, ('bool', True), ('float', 1.0))
+    """
+    kind = type(value)
+    if kind is str:
+        return value if len(value) <= LONGEST_TEXT else _shortened(value)
+    if kind is int:
+        return value
+    make = _MAKERS.get(kind)
+    if make is not None:
+        return make(value)
+    return _key_of_relative(value)
+
+
+def _key_of_relative(value: Any) -> Key:
+    """Give the key of a value whose class derives from a known one, or comes from numpy."""
+    if type(value).__module__ == "numpy" and hasattr(value, "item"):
+        plain = value.item()
+        if type(plain) is not type(value):
+            return key_of(plain)
+    for kind in (str, int, float, bytes, tuple, datetime, Decimal):  # bool cannot be derived from
+        if isinstance(value, kind):
+            return key_of(datetime.fromisoformat(value.isoformat()) if kind is datetime else kind(value))
+    message = f"a value of type {type(value).__name__} cannot be kept"
+    raise UnsupportedValueError(message)
+
+
+def _shortened(text: str) -> str:
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).hexdigest()
+    return f"{text[: LONGEST_TEXT // 4]}… ({len(text)} characters, blake2b {digest})"
+
+
+def _float_key(value: float) -> tuple[str, Hashable]:
+    return "float", "nan" if math.isnan(value) else value
+
+
+_MAKERS: dict[type, Any] = {
+    bool: lambda value: ("bool", value),
+    float: _float_key,
+    type(None): lambda _: ("none", ""),
+    bytes: lambda value: (
+        ("bytes", value)
+        if len(value) <= LONGEST_TEXT
+        else ("bytes", hashlib.blake2b(value, digest_size=_DIGEST_BYTES).digest())
+    ),
+    tuple: lambda value: ("tuple", tuple(map(key_of, value))),
+    Decimal: lambda value: ("decimal", str(value)),
+    datetime: lambda value: ("datetime", value.isoformat()),
+    IPv4Address: lambda value: ("address", str(value)),
+    IPv6Address: lambda value: ("address", str(value)),
+}
+
+
+def value_of(key: Key) -> Any:
+    """Give the value of a key (a text that was too long comes back as what it is known by).
+
+    >>> value_of(key_of((1, None, "x")))
+    (1, None, 'x')
+    """
+    if type(key) is not tuple:
+        return key
+    tag, payload = key
+    match tag:
+        case "bool" | "bytes":
+            return payload
+        case "float":
+            return math.nan if payload == "nan" else payload
+        case "none":
+            return None
+        case "tuple":
+            return tuple(map(value_of, payload))
+        case "decimal":
+            return Decimal(payload)
+        case "datetime":
+            return datetime.fromisoformat(payload)
+        case "address":
+            return ip_address(payload)
+        case _:
+            message = f"{tag!r} is not the tag of a value"
+            raise ValueError(message)
+
+
+def encode_key(key: Key) -> tuple[str, str]:
+    """Give a key as tag and text, both plain; lone surrogates stay as they are.
+
+    >>> encode_key(key_of(False)), encode_key("x")
+    (('bool', 'false'), ('str', 'x'))
+    """
+    if type(key) is str:
+        return "str", key
+    if type(key) is int:
+        return "int", str(key) if -(10**4000) < key < 10**4000 else hex(key)
+    tag, payload = key
+    match tag:
+        case "bool":
+            return tag, "true" if payload else "false"
+        case "float":
+            return tag, "nan" if payload == "nan" else payload.hex()
+        case "bytes":
+            return tag, payload.hex()
+        case "tuple":
+            return tag, json.dumps([encode_key(item) for item in payload])
+        case _:
+            return tag, payload
+
+
+def decode_key(tag: str, text: str) -> Key:
+    """Undo `encode_key`.
+
+    Raises:
+        ValueError: The tag is none of the closed set, or the text does not fit it.
+    """
+    match tag:
+        case "str":
+            return text
+        case "int":
+            return int(text, 0)
+        case "bool" if text in {"true", "false"}:
+            return tag, text == "true"
+        case "float":
+            return tag, "nan" if text == "nan" else float.fromhex(text)
+        case "bytes":
+            return tag, bytes.fromhex(text)
+        case "none" if not text:
+            return tag, text
+        case "tuple":
+            return tag, tuple(decode_key(*item) for item in json.loads(text))
+        case "decimal" | "datetime" | "address":
+            key = key_of(value_of((tag, text)))
+            if key[1] != text:
+                message = f"{text!r} is not how a {tag} is written"
+                raise ValueError(message)
+            return key
+        case _:
+            message = f"{tag!r} with {text!r} is not a value"
+            raise ValueError(message)
