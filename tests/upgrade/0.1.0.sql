@@ -87,6 +87,13 @@ CREATE TABLE "_tocsin_positions" (
     PRIMARY KEY ("name")
 ) WITHOUT ROWID;
 INSERT INTO "_tocsin_positions" VALUES('load:orders','{"until": 1772359800000}',1772366400000);
+CREATE TABLE "_tocsin_state" (
+    "owner" TEXT NOT NULL,
+    "name" TEXT NOT NULL,
+    "content" BLOB NOT NULL,
+    "created_at" INTEGER_MS NOT NULL,
+    PRIMARY KEY ("owner", "name")
+) WITHOUT ROWID;
 CREATE TABLE "_tocsin_tasks" (
     "metric_name" TEXT NOT NULL,
     "detector_id" TEXT NOT NULL,

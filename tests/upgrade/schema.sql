@@ -82,6 +82,14 @@ CREATE TABLE "_tocsin_positions" (
     PRIMARY KEY ("name")
 ) WITHOUT ROWID;
 
+CREATE TABLE "_tocsin_state" (
+    "owner" TEXT NOT NULL,
+    "name" TEXT NOT NULL,
+    "content" BLOB NOT NULL,
+    "created_at" INTEGER_MS NOT NULL,
+    PRIMARY KEY ("owner", "name")
+) WITHOUT ROWID;
+
 CREATE TABLE "_tocsin_tasks" (
     "metric_name" TEXT NOT NULL,
     "detector_id" TEXT NOT NULL,

@@ -18,6 +18,7 @@ __all__ = [
     "TABLE_MIGRATIONS",
     "TABLE_OUTBOX",
     "TABLE_POSITIONS",
+    "TABLE_STATE",
     "TABLE_TASKS",
     "get_datapoints_table_model",
     "get_detections_table_model",
@@ -26,6 +27,7 @@ __all__ = [
     "get_migrations_table_model",
     "get_outbox_table_model",
     "get_positions_table_model",
+    "get_state_table_model",
     "get_tasks_table_model",
 ]
 
@@ -36,6 +38,7 @@ TABLE_LEASES = "_tocsin_leases"
 TABLE_INCIDENTS = "_tocsin_incidents"
 TABLE_OUTBOX = "_tocsin_outbox"
 TABLE_POSITIONS = "_tocsin_positions"
+TABLE_STATE = "_tocsin_state"
 TABLE_MIGRATIONS = "_tocsin_migrations"
 
 _TIME = "DateTime64(3, 'UTC')"
@@ -167,6 +170,14 @@ def get_positions_table_model() -> TableModel:
     )
 
 
+def get_state_table_model() -> TableModel:
+    """What detectors have learned: the files of snapshots as rows (`store://`)."""
+    return TableModel(
+        columns=_columns(owner="String", name="String", content="Bytes", created_at=_TIME),
+        primary_key=("owner", "name"),
+    )
+
+
 def get_migrations_table_model() -> TableModel:
     """Which versions of this schema were applied, and when."""
     return TableModel(
@@ -183,5 +194,6 @@ INTERNAL_TABLES: dict[str, Callable[[], TableModel]] = {
     TABLE_INCIDENTS: get_incidents_table_model,
     TABLE_OUTBOX: get_outbox_table_model,
     TABLE_POSITIONS: get_positions_table_model,
+    TABLE_STATE: get_state_table_model,
     TABLE_MIGRATIONS: get_migrations_table_model,
 }

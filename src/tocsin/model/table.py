@@ -9,14 +9,14 @@ __all__ = ["ColumnDefinition", "TableModel"]
 
 _NULLABLE = re.compile(r"Nullable\((.+)\)")
 _TYPES = re.compile(
-    r"String|Int8|Int16|Int32|Int64|Float32|Float64|Bool|Date|DateTime|DateTime64\([036](?:, ?'UTC')?\)"
+    r"String|Bytes|Int8|Int16|Int32|Int64|Float32|Float64|Bool|Date|DateTime|DateTime64\([036](?:, ?'UTC')?\)"
 )
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnDefinition:
-    """A column: `String`, `Int32`, `Float64`, `Bool`, `DateTime64(3, 'UTC')`, `Nullable(…)`.
+    """A column: `String`, `Bytes`, `Int32`, `Float64`, `Bool`, `DateTime64(3, 'UTC')`, `Nullable(…)`.
 
     `nullable=True` is the same as `Nullable(…)`; afterwards `type` is the inner type and `nullable`
     says the rest.

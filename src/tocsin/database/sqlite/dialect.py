@@ -43,6 +43,8 @@ def _column(column: ColumnDefinition) -> str:
 def _type(neutral: str) -> str:
     if neutral == "String":
         return "TEXT"
+    if neutral == "Bytes":
+        return "BLOB"
     if neutral == "Bool":
         return BOOLEAN
     if neutral.startswith("Float"):

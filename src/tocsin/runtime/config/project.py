@@ -44,6 +44,7 @@ class TablesConfig(StrictModel):
     incidents: _TABLE_NAME | None = None
     outbox: _TABLE_NAME | None = None
     positions: _TABLE_NAME | None = None
+    state: _TABLE_NAME | None = None
     migrations: _TABLE_NAME | None = None
 
     @model_validator(mode="after")

@@ -46,6 +46,7 @@ ALL_TYPES = TableModel(
         ColumnDefinition("real", "Nullable(Float64)"),
         ColumnDefinition("flag", "Bool"),
         ColumnDefinition("text", "Nullable(String)"),
+        ColumnDefinition("raw", "Nullable(Bytes)"),
         ColumnDefinition("instant", f"Nullable({_TIME})"),
         ColumnDefinition("maybe_whole", "Nullable(Int64)"),
         ColumnDefinition("maybe_flag", "Nullable(Bool)"),

@@ -100,6 +100,7 @@ class QueryContract(DatabaseContract):
             "real": np.array([0.1, np.nan]),
             "flag": np.array([True, False]),
             "text": ["'\"ü", None],
+            "raw": [b"\x00\xff", None],
             "instant": now,
             "maybe_whole": [5, None],
             "maybe_flag": [True, None],
@@ -114,6 +115,7 @@ class QueryContract(DatabaseContract):
         assert columns["flag"].tolist() == [True, False]
         assert columns["text"].dtype == object
         assert columns["text"].tolist() == ["'\"ü", None]
+        assert columns["raw"].tolist() == [b"\x00\xff", None]
         assert columns["instant"].dtype == np.dtype("datetime64[ms]")
         np.testing.assert_array_equal(columns["instant"], now)
         assert columns["maybe_whole"].dtype == np.float64
@@ -128,6 +130,7 @@ class QueryContract(DatabaseContract):
         assert kinds["instant"] == "M"
         assert kinds["real"] == "f"
         assert kinds["text"] == "O"
+        assert kinds["raw"] == "O"
         assert kinds["whole"] == "i"
         assert {len(column) for column in columns.values()} == {0}
 
@@ -136,7 +139,7 @@ class QueryContract(DatabaseContract):
         instant = datetime(2026, 3, 1, tzinfo=UTC)
         row: dict[str, Any] = {
             "place": 1, "whole": -5, "real": None, "flag": True,
-            "text": "x", "instant": instant, "maybe_whole": None, "maybe_flag": False,
+            "text": "x", "raw": b"\x00", "instant": instant, "maybe_whole": None, "maybe_flag": False,
         }  # fmt: skip
         manager.insert_batch("t", {name: [value] for name, value in row.items()})
         [found] = manager.execute_query("SELECT * FROM t")

@@ -29,6 +29,7 @@ _ROWS = st.lists(
         st.floats(),
         st.booleans(),
         st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"]))),
+        st.one_of(st.none(), st.binary()),
         st.one_of(st.none(), _TIMES),
     ),
     min_size=1,
@@ -48,28 +49,32 @@ class WriteContract(DatabaseContract):
     @examples(30)
     @given(rows=_ROWS)
     def test_any_batch_comes_back_as_it_went(
-        self, manager: BaseDatabaseManager, rows: list[tuple[int, float, bool, str | None, int | None]]
+        self, manager: BaseDatabaseManager, rows: list[tuple[Any, ...]]
     ) -> None:
         table = f"t{next(_TABLE_NUMBER)}"
         manager.create_table(table, ALL_TYPES)
-        whole, real, flag, text, instant = zip(*rows, strict=True)
+        whole, real, flag, text, raw, instant = zip(*rows, strict=True)
         texts = np.empty(len(rows), dtype=object)
         texts[:] = text
+        raws = np.empty(len(rows), dtype=object)
+        raws[:] = raw
         batch = {
             "place": np.arange(len(rows)),
             "whole": np.array(whole, dtype=np.int64),
             "real": np.array(real, dtype=np.float64),
             "flag": np.array(flag),
             "text": texts,
+            "raw": raws,
             "instant": np.array(instant, dtype="datetime64[ms]"),
         }
         assert manager.insert_batch(table, batch) == len(rows)
         found = manager.read_columns(f"SELECT * FROM {table} ORDER BY place")
-        for name in ("whole", "real", "flag", "text", "instant"):
+        for name in ("whole", "real", "flag", "text", "raw", "instant"):
             np.testing.assert_array_equal(found[name], batch[name])
         by_row = manager.execute_query(f"SELECT * FROM {table} ORDER BY place")
         assert [row["whole"] for row in by_row] == list(whole)
         assert [row["text"] for row in by_row] == list(text)
+        assert [row["raw"] for row in by_row] == list(raw)
         assert [row["flag"] for row in by_row] == list(flag)
         manager.execute_query(f"DROP TABLE {table}")
 
