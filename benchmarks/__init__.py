@@ -1,1 +1,1 @@
-"""A program that measures Tocsin, paired with its peer: `python -m benchmarks series|pipeline|crash`."""
+"""A program that measures Tocsin, paired with its peers: `python -m benchmarks --help`."""

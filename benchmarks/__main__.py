@@ -1,14 +1,15 @@
-"""The command line: `python -m benchmarks series|pipeline|crash [--json]`, from the repository's root."""
+"""The command line: `python -m benchmarks NAME [--json]`, from the repository's root."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from benchmarks.peer import Peer, PeerUnavailableError, find_peer
+from benchmarks.peer import Peer, PeerUnavailableError, find_log_peer, find_peer
 from benchmarks.process import CommandFailedError
 from benchmarks.result import document, table
 
@@ -23,8 +24,18 @@ _BENCHMARKS = {
     "series": "how fast points are judged, against the peer",
     "pipeline": "how long whole runs take, against the peer",
     "crash": "kill -9 at random moments: is the memory that of an uninterrupted run?",
+    "persistency": "what memory per EventID costs, and what event detectors find with it",
+    "parsers": "how fast lines become events, and how well Drain groups them",
+    "logs": "how long runs over a log take",
+    "crash-state": "kill -9 while saving: is what is left one state that was?",
 }
-_NO_PEER = frozenset({"crash"})
+_PEERS: dict[str, Callable[[], Peer]] = {
+    "series": find_peer,
+    "pipeline": find_peer,
+    "persistency": find_log_peer,
+    "parsers": find_log_peer,
+    "crash-state": find_log_peer,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,9 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     A missed goal is a finding, not a failure.
     """
     options = _parser().parse_args(arguments)
-    peer = None if options.no_peer or options.benchmark in _NO_PEER else _find_peer()
-    module = importlib.import_module(f"benchmarks.{options.benchmark}")
-    found: Iterator[Result] = module.run(peer, seed=options.seed, quick=options.quick)
+    find = None if options.no_peer else _PEERS.get(options.benchmark)
+    peer = None if find is None else _find_peer(find)
+    module = importlib.import_module(f"benchmarks.{options.benchmark.replace('-', '_')}")
+    more = {"kills": options.kills} if options.benchmark == "crash-state" else {}
+    found: Iterator[Result] = module.run(peer, seed=options.seed, quick=options.quick, **more)
     try:
         results = [replace(result, goal=None) if options.quick else result for result in found]
     except CommandFailedError as error:
@@ -64,12 +77,15 @@ def _parser() -> argparse.ArgumentParser:
         help="small sizes, to try it out; without goals, which need the full ones",
     )
     parser.add_argument("--no-peer", action="store_true", help="leave the peer out; its columns stay empty")
+    parser.add_argument(
+        "--kills", type=int, default=None, help="crash-state: how often to kill (default 1,000; the peer 50)"
+    )
     return parser
 
 
-def _find_peer() -> Peer | None:
+def _find_peer(find: Callable[[], Peer]) -> Peer | None:
     try:
-        return find_peer()
+        return find()
     except PeerUnavailableError as error:
         print(error, file=sys.stderr)
         return None

@@ -1,4 +1,4 @@
-"""The peer, in a virtual environment of its own that is made when it is first needed."""
+"""The peers, each in a virtual environment of its own that is made when it is first needed."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Peer", "PeerUnavailableError", "find_peer"]
+__all__ = ["Peer", "PeerUnavailableError", "find_log_peer", "find_peer", "find_python"]
 
-_REQUIREMENTS = Path(__file__).parent.parent / "requirements" / "bench-peer.txt"
-_INSTALL_TIMEOUT_SECONDS = 900
+_FOLDER = Path(__file__).parent.parent / "requirements"
+_REQUIREMENTS = _FOLDER / "bench-peer.txt"
+_LOG_REQUIREMENTS = _FOLDER / "bench-peer-logs.txt"
+_LOG_PEER_PYTHON = (3, 12)  # the peer for logs runs on no older one, and some of its needs on no newer one
+_INSTALL_TIMEOUT_SECONDS = 1_800
 
 
 class PeerUnavailableError(Exception):
@@ -26,7 +29,7 @@ class Peer:
     Attributes:
         name: Package and version.
         python: Its interpreter.
-        command: Its command line program.
+        command: Its command line program, where it has one.
     """
 
     name: str
@@ -34,27 +37,74 @@ class Peer:
     command: Path
 
 
-def find_peer(requirements: Path = _REQUIREMENTS, home: Path | None = None) -> Peer:
+def find_log_peer() -> Peer:
+    """Give the peer for logs, which has an interpreter of its own.
+
+    Raises:
+        PeerUnavailableError: It is not there and cannot be installed.
+    """
+    return find_peer(_LOG_REQUIREMENTS, version=_LOG_PEER_PYTHON)
+
+
+def find_peer(
+    requirements: Path = _REQUIREMENTS, home: Path | None = None, version: tuple[int, int] | None = None
+) -> Peer:
     """Give the peer, installed from PyPI (through pip as it is configured here) on first use.
 
     Args:
         requirements: The pinned packages; the first one is the peer itself.
         home: The folder that holds the environments: `$TOCSIN_BENCH_HOME`, else the user's cache folder.
+        version: That of its interpreter; `None` for the one that runs.
 
     Raises:
         PeerUnavailableError: It is not there and cannot be installed.
     """
+    version = version or (sys.version_info.major, sys.version_info.minor)
     pins = _read_pins(requirements)
     name = pins[0].replace("==", "-")
     folder = (home or _default_home()) / name
-    wanted = "\n".join([*pins, f"python {sys.version_info.major}.{sys.version_info.minor}"])
+    wanted = "\n".join([*pins, f"python {version[0]}.{version[1]}"])
     marker = folder / "installed.txt"
     if not marker.is_file() or marker.read_text(encoding="utf-8") != wanted:
         print(f"installing {', '.join(pins)} into {folder} ...", file=sys.stderr)
-        _install(folder, requirements)
+        _install(folder, requirements, find_python(version))
         marker.write_text(wanted, encoding="utf-8")
     programs = folder / ("Scripts" if os.name == "nt" else "bin")
     return Peer(name, programs / "python", programs / "dtk")
+
+
+def find_python(version: tuple[int, int]) -> str:
+    """Give an interpreter of a version: the one that runs, one of PATH, one that uv or pyenv knows.
+
+    Raises:
+        PeerUnavailableError: There is none.
+    """
+    if version == (sys.version_info.major, sys.version_info.minor):
+        return sys.executable
+    name = f"{version[0]}.{version[1]}"
+    versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    candidates = [
+        shutil.which(f"python{name}"),
+        _ask(["uv", "python", "find", name]),
+        *(str(folder / "bin" / "python") for folder in sorted(versions.glob(f"{name}.*"), reverse=True)),
+    ]
+    for candidate in filter(None, candidates):
+        # One on PATH may be a shim that only says that it is not there.
+        if _ask([candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]) == name:
+            return candidate
+    raise PeerUnavailableError(
+        f"the peer needs Python {name}, and there is none here: its figures are quoted or stay empty"
+    )
+
+
+def _ask(command: list[str]) -> str | None:
+    """Give what a command says, `None` when it fails."""
+    try:
+        return subprocess.run(
+            command, capture_output=True, text=True, check=True, timeout=_INSTALL_TIMEOUT_SECONDS
+        ).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None
 
 
 def _read_pins(requirements: Path) -> list[str]:
@@ -69,11 +119,11 @@ def _default_home() -> Path:
     return (Path(cache) if cache else Path.home() / ".cache") / "tocsin" / "bench"
 
 
-def _install(folder: Path, requirements: Path) -> None:
+def _install(folder: Path, requirements: Path, interpreter: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    for command in ([sys.executable, "-m", "venv", str(folder)], [*pip, "-r", str(requirements)]):
+    for command in ([interpreter, "-m", "venv", str(folder)], [*pip, "-r", str(requirements)]):
         try:
             done = subprocess.run(
                 command, capture_output=True, text=True, check=False, timeout=_INSTALL_TIMEOUT_SECONDS

@@ -90,11 +90,13 @@ class Result:
         name: What was measured, with its sizes.
         unit: The unit of `ours` and `peer`.
         ours: Our figure; `None` when it could not be measured.
-        peer: The peer's figure; `None` when there is none.
+        peer: The peer's figure, of the same run; `None` when there is none.
         better: Which way the figures are better.
         goal: What is to be reached, or `None` for a line that only informs.
         note: How it was measured, when that is not plain.
         limit: What limits the figure, shown when the goal is missed.
+        quoted: A figure of the peer from elsewhere, shown as such where it was not measured. No ratio is
+            made of it: it is not of the same machine.
     """
 
     name: str
@@ -105,6 +107,7 @@ class Result:
     goal: Goal | None = None
     note: str = ""
     limit: str = ""
+    quoted: float | None = None
 
     @property
     def ratio(self) -> float | None:
@@ -124,7 +127,8 @@ class Result:
             "name": self.name,
             "unit": self.unit,
             "ours": self.ours,
-            "peer": self.peer,
+            "peer": self.quoted if self.peer is None else self.peer,
+            "peer_quoted": self.peer is None and self.quoted is not None,
             "ratio": self.ratio,
             "goal": None if self.goal is None else self.goal.text(self.unit),
             "met": self.met,
@@ -150,7 +154,7 @@ def table(benchmark: str, results: Iterable[Result]) -> str:
                 result.name,
                 result.unit,
                 _figure(result.ours),
-                _figure(result.peer),
+                _figure(line["peer"]) + (" (quoted)" if line["peer_quoted"] else ""),
                 _figure(result.ratio) + ("x" if result.ratio is not None else ""),
                 line["goal"] or "",
                 {True: "yes", False: "MISSED", None: ""}[result.met],

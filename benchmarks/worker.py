@@ -13,9 +13,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Worker", "WorkerError"]
 
-_SCRIPT = Path(__file__).parent / "detector_worker.py"
+_ROOT = Path(__file__).parent.parent
 # One core for each side: the figures are a core's.
-_ONE_CORE = dict.fromkeys(("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+_ONE_CORE = dict.fromkeys(
+    (
+        "ARROW_NUM_THREADS",
+        "NUMBA_NUM_THREADS",
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "POLARS_MAX_THREADS",
+    ),
+    "1",
+)
 
 
 class WorkerError(Exception):
@@ -25,9 +34,16 @@ class WorkerError(Exception):
 class Worker:
     """A process that answers requests; also a context manager that ends it."""
 
-    def __init__(self, python: str | Path) -> None:
+    def __init__(self, python: str | Path, module: str = "benchmarks.detector_worker") -> None:
+        """Start it.
+
+        Args:
+            python: The interpreter, ours or the peer's.
+            module: A program of this package.
+        """
         self._process = subprocess.Popen(
-            [str(python), str(_SCRIPT)],
+            [str(python), "-m", module],
+            cwd=_ROOT,  # the package is found there, in an environment that does not have it, too
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

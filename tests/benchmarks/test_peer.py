@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from benchmarks.peer import PeerUnavailableError, find_peer
+from benchmarks.peer import PeerUnavailableError, find_peer, find_python
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,3 +33,20 @@ def test_an_environment_that_cannot_be_made_is_told_in_one_sentence(tmp_path: Pa
 
     with pytest.raises(PeerUnavailableError, match=r"cannot be installed .* TOCSIN_BENCH_HOME"):
         find_peer(requirements, tmp_path / "file")
+
+
+def test_the_interpreter_that_runs_serves_its_own_version() -> None:
+    assert find_python((sys.version_info.major, sys.version_info.minor)) == sys.executable
+
+
+def test_a_version_that_nobody_has_is_told_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shim = tmp_path / "python2.99"
+    shim.write_text("#!/bin/sh\nexit 127\n", encoding="utf-8")
+    shim.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+
+    with pytest.raises(PeerUnavailableError, match=r"needs Python 2\.99, and there is none here"):
+        find_python((2, 99))

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.result import Better, Result, at_least, at_least_times_the_peer, at_most, document, table
 from benchmarks.series import share_that_agrees
 
-_KEYS = ["name", "unit", "ours", "peer", "ratio", "goal", "met"]
+_KEYS = ["name", "unit", "ours", "peer", "peer_quoted", "ratio", "goal", "met"]
 
 
 def test_the_document_is_one_object_with_the_promised_keys() -> None:
@@ -22,7 +22,8 @@ def test_the_document_is_one_object_with_the_promised_keys() -> None:
     assert (found["schema_version"], found["benchmark"]) == (1, "series")
     assert [list(line) for line in found["results"]] == [_KEYS, _KEYS]
     assert found["results"][0] == {
-        "name": "a", "unit": "s", "ours": 1.0, "peer": 200.0, "ratio": 200.0, "goal": ">= 100x", "met": True,
+        "name": "a", "unit": "s", "ours": 1.0, "peer": 200.0, "peer_quoted": False, "ratio": 200.0,
+        "goal": ">= 100x", "met": True,
     }  # fmt: skip
     assert [found["results"][1][key] for key in ("ours", "peer", "ratio", "goal", "met")] == [None] * 5
 
@@ -49,6 +50,21 @@ def test_the_ratio_says_how_many_times_better_ours_is(
 
 def test_a_goal_for_the_ratio_cannot_be_judged_without_the_peer() -> None:
     assert Result("x", "s", 1.0, None, goal=at_least_times_the_peer(100)).met is None
+
+
+def test_a_quoted_figure_is_shown_as_such_and_makes_no_ratio() -> None:
+    result = Result("x", "s", 1.0, None, goal=at_least_times_the_peer(2), quoted=50.0)
+
+    line = result.to_dict()
+
+    assert (line["peer"], line["peer_quoted"], line["ratio"], line["met"]) == (50.0, True, None, None)
+    assert "50 (quoted)" in table("series", [result])
+
+
+def test_a_measured_figure_goes_before_a_quoted_one() -> None:
+    line = Result("x", "s", 1.0, 2.0, quoted=50.0).to_dict()
+
+    assert (line["peer"], line["peer_quoted"], line["ratio"]) == (2.0, False, 2.0)
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ def test_an_empty_project_runs_at_once_and_finds_its_jump(cli: Cli) -> None:
 
     assert report["totals"] == {
         "points_loaded": 1008, "points_detected": 1008, "rows_merged": 0, "rows_rejected": 0, "anomalies": 6,
+        "lines_read": 0, "lines_rejected": 0,
         "alerts_sent": 0,
     }  # fmt: skip
     assert set(cli("run", "-p", "shop", "--json").json["totals"].values()) == {0}

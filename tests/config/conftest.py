@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tocsin.runtime.config.loader import BrokenMonitor, MetricMonitor, load_project
+from tocsin.runtime.config.loader import load_project
+from tocsin.runtime.config.monitors import BrokenMonitor, MetricMonitor
 
 if TYPE_CHECKING:
     from pathlib import Path

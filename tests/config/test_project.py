@@ -35,7 +35,7 @@ def test_the_smallest_project_has_the_documented_defaults(files: Files) -> None:
         "name": "test", "version": "1.0",
         "paths": {"metrics": "metrics", "logs": "logs", "sql": "sql", "templates": "templates"},
         "tables": {"prefix": "_tocsin_"} | dict.fromkeys(
-            ("datapoints", "detections", "tasks", "leases", "incidents", "outbox", "positions", "migrations")
+            ("datapoints", "detections", "tasks", "leases", "incidents", "outbox", "positions", "state", "migrations")
         ),
         "timeouts": {
             "load": timedelta(hours=1), "detect": timedelta(hours=1), "alert": timedelta(minutes=10),
@@ -334,7 +334,7 @@ def test_existing_tables_can_be_named(tmp_path: Path, clock: SteppingClock) -> N
         count = memory.execute("SELECT count(*) FROM _dtk_detections").fetchone()
     assert tables == {
         "_dtk_datapoints", "_dtk_detections", "jobs", "_dtk_leases", "_dtk_incidents", "_dtk_outbox",
-        "_dtk_positions", "_dtk_migrations",
+        "_dtk_positions", "_dtk_state", "_dtk_migrations",
     }  # fmt: skip
     assert count == (60,)
 
@@ -344,7 +344,7 @@ def test_a_table_name_wins_over_the_prefix() -> None:
     assert TablesConfig(tasks="_dtk_tasks").names() == {"_tocsin_tasks": "_dtk_tasks"}
     assert TablesConfig(prefix="x_", tasks="_tocsin_tasks").names().keys() == {
         f"_tocsin_{part}"
-        for part in ("datapoints", "detections", "leases", "incidents", "outbox", "positions", "migrations")
+        for part in ("datapoints", "detections", "leases", "incidents", "outbox", "positions", "state", "migrations")
     }
 
 

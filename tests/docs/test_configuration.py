@@ -12,6 +12,15 @@ from pydantic_core import PydanticUndefined
 from tests.docs.pages import DOCS, blocks, section, table_rows
 from tocsin.model import Interval
 from tocsin.runtime.config import ProfileConfig, ProfilesConfig, ProjectConfig
+from tocsin.runtime.config.log import (
+    EventDetectorConfig,
+    LogAlertingConfig,
+    LogConfig,
+    LogSourceConfig,
+    ParserConfig,
+    StateConfig,
+    TrainConfig,
+)
 from tocsin.runtime.config.metric import (
     AlertingConfig,
     DetectorConfig,
@@ -40,6 +49,13 @@ SECTIONS: dict[str, type[StrictModel]] = {
     "detectors": DetectorConfig,
     "alerting": AlertingConfig,
     "no_data": NoDataConfig,
+    "A log": LogConfig,
+    "source": LogSourceConfig,
+    "parser": ParserConfig,
+    "train": TrainConfig,
+    "detectors of a log": EventDetectorConfig,
+    "alerting of a log": LogAlertingConfig,
+    "state": StateConfig,
 }
 
 
@@ -88,7 +104,7 @@ def test_every_model_of_the_configuration_has_a_section() -> None:
 def test_the_examples_are_valid(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPS_WEBHOOK", "https://hooks.example.org/x")
     examples = [block.text for block in blocks(PAGE) if block.language == "yaml"]
-    models: list[type[StrictModel]] = [ProjectConfig, ProfilesConfig, MetricConfig]
+    models: list[type[StrictModel]] = [ProjectConfig, ProfilesConfig, MetricConfig, LogConfig]
 
     for model, text in zip(models, examples, strict=True):
         validate(model, text, Path("example.yml"), keep=frozenset({"query"}))

@@ -26,12 +26,12 @@ from tocsin.model import AlertDecision, DecisionKind
 from tocsin.model.alert import IncidentState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from tocsin.abc import Transaction
     from tocsin.alerting.fold import Outcome, TakenDecision
-    from tocsin.alerting.reading import Verdicts
+    from tocsin.alerting.reading import JudgedSeries
     from tocsin.model import AlertRule, Incident
 
 __all__ = ["EvaluationResult", "evaluate"]
@@ -65,6 +65,7 @@ def evaluate(
     rejudged_from: np.datetime64 | None,
     now: datetime,
     context: Mapping[str, Any],
+    read: Callable[[int | None], JudgedSeries | None] | None = None,
 ) -> EvaluationResult:
     """Decide about every point since the last evaluation, and keep incidents, messages and position.
 
@@ -93,6 +94,8 @@ def evaluate(
             verdicts of a changed detector are not a correction: they count from the position on.
         now: For `created_at` and `updated_at`; decisions follow event time alone.
         context: `project`, `description`, `tags` and what else templates may use; JSON values.
+        read: Gives the judged points from an instant (ms) on, or `None` when there are none; by
+            default the verdicts on the slots of the series.
 
     Raises:
         DatabaseError: The memory failed; the caller's transaction is to be given up.
@@ -105,7 +108,8 @@ def evaluate(
     known = read_incidents(tx, series, since)
     for plan in plans:
         plan.reach_back(known)
-    verdicts = read_verdicts(tx, series, detector_ids, _earliest([plan.since for plan in plans]))
+    begin = _earliest([plan.since for plan in plans])
+    verdicts = read_verdicts(tx, series, detector_ids, begin) if read is None else read(begin)
     if verdicts is None:
         return EvaluationResult()
     work = _Work(tx, monitor, series, verdicts, known, interval_ms, now, context)
@@ -159,7 +163,7 @@ class _Work:
         tx: Transaction,
         monitor: str,
         series: str,
-        verdicts: Verdicts,
+        verdicts: JudgedSeries,
         known: Sequence[IncidentRow],
         interval_ms: int,
         now: datetime,

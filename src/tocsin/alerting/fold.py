@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tocsin.alerting.verdicts import instant, milliseconds
-from tocsin.model import AlertDecision, AlertRule, DecisionKind, Incident
+from tocsin.model import AlertDecision, AlertRule, DecisionKind, Incident, Subject
 from tocsin.model.alert import IncidentState
 
 if TYPE_CHECKING:
@@ -236,7 +236,9 @@ def _advance(
         at = instant(times[position])
         now = as_of(position)
         incident = replace(now, told_at=at, told_severity=now.severity)
-        decision = _escalated(before, incident) if escalates <= repeats else _repeated(before, incident, at)
+        decision = (
+            _escalated(before, incident) if escalates <= repeats else _repeated(before, incident, at, rule)
+        )
         outcome.decisions.append(TakenDecision(at, decision, incident))
         position += 1
     return as_of(len(found) - 1)
@@ -277,6 +279,8 @@ def _escalation_bound(told: float | None) -> float:
 
 
 def _opening_reason(incident: Incident, side: Side, rule: AlertRule) -> str:
+    if rule.subject is Subject.LINES:
+        return "the line is anomalous"
     where = _SIDE_WORDS[incident.direction]
     if incident.direction is None:
         return f"no value in {incident.anomalies} slots in a row, which is {rule.no_data_for} or longer"
@@ -294,9 +298,9 @@ def _escalated(before: Incident, after: Incident) -> AlertDecision:
     return AlertDecision(DecisionKind.ESCALATED, reason)
 
 
-def _repeated(before: Incident, after: Incident, at: datetime) -> AlertDecision:
+def _repeated(before: Incident, after: Incident, at: datetime, rule: AlertRule) -> AlertDecision:
     since = at - before.told_at if before.told_at is not None else timedelta()
-    where = _SIDE_WORDS[after.direction]
+    where = "anomalous" if rule.subject is Subject.LINES else _SIDE_WORDS[after.direction]
     reason = f"still {where} after {at - after.opened_at}, last told {since} before"
     return AlertDecision(DecisionKind.REPEAT, reason)
 
@@ -306,6 +310,9 @@ def _closing(incident: Incident, rule: AlertRule) -> TakenDecision:
     if incident.direction is None:
         slots = "1 slot" if incident.anomalies == 1 else f"{incident.anomalies} slots"
         reason = f"values arrive again, after {slots} without one"
+    elif rule.subject is Subject.LINES:
+        lines = "1 anomalous line" if incident.anomalies == 1 else f"{incident.anomalies} anomalous lines"
+        reason = f"no further one since {incident.last_anomaly_at:%Y-%m-%d %H:%M:%S} UTC, after {lines}"
     else:
         where = _SIDE_WORDS[incident.direction]
         points = "1 point" if incident.anomalies == 1 else f"{incident.anomalies} points"

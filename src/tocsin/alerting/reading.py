@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -18,19 +18,37 @@ if TYPE_CHECKING:
 
     from tocsin.abc import Transaction
 
-__all__ = ["Facts", "Verdicts", "read_verdicts"]
+__all__ = ["Facts", "JudgedSeries", "Verdicts", "read_verdicts"]
 
 _NO_INDICES = np.empty(0, dtype=np.intp)
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a message says about one point: of the detector that finds it worst, and who agrees."""
+    """What a message says about one point: of the detector that finds it worst, and who agrees.
+
+    Of a line of a log: why it is anomalous (`explanation`), and the line.
+    """
 
     value: float | None
     confidence_lower: float | None
     confidence_upper: float | None
     detectors: tuple[str, ...]
+    explanation: str | None = None
+    log: str | None = None
+
+
+class JudgedSeries(Protocol):
+    """Points, and what is to be said about each."""
+
+    @property
+    def points(self) -> Points:
+        """The points in order of time."""
+        ...
+
+    def facts(self, timestamp: int, direction: str | None) -> Facts:
+        """Give what is to be said about a point, seen from an incident's direction."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)

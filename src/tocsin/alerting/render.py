@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from tocsin.errors import ConfigError
-from tocsin.model import DecisionKind
+from tocsin.model import DecisionKind, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,8 +46,26 @@ Why: {{ reason }}.
 {%- if description %}
 {{ description }}
 {%- endif %}""",
+    "line": """\
+{{ series }}: {% if points == 1 %}an anomalous line{% else %}{{ points }} anomalous lines since \
+{{ opened_at | local }}, the last one{% endif %} at {{ timestamp | local }}.
+{{ explanation }}
+{{ log }}
+{%- if description %}
+{{ description }}
+{%- endif %}""",
+    "line_recovery": """\
+{{ series }} has had no anomalous lines since {{ last_anomaly_at | local }}.
+Why: {{ reason }}. It began at {{ opened_at | local }}.""",
 }
 
+_LINE_TITLES = {
+    DecisionKind.FIRST: "{series} has an anomalous line",
+    DecisionKind.REPEAT: "{series} still has anomalous lines",
+    DecisionKind.ESCALATED: "{series} has a more anomalous line",
+    DecisionKind.RELAPSED: "{series} has anomalous lines again",
+    DecisionKind.RECOVERED: "{series} is back to normal",
+}
 _TITLES = {
     DecisionKind.FIRST: "{series} is {where}",
     DecisionKind.REPEAT: "{series} is still {where}",
@@ -62,6 +80,7 @@ _EXAMPLE: dict[str, Any] = {
     "kind": "first",
     "monitor": "example",
     "series": "example",
+    "subject": "slots",
     "rule": "default",
     "title": "example is above its band",
     "reason": "3 points in a row lie above the band",
@@ -76,6 +95,8 @@ _EXAMPLE: dict[str, Any] = {
     "resolved_at": None,
     "points": 3,
     "detectors": ["0123456789abcdef"],
+    "explanation": "addr '198.51.100.7' was never seen",
+    "log": "a line",
     "description": "An example.",
     "tags": ["example"],
     "context": {},
@@ -86,7 +107,8 @@ _EXAMPLE: dict[str, Any] = {
 def render_title(message: Mapping[str, Any]) -> str:
     """Give the one-line title of a message."""
     kind = DecisionKind(message["kind"])
-    form = _TITLES.get(kind, "{series}: {kind}")
+    titles = _LINE_TITLES if message.get("subject") == Subject.LINES else _TITLES
+    form = titles.get(kind, "{series}: {kind}")
     return form.format(series=message["series"], where=_WHERE[message["direction"]], kind=kind.value)
 
 
@@ -142,13 +164,14 @@ def validate_template(text: str, *, name: str = "template") -> None:
 
 def _choose(message: Mapping[str, Any], rule: AlertRule) -> tuple[str, str | None]:
     kind = DecisionKind(message["kind"])
+    is_log = rule.subject is Subject.LINES
     if kind is DecisionKind.RECOVERED:
-        return "recovery", None
+        return ("line_recovery" if is_log else "recovery"), None
     if message["direction"] is None:
         return "no_data", None
     if message["points"] == 1:
-        return "single", rule.template_single
-    return "consecutive", rule.template_consecutive
+        return ("line" if is_log else "single"), rule.template_single
+    return ("line" if is_log else "consecutive"), rule.template_consecutive
 
 
 def _render(source: str, values: Mapping[str, Any]) -> str:

@@ -32,13 +32,14 @@ def send_test_alert(
     """
     from tocsin.alerting.channels import test_message
     from tocsin.runtime.clock import SystemClock
-    from tocsin.runtime.config.loader import MetricMonitor, load_project
+    from tocsin.runtime.config.loader import load_project
+    from tocsin.runtime.config.monitors import BrokenMonitor
     from tocsin.runtime.delivery import build_channels
     from tocsin.runtime.selection import select_monitors
 
     project = load_project(project_dir.resolve(), profile)
     monitor = select_monitors(project.monitors, metric, None, in_state=lambda _: set())[0]
-    if not isinstance(monitor, MetricMonitor):
+    if isinstance(monitor, BrokenMonitor):
         raise monitor.error
     names = sorted({channel for rule in monitor.config.rules() for channel in rule.channels})
     if not names:

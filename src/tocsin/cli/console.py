@@ -32,6 +32,7 @@ __all__ = [
     "print_json",
     "print_table",
     "print_written",
+    "visible",
     "warn",
 ]
 
@@ -117,7 +118,7 @@ def print_written(paths: Sequence[Path], *, as_json: bool) -> None:
             typer.echo(f"wrote {path}")
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """Write control characters as escapes: what comes from the data must not steer a terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
@@ -135,7 +136,7 @@ def print_table(title: str | None, columns: Sequence[str], rows: Iterable[Sequen
             column.removeprefix("#"), justify="right" if column[:1] == "#" else "left", no_wrap=True
         )
     for row in rows:
-        table.add_row(*(cell if isinstance(cell, Text) else Text(_visible(str(cell))) for cell in row))
+        table.add_row(*(cell if isinstance(cell, Text) else Text(visible(str(cell))) for cell in row))
     console().print(table)
 
 

@@ -28,7 +28,9 @@ def ls(
 ) -> None:
     """List the monitors of the project."""
     from tocsin.runtime.clock import SystemClock
-    from tocsin.runtime.config.loader import BrokenMonitor, load_project
+    from tocsin.runtime.config.loader import load_project
+    from tocsin.runtime.config.metric import MetricConfig
+    from tocsin.runtime.config.monitors import BrokenMonitor
     from tocsin.runtime.databases import open_memory
     from tocsin.runtime.project_state import monitors_in_state
     from tocsin.runtime.selection import select_monitors
@@ -55,7 +57,7 @@ def ls(
             detectors = [detector.type for detector in config.detectors]
             row |= {
                 "enabled": config.enabled,
-                "interval": str(config.interval),
+                "interval": str(config.interval) if isinstance(config, MetricConfig) else None,
                 "detectors": detectors,
                 "error": None,
             }
@@ -70,7 +72,7 @@ def ls(
             (
                 row["name"],
                 row["kind"],
-                row["interval"] or "broken",
+                "broken" if row["error"] else row["interval"] or "",
                 " ".join(row["detectors"]) + ("" if row["enabled"] or row["error"] else " (not enabled)"),
                 " ".join(row["tags"]),
                 row["path"],

@@ -20,6 +20,7 @@ from tocsin.cli import (
     report,
     run,
     schema,
+    state,
     status,
     unlock,
     validate,
@@ -70,6 +71,7 @@ app.command("ls")(ls.ls)
 app.command("status")(status.status)
 app.command("validate")(validate.validate)
 app.command("schema")(schema.schema)
+app.add_typer(state.app, name="state")
 app.command("plot")(plot.plot)
 app.command("report")(report.report)
 app.command("clean")(clean.clean)

@@ -22,24 +22,21 @@ from tocsin.cli.console import (
     count,
     parse_time,
     print_json,
-    print_table,
     warn,
 )
+from tocsin.cli.findings import print_findings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
     from types import TracebackType
     from typing import Self
 
     from rich.progress import TaskID
 
-    from tocsin.database import BaseDatabaseManager
     from tocsin.runtime.run_report import MonitorReport, RunReport
 
 __all__ = ["run"]
 
-_MOST_SHOWN = 15
 # More do not help: they take turns at writing into the memory.
 _MOST_THREADS = 4
 
@@ -119,7 +116,7 @@ def run(
         if as_json:
             print_json(report.to_dict())
         else:
-            _print_findings(memory, (began, clock.now()), report)
+            print_findings(memory, (began, clock.now()), report)
             _print_summary(report)
     for note in report.notes:
         warn(note)
@@ -173,6 +170,12 @@ class _Progress:
 
             self._bar.update(self._task, description=escape(monitor))
 
+    def progressed(self, monitor: str, done: int, total: int) -> None:
+        if self._bar is not None and self._task is not None and total:
+            from rich.markup import escape
+
+            self._bar.update(self._task, description=f"{escape(monitor)} {done / total:.0%}")
+
     def finished(self, report: MonitorReport) -> None:
         self._done += 1
         if self._bar is not None and self._task is not None:
@@ -207,13 +210,16 @@ class _Progress:
 def _line(report: MonitorReport) -> str:
     if report.error is not None:
         return f"{report.status}: {report.error}"
-    if not (report.points_loaded or report.points_detected or report.alerts_sent):
+    if not (report.points_loaded or report.points_detected or report.alerts_sent or report.lines_read):
         return "nothing new"
     parts = [f"{count(report.points_loaded, 'point')} loaded", f"{report.points_detected:,} judged"]
+    if report.kind == "log":
+        parts = [f"{count(report.lines_read, 'line')} read"]
     parts.append(count(report.anomalies, "anomaly", "anomalies"))
     for number, noun, done in (
         (report.rows_merged, "row", "merged"),
         (report.rows_rejected, "row", "rejected"),
+        (report.lines_rejected, "line", "rejected"),
         (report.alerts_sent, "alert", "sent"),
     ):
         if number:
@@ -221,69 +227,20 @@ def _line(report: MonitorReport) -> str:
     return ", ".join(parts)
 
 
-def _print_findings(memory: BaseDatabaseManager, ran: tuple[datetime, datetime], report: RunReport) -> None:
-    """Show what was found: incidents where there are rules, and the worst anomalies."""
-    from tocsin.runtime.findings import changed_incidents, worst_anomalies
-
-    if not report.totals["points_detected"]:
-        return
-    incidents = changed_incidents(memory, *ran)
-    if incidents:
-        print_table(
-            f"Incidents: {len(incidents)}"
-            + (f", the last {_MOST_SHOWN}" if len(incidents) > _MOST_SHOWN else ""),
-            ["series", "from (UTC)", "to (UTC)", "", "#points", "#severity", "state"],
-            [
-                (
-                    incident.series,
-                    f"{incident.opened_at:%Y-%m-%d %H:%M}",
-                    f"{incident.last_anomaly_at:%Y-%m-%d %H:%M}",
-                    incident.direction or "no data",
-                    incident.anomalies,
-                    f"{incident.severity:.1f}",
-                    incident.state,
-                )
-                for incident in incidents[-_MOST_SHOWN:]
-            ],
-        )
-        typer.echo()
-    total = report.totals["anomalies"]
-    if not total:  # a recovery, or missing data
-        return
-    found = (anomaly for monitor in report.monitors for anomaly in monitor.worst)
-    anomalies = worst_anomalies(found, _MOST_SHOWN)
-    print_table(
-        f"Anomalies: {total:,}" + (", the worst of each series" if total > len(anomalies) else ""),
-        ["series", "time (UTC)", "", "#value", "#expected", "#severity"],
-        [
-            (
-                anomaly.series,
-                f"{anomaly.timestamp:%Y-%m-%d %H:%M}",
-                anomaly.direction,
-                f"{anomaly.value:,.6g}",
-                _band(anomaly.lower, anomaly.upper),
-                f"{anomaly.severity:.1f}",
-            )
-            for anomaly in anomalies
-        ],
-    )
-    typer.echo()
-
-
-def _band(lower: float | None, upper: float | None) -> str:
-    if lower is None:
-        return f"up to {upper:,.6g}"
-    return f"from {lower:,.6g}" if upper is None else f"{lower:,.6g} to {upper:,.6g}"
-
-
 def _print_summary(report: RunReport) -> None:
     totals = report.totals
     failed = sum(monitor.status == "failed" for monitor in report.monitors)
     skipped = sum(monitor.status == "skipped" for monitor in report.monitors)
     text = (
-        f"{count(len(report.monitors), 'monitor')}: {count(totals['points_loaded'], 'point')} loaded, "
-        f"{totals['points_detected']:,} judged, {count(totals['anomalies'], 'anomaly', 'anomalies')}, "
-        f"{count(totals['alerts_sent'], 'alert')} sent"
+        f"{count(len(report.monitors), 'monitor')}: "
+        + (f"{count(totals['lines_read'], 'line')} read, " if totals["lines_read"] else "")
+        + (
+            f"{count(totals['points_loaded'], 'point')} loaded, {totals['points_detected']:,} judged, "
+            if any(monitor.kind == "metric" for monitor in report.monitors)
+            else ""
+        )
+        + f"{count(totals['anomalies'], 'anomaly', 'anomalies')}, "
+        + f"{count(totals['alerts_sent'], 'alert')} sent"
     )
     if failed:
         text += f"; {failed} failed"

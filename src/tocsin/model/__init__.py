@@ -8,6 +8,7 @@ from tocsin.model.alert import (
     Incident,
     IncidentState,
     OutboxState,
+    Subject,
 )
 from tocsin.model.interval import Interval, parse_duration
 from tocsin.model.lease import Lease
@@ -36,6 +37,7 @@ __all__ = [
     "Reason",
     "RejectedLine",
     "SeriesData",
+    "Subject",
     "TableModel",
     "parse_duration",
 ]

@@ -17,6 +17,7 @@ __all__ = [
     "Incident",
     "IncidentState",
     "OutboxState",
+    "Subject",
 ]
 
 
@@ -57,6 +58,13 @@ class DirectionRule(StrEnum):
     DOWN = "down"
 
 
+class Subject(StrEnum):
+    """What the points of a series are: values in slots, or anomalous lines of a log."""
+
+    SLOTS = "slots"
+    LINES = "lines"
+
+
 @dataclass(frozen=True, slots=True)
 class AlertRule:
     """When to tell whom about a series; the `alerting:` block of a monitor.
@@ -76,6 +84,7 @@ class AlertRule:
         no_data_for: How long (event time) a series may be without values before that is told.
         template_single: Jinja template for an incident of one point, or `None` for the built-in one.
         template_consecutive: The same for several points.
+        subject: What the points are; it changes words only.
     """
 
     name: str = "default"
@@ -92,6 +101,7 @@ class AlertRule:
     no_data_for: timedelta | None = None
     template_single: str | None = None
     template_consecutive: str | None = None
+    subject: Subject = Subject.SLOTS
 
 
 class IncidentState(StrEnum):

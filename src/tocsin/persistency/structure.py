@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
-__all__ = ["BuiltInStructure", "EventDataStructure"]
+__all__ = ["BuiltInStructure", "EventDataStructure", "Gate"]
 
 
 class EventDataStructure(ABC):
@@ -53,8 +55,27 @@ class EventDataStructure(ABC):
         """
 
 
+class Gate(Protocol):
+    """How a backend reaches its own state while an `EventPersistency` owns it."""
+
+    def reading(self) -> AbstractContextManager[object]:
+        """Keep others out, and bring in the rows that wait."""
+        ...
+
+    def changing(self) -> AbstractContextManager[object]:
+        """Do the same, for a change: pending cuts take what they hold first, and the event counts as changed."""
+        ...
+
+
 class BuiltInStructure(EventDataStructure):
-    """What our own backends can do beyond the contract, so that many rows and large states are fast."""
+    """What our own backends can do beyond the contract, so that many rows and large states are fast.
+
+    An `EventPersistency` lets rows wait in a small buffer and adds them many at a time with `add_rows`.
+    So that this cannot be seen from outside, whatever a backend offers its users runs in `with
+    self._reading():` or `with self._changing():`; only `add_rows` and `cut` are called from inside.
+    """
+
+    _gate: Gate | None = None
 
     @abstractmethod
     def add_rows(
@@ -75,3 +96,22 @@ class BuiltInStructure(EventDataStructure):
         What is called later, perhaps from another thread and while rows are added, gives the bytes that
         `dump` would give now.
         """
+
+    def convert(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Give the row that is to be kept for a row that came in; only asked when `converts` is true."""
+        return data
+
+    @property
+    def converts(self) -> bool:
+        """Whether rows go through `convert` before `add_rows` sees them."""
+        return False
+
+    def attach(self, gate: Gate | None) -> None:
+        """Let reads and changes go through a gate from now on."""
+        self._gate = gate
+
+    def _reading(self) -> AbstractContextManager[object]:
+        return nullcontext() if self._gate is None else self._gate.reading()
+
+    def _changing(self) -> AbstractContextManager[object]:
+        return nullcontext() if self._gate is None else self._gate.changing()

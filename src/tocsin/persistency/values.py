@@ -27,6 +27,7 @@ __all__ = [
     "decode_key",
     "encode_key",
     "key_of",
+    "plain_value",
     "value_of",
 ]
 
@@ -67,20 +68,42 @@ def key_of(value: Any) -> Key:
     make = _MAKERS.get(kind)
     if make is not None:
         return make(value)
-    return _key_of_relative(value)
+    return key_of(_base_value(value))
 
 
-def _key_of_relative(value: Any) -> Key:
-    """Give the key of a value whose class derives from a known one, or comes from numpy."""
+def _base_value(value: Any) -> Any:
+    """Give the value of a known type for one whose class derives from it, or comes from numpy."""
     if type(value).__module__ == "numpy" and hasattr(value, "item"):
         plain = value.item()
-        if type(plain) is not type(value):
-            return key_of(plain)
-    for kind in (str, int, float, bytes, tuple, datetime, Decimal):  # bool cannot be derived from
+        if type(plain) in _MAKERS or type(plain) in PLAIN_TYPES:
+            return plain
+    for kind in (str, int, float, bytes, Decimal, IPv4Address, IPv6Address):  # bool cannot be derived from
         if isinstance(value, kind):
-            return key_of(datetime.fromisoformat(value.isoformat()) if kind is datetime else kind(value))
+            return kind(value)
+    if isinstance(value, tuple):
+        return tuple(map(plain_value, value))
+    if isinstance(value, datetime):
+        return datetime.fromisoformat(value.isoformat())
     message = f"a value of type {type(value).__name__} cannot be kept"
     raise UnsupportedValueError(message)
+
+
+def plain_value(value: Any) -> Any:
+    """Give a value as one of the closed set of types: that of a derived class, or of numpy, as its base.
+
+    Raises:
+        UnsupportedValueError: It is of none of these types.
+
+    >>> import numpy as np
+    >>> plain_value(np.float32(0.5)), plain_value(("a", np.int8(1)))
+    (0.5, ('a', 1))
+    """
+    kind = type(value)
+    if kind in PLAIN_TYPES or (kind in _MAKERS and kind is not tuple):
+        return value
+    if kind is tuple:
+        return tuple(map(plain_value, value))
+    return _base_value(value)
 
 
 def _shortened(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tocsin.database.tables import TABLE_DATAPOINTS, TABLE_DETECTIONS, TABLE_POSITIONS, TABLE_TASKS
 from tocsin.errors import ConfigError
-from tocsin.runtime.config.loader import BrokenMonitor
+from tocsin.runtime.config.monitors import BrokenMonitor
 from tocsin.runtime.load_position import position_name, rejudge_name
 from tocsin.runtime.project_state import metric_of
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from tocsin.abc import Detector, Transaction
     from tocsin.model import Detections
+    from tocsin.runtime.config.monitors import MetricMonitor
     from tocsin.runtime.job import Job
 
 __all__ = ["judge_metric"]
@@ -48,7 +49,7 @@ class _Work:
     ranges: tuple[tuple[int, int], ...]
 
 
-def judge_metric(job: Job) -> None:
+def judge_metric(job: Job[MetricMonitor]) -> None:
     """Run the steps `detect` and `alert` over all series of a metric, as far as it is loaded.
 
     Raises:
@@ -69,7 +70,7 @@ def judge_metric(job: Job) -> None:
 
 
 class _JudgeStep:
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job[MetricMonitor]) -> None:
         monitor, steps = job.monitor, job.options.steps
         self._monitor, self._memory, self._lease, self._gate = monitor, job.memory, job.lease, job.gate
         self._options, self._report, self._now = job.options, job.report, job.now

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tocsin.abc import Transaction
     from tocsin.database import BaseDatabaseManager
-    from tocsin.runtime.config.loader import MetricMonitor
+    from tocsin.runtime.config.monitors import MetricMonitor
 
 __all__ = [
     "LoadPosition",

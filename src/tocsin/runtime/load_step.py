@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from tocsin.abc import Transaction
     from tocsin.model import SeriesData
-    from tocsin.runtime.config.loader import MetricMonitor
+    from tocsin.runtime.config.monitors import MetricMonitor
     from tocsin.runtime.gate import GatedSource
     from tocsin.runtime.job import Job
     from tocsin.runtime.run_report import MonitorReport
@@ -42,7 +42,7 @@ _FIRST = -62_135_596_800_000  # the first instant that Python can name, ms since
 _MOST_REJECTED_SHOWN = 5
 
 
-def load_metric(job: Job, source: GatedSource) -> None:
+def load_metric(job: Job[MetricMonitor], source: GatedSource) -> None:
     """Load what is new of a metric, each batch in one transaction with the position.
 
     Raises:
@@ -57,7 +57,7 @@ def load_metric(job: Job, source: GatedSource) -> None:
 
 
 class _LoadStep:
-    def __init__(self, job: Job, source: GatedSource) -> None:
+    def __init__(self, job: Job[MetricMonitor], source: GatedSource) -> None:
         monitor, config = job.monitor, job.monitor.config
         self._monitor, self._config, self._memory, self._lease = monitor, config, job.memory, job.lease
         self._options, self._report, self._now = job.options, job.report, job.now

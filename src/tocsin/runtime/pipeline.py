@@ -6,7 +6,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tocsin.database.leases import LONGEST_LEASE_SECONDS, this_process
 from tocsin.errors import (
@@ -17,7 +17,7 @@ from tocsin.errors import (
     StoreReadOnlyError,
     TocsinError,
 )
-from tocsin.runtime.config.loader import BrokenMonitor
+from tocsin.runtime.config.monitors import BrokenMonitor, LogMonitor, MetricMonitor
 from tocsin.runtime.databases import Sources
 from tocsin.runtime.delivery import deliver_messages
 from tocsin.runtime.detect_step import judge_metric
@@ -34,12 +34,14 @@ if TYPE_CHECKING:
     from tocsin.abc import Clock
     from tocsin.database import BaseDatabaseManager
     from tocsin.model import Lease
-    from tocsin.runtime.config.loader import MetricMonitor, Project
+    from tocsin.runtime.config.loader import Project
+    from tocsin.runtime.config.monitors import Monitor
 
 __all__ = ["STEPS", "RunListener", "RunOptions", "lease_name", "run_monitors"]
 
 STEPS = ("load", "detect", "alert")
 _CLOCK_TOLERANCE = timedelta(minutes=2)
+_M = TypeVar("_M", MetricMonitor, LogMonitor)
 _log = logging.getLogger(__name__)
 
 
@@ -76,18 +78,21 @@ class RunListener(Protocol):
     def started(self, monitor: str) -> None:
         """A monitor is being worked on."""
 
+    def progressed(self, monitor: str, done: int, total: int) -> None:
+        """So many bytes of a log, of so many, were read."""
+
     def finished(self, report: MonitorReport) -> None:
         """A monitor is done."""
 
 
-def lease_name(monitor: MetricMonitor) -> str:
+def lease_name(monitor: Monitor) -> str:
     """Name the lease of a monitor."""
     return f"{monitor.kind}:{monitor.name}"
 
 
 def run_monitors(
     project: Project,
-    monitors: Sequence[MetricMonitor | BrokenMonitor],
+    monitors: Sequence[Monitor],
     memory: BaseDatabaseManager,
     options: RunOptions,
     *,
@@ -157,12 +162,12 @@ class _Runner:
         for lease in tuple(self._leases):
             self._release(lease)
 
-    def run_one(self, monitor: MetricMonitor | BrokenMonitor) -> MonitorReport:
+    def run_one(self, monitor: Monitor) -> MonitorReport:
         """Run one monitor; whatever goes wrong is in its report."""
         with self._gate.inside():
             return self._run_one(monitor)
 
-    def _run_one(self, monitor: MetricMonitor | BrokenMonitor) -> MonitorReport:
+    def _run_one(self, monitor: Monitor) -> MonitorReport:
         report = MonitorReport(monitor.name, monitor.kind)
         if self._listener is not None:
             self._listener.started(monitor.name)
@@ -171,12 +176,12 @@ class _Runner:
         elif not monitor.config.enabled:
             report.status, report.error = RunStatus.SKIPPED, "it is not enabled"
         else:
-            self._run_metric(monitor, report)
+            self._run_leased(monitor, report)
         if self._listener is not None:
             self._listener.finished(report)
         return report
 
-    def _run_metric(self, monitor: MetricMonitor, report: MonitorReport) -> None:
+    def _run_leased(self, monitor: MetricMonitor | LogMonitor, report: MonitorReport) -> None:
         try:
             lease = self._acquire(monitor, report)
             if lease is None:
@@ -203,7 +208,7 @@ class _Runner:
             _log.debug("monitor %s failed", monitor.name, exc_info=True)
             report.status, report.error = RunStatus.FAILED, _sentence(error)
 
-    def _acquire(self, monitor: MetricMonitor, report: MonitorReport) -> Lease | None:
+    def _acquire(self, monitor: MetricMonitor | LogMonitor, report: MonitorReport) -> Lease | None:
         name = lease_name(monitor)
         if self._options.force:
             break_leases(self._memory, [name])
@@ -215,12 +220,17 @@ class _Runner:
             report.error = f"another run works on it ({lease_holder(self._memory, name)})"
         return lease
 
-    def _run_steps(self, monitor: MetricMonitor, lease: Lease, report: MonitorReport) -> None:
+    def _run_steps(self, monitor: MetricMonitor | LogMonitor, lease: Lease, report: MonitorReport) -> None:
         now = self._clock.now().astimezone(UTC)
         now = now.replace(microsecond=now.microsecond // 1000 * 1000)
-        job = Job(monitor, self._memory, lease, self._options, report, now, self._gate)
+        if isinstance(monitor, LogMonitor):
+            from tocsin.runtime.log_step import run_log
+
+            run_log(self._job(monitor, lease, report, now))
+            return
+        job = self._job(monitor, lease, report, now)
         if "load" in self._options.steps:
-            source = GatedSource(self._sources.get(self._project.profile_of(monitor)), self._gate)
+            source = GatedSource(self._sources.get(monitor.profile_in(self._project)), self._gate)
             load_metric(job, source)
         elif self._options.full_refresh:
             with self._memory.transaction(lease=lease) as tx:
@@ -228,13 +238,24 @@ class _Runner:
         if "detect" in self._options.steps or "alert" in self._options.steps:
             judge_metric(job)
 
+    def _job(self, monitor: _M, lease: Lease, report: MonitorReport, now: datetime) -> Job[_M]:
+        listener = self._listener
+
+        def progress(done: int, total: int) -> None:
+            if listener is not None:
+                listener.progressed(report.name, done, total)
+
+        return Job(
+            monitor, self._project, self._memory, lease, self._options, report, now, self._gate, progress
+        )
+
     def _release(self, lease: Lease) -> None:
         try:
             self._memory.release(lease)
         except TocsinError as error:  # the store has failed; when this process has ended, the lease is free
             _log.warning("the lease %s could not be released: %s", lease.name, error)
 
-    def _record_failure(self, monitor: MetricMonitor, lease: Lease, error: Exception) -> None:
+    def _record_failure(self, monitor: MetricMonitor | LogMonitor, lease: Lease, error: Exception) -> None:
         if isinstance(error, StoreFullError | StoreLockedError | StoreReadOnlyError):
             return  # the store itself is what failed
         try:

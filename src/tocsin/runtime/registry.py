@@ -27,6 +27,17 @@ _BUILT_IN = {
         "iqr": "tocsin.detectors:IQRDetector",
         "manual_bounds": "tocsin.detectors:ManualBoundsDetector",
     },
+    "tocsin.event_detectors": {
+        "new_event": "tocsin.detectors.events:NewEventDetector",
+        "new_value": "tocsin.detectors.events:NewValueDetector",
+        "new_value_combination": "tocsin.detectors.events:NewValueCombinationDetector",
+        "value_range": "tocsin.detectors.events:ValueRangeDetector",
+        "character_set": "tocsin.detectors.events:CharacterSetDetector",
+        "bigram_frequency": "tocsin.detectors.events:BigramFrequencyDetector",
+        "event_sequence": "tocsin.detectors.events:EventSequenceDetector",
+        "rate": "tocsin.detectors.events:RateDetector",
+        "rule": "tocsin.detectors.events:RuleDetector",
+    },
 }
 
 
@@ -43,7 +54,7 @@ def find_part(group: str, name: str) -> Any:
     found = entry_points(group=group, name=name)
     if not found:
         known = sorted({*_BUILT_IN[group], *(point.name for point in entry_points(group=group))})
-        what = group.removeprefix("tocsin.").removesuffix("s")
+        what = group.removeprefix("tocsin.").removesuffix("s").replace("_", " ")
         raise ConfigError(f"there is no {what} {name!r}", hint=f"known are {', '.join(known)}")
     return next(iter(found)).load()
 

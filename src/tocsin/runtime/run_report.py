@@ -8,13 +8,17 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tocsin.runtime.findings import Anomaly
+    from tocsin.runtime.log_detections import AnomalousLine
 
-__all__ = ["EXIT_CONFIG", "EXIT_FAILED", "EXIT_OK", "MonitorReport", "RunReport", "RunStatus"]
+__all__ = ["EXIT_CONFIG", "EXIT_FAILED", "EXIT_OK", "MOST_LINES", "MonitorReport", "RunReport", "RunStatus"]
 
 EXIT_OK = 0
+MOST_LINES = 1000
+"""How many anomalous lines a report holds; the memory has them all."""
+
 EXIT_FAILED = 1
 EXIT_CONFIG = 2
 _COUNTS = (
@@ -22,6 +26,8 @@ _COUNTS = (
     "points_detected",
     "rows_merged",
     "rows_rejected",
+    "lines_read",
+    "lines_rejected",
     "anomalies",
     "alerts_sent",
 )
@@ -41,18 +47,21 @@ class MonitorReport:
 
     Attributes:
         name: The monitor.
-        kind: `metric`.
+        kind: `metric` or `log`.
         status: How it ended.
         points_loaded: Slots written, gaps included.
         points_detected: Slots judged, times detectors.
         rows_merged: Source rows that fell into a slot that had one already.
         rows_rejected: Source rows without a timestamp, or whose value is not a number.
-        anomalies: Distinct anomalous points among those judged.
+        lines_read: Lines of a log.
+        lines_rejected: Lines that the parser could not read.
+        anomalies: Distinct anomalous points (or lines) among those judged.
         alerts_sent: Messages delivered.
         error: The error in one sentence, or why it was skipped, or `None`.
         bad_configuration: Whether the error is in the configuration (exit code 2).
         notes: Further things to know, e.g. the first rejected rows.
         worst: A few of the anomalies of each series, for the screen.
+        lines: The anomalous lines of a log, the first thousand.
     """
 
     name: str
@@ -62,23 +71,30 @@ class MonitorReport:
     points_detected: int = 0
     rows_merged: int = 0
     rows_rejected: int = 0
+    lines_read: int = 0
+    lines_rejected: int = 0
     anomalies: int = 0
     alerts_sent: int = 0
     error: str | None = None
     bad_configuration: bool = False
     notes: list[str] = field(default_factory=list)
     worst: list[Anomaly] = field(default_factory=list)
+    lines: list[AnomalousLine] = field(default_factory=list)
+
+    def add_lines(self, lines: Sequence[AnomalousLine]) -> None:
+        """Keep anomalous lines, as long as there is room."""
+        self.lines.extend(lines[: max(0, MOST_LINES - len(self.lines))])
 
     @contextmanager
     def counting(self) -> Iterator[None]:
         """Take the counts back when the block raises: what was undone was not done."""
-        before, worst = {count: getattr(self, count) for count in _COUNTS}, len(self.worst)
+        before, kept = {count: getattr(self, count) for count in _COUNTS}, (len(self.worst), len(self.lines))
         try:
             yield
         except BaseException:
             for count, number in before.items():
                 setattr(self, count, number)
-            del self.worst[worst:]
+            del self.worst[kept[0] :], self.lines[kept[1] :]
             raise
 
     def to_dict(self) -> dict[str, Any]:
@@ -90,6 +106,7 @@ class MonitorReport:
             "status": str(self.status),
             **counts,
             "error": self.error,
+            **({"lines": [line.to_dict() for line in self.lines]} if self.kind == "log" else {}),
         }
 
 

@@ -13,7 +13,7 @@ from tocsin.database.tables import (
     TABLE_TASKS,
 )
 from tocsin.model import IncidentState, OutboxState
-from tocsin.runtime.config.loader import BrokenMonitor
+from tocsin.runtime.config.monitors import BrokenMonitor
 from tocsin.runtime.project_state import describe_owner, held_leases, metric_of
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tocsin.errors import ConfigError
 from tocsin.runtime.config.checks import check_holidays, check_query
-from tocsin.runtime.config.loader import BrokenMonitor
+from tocsin.runtime.config.monitors import BrokenMonitor, MetricMonitor
 from tocsin.runtime.config.yaml_file import error_at, parse_yaml, read_text
 from tocsin.runtime.delivery import build_channels
 from tocsin.runtime.registry import find_part
@@ -32,7 +32,7 @@ def project_errors(project: Project, clock: Clock) -> list[ConfigError]:
     for monitor in project.monitors:
         if isinstance(monitor, BrokenMonitor):
             errors.append(monitor.error)
-        else:
+        elif isinstance(monitor, MetricMonitor):
             text = read_text(monitor.path)
             found = (
                 check_query(monitor.config, monitor.query, text, monitor.path),

@@ -10,7 +10,7 @@ from tocsin.database import series_store as store
 from tocsin.errors import ConfigError
 from tocsin.model import Interval
 from tocsin.reporting import Band, SeriesView, TrueLabel
-from tocsin.runtime.config.loader import BrokenMonitor
+from tocsin.runtime.config.monitors import BrokenMonitor, LogMonitor, MetricMonitor
 from tocsin.runtime.config.yaml_file import suggest
 from tocsin.runtime.example import read_labels
 from tocsin.runtime.findings import read_incidents
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from tocsin.abc import Detector
     from tocsin.database import BaseDatabaseManager
-    from tocsin.runtime.config.loader import MetricMonitor, Project
+    from tocsin.runtime.config.loader import Project
+    from tocsin.runtime.config.monitors import Monitor
 
 __all__ = ["find_series", "project_views", "series_view"]
 
@@ -49,6 +50,10 @@ def find_series(project: Project, memory: BaseDatabaseManager, name: str) -> tup
         )
     if isinstance(monitor, BrokenMonitor):
         raise monitor.error
+    if isinstance(monitor, LogMonitor):
+        raise ConfigError(
+            f"{name} is a log: it has no series", hint="`tocsin run` and `tocsin state show` tell about logs"
+        )
     series = sorted(loaded_position(memory, monitor).first) or [monitor.name]
     if name in series:
         return monitor, name
@@ -63,15 +68,17 @@ def find_series(project: Project, memory: BaseDatabaseManager, name: str) -> tup
 def project_views(
     project: Project,
     memory: BaseDatabaseManager,
-    monitors: Sequence[MetricMonitor | BrokenMonitor],
+    monitors: Sequence[Monitor],
     *,
     start: datetime | None = None,
     end: datetime | None = None,
 ) -> list[SeriesView]:
-    """Read every series of some monitors; a broken monitor is a view without points."""
+    """Read every series of some monitors; a broken monitor is a view without points, a log has no view."""
     views: list[SeriesView] = []
     labels = read_labels(project.folder)
     for monitor in monitors:
+        if isinstance(monitor, LogMonitor):
+            continue
         try:
             if isinstance(monitor, BrokenMonitor):
                 raise monitor.error

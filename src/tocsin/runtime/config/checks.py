@@ -12,20 +12,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tocsin.abc import Detector
-    from tocsin.runtime.config.metric import MetricConfig
+    from tocsin.runtime.config.log import LogAlertingConfig, LogConfig
+    from tocsin.runtime.config.metric import AlertingConfig, MetricConfig
 
 __all__ = ["check_channels", "check_holidays", "check_query", "check_seasonality", "check_templates"]
 
 
 def check_channels(
-    config: MetricConfig, channels: Mapping[str, Mapping[str, Any]], text: str, path: Path
+    config: MetricConfig | LogConfig, channels: Mapping[str, Mapping[str, Any]], text: str, path: Path
 ) -> None:
-    """Check that the channels of a metric's rules are there, and are of a known type with right keys.
+    """Check that the channels of a monitor's rules are there, and are of a known type with right keys.
 
     Raises:
         ConfigError: With the line of the rule's `channels`.
     """
-    for index, rule in enumerate(config.alerting):
+    rules: Sequence[AlertingConfig | LogAlertingConfig] = config.alerting
+    for index, rule in enumerate(rules):
         for name in rule.channels:
             where = ("alerting", index, "channels")
             if name not in channels:
@@ -48,13 +50,14 @@ def _check_channel(
         raise error_at(error.message, text, path, where, error.hint) from error
 
 
-def check_templates(config: MetricConfig, text: str, path: Path) -> None:
-    """Try the message templates of a metric's rules on an example.
+def check_templates(config: MetricConfig | LogConfig, text: str, path: Path) -> None:
+    """Try the message templates of a monitor's rules on an example.
 
     Raises:
         ConfigError: With the line of the template's key.
     """
-    for index, rule in enumerate(config.alerting):
+    rules: Sequence[AlertingConfig | LogAlertingConfig] = config.alerting
+    for index, rule in enumerate(rules):
         for key in ("template_single", "template_consecutive"):
             template = getattr(rule, key)
             if template is None:

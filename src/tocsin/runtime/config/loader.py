@@ -6,56 +6,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tocsin.errors import ConfigError, TocsinError
-from tocsin.runtime.config.checks import check_channels, check_seasonality, check_templates
-from tocsin.runtime.config.metric import MetricConfig
+from tocsin.errors import ConfigError
+from tocsin.runtime.config.monitors import load_monitors
 from tocsin.runtime.config.project import MemoryConfig, ProfileConfig, ProfilesConfig, ProjectConfig
-from tocsin.runtime.config.yaml_file import error_at, read_text, suggest, validate
-from tocsin.runtime.registry import create_detector
+from tocsin.runtime.config.yaml_file import read_text, suggest, validate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tocsin.abc import Detector
+    from tocsin.runtime.config.monitors import Monitor
 
-__all__ = ["PROFILES_FILE", "PROJECT_FILE", "BrokenMonitor", "MetricMonitor", "Project", "load_project"]
+__all__ = ["PROFILES_FILE", "PROJECT_FILE", "Project", "load_project"]
 
 PROJECT_FILE = "tocsin_project.yml"
 PROFILES_FILE = "profiles.yml"
-# These hold languages of their own, in which ${…} and {{ … }} mean something else.
-_OTHER_LANGUAGES = frozenset({"query", "template_single", "template_consecutive"})
-
-
-@dataclass(frozen=True, slots=True)
-class MetricMonitor:
-    """A metric whose configuration is right: the file, its content, its query and its detectors."""
-
-    path: Path
-    config: MetricConfig
-    query: str
-    detectors: tuple[Detector, ...]
-    kind: str = "metric"
-
-    @property
-    def name(self) -> str:
-        """The monitor's name."""
-        return self.config.name
-
-    @property
-    def tags(self) -> tuple[str, ...]:
-        """The monitor's tags."""
-        return self.config.tags
-
-
-@dataclass(frozen=True, slots=True)
-class BrokenMonitor:
-    """A monitor whose configuration is wrong; the others run without it."""
-
-    path: Path
-    name: str
-    error: ConfigError
-    kind: str = "metric"
-    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +32,7 @@ class Project:
     default_profile: str
     channels: Mapping[str, Mapping[str, Any]]
     profile_files: tuple[Path, ...] = ()
-    monitors: tuple[MetricMonitor | BrokenMonitor, ...] = ()
+    monitors: tuple[Monitor, ...] = ()
 
     @property
     def memory_path(self) -> Path:
@@ -80,9 +44,10 @@ class Project:
         """Where the project's memory is, and its settings."""
         return self.profiles[self.default_profile].memory
 
-    def profile_of(self, monitor: MetricMonitor) -> str:
-        """Give the name of the profile that a monitor's query runs on."""
-        return monitor.config.profile or self.default_profile
+    @property
+    def dead_letters(self) -> Path:
+        """The folder of the lines that could not be read, beside the memory."""
+        return self.memory_path.parent / "dead_letters"
 
 
 def load_project(folder: Path, profile: str | None = None, *, home: Path | None = None) -> Project:
@@ -117,7 +82,7 @@ def load_project(folder: Path, profile: str | None = None, *, home: Path | None 
         channels=profiles.alert_channels,
         profile_files=files,
     )
-    return replace(project, monitors=_load_metrics(project))
+    return replace(project, monitors=load_monitors(project))
 
 
 def _load_profiles(files: tuple[Path, ...]) -> ProfilesConfig:
@@ -142,62 +107,3 @@ def _require_profile(name: str, profiles: Mapping[str, ProfileConfig], path: Pat
     if name not in profiles:
         hint = suggest(name, profiles) or f"known profiles are {', '.join(sorted(profiles))}"
         raise ConfigError(f"there is no profile {name!r}", path=str(path), hint=hint)
-
-
-def _load_metrics(project: Project) -> tuple[MetricMonitor | BrokenMonitor, ...]:
-    folder = project.folder / project.config.paths.metrics
-    paths = sorted(path for path in folder.rglob("*") if path.suffix in {".yml", ".yaml"})
-    monitors: list[MetricMonitor | BrokenMonitor] = []
-    first_with: dict[str, Path] = {}
-    for path in paths:
-        try:
-            monitor = _load_metric(project, path)
-        except ConfigError as error:
-            monitors.append(BrokenMonitor(path, path.stem, error))
-            continue
-        taken = first_with.setdefault(monitor.name, path)
-        if taken is path:
-            monitors.append(monitor)
-        else:
-            twice = ConfigError(f"the name {monitor.name!r} is taken by {taken.name}", path=str(path))
-            monitors.append(BrokenMonitor(path, path.stem, twice))
-    return tuple(monitors)
-
-
-def _load_metric(project: Project, path: Path) -> MetricMonitor:
-    text = read_text(path)
-    config = validate(MetricConfig, text, path, keep=_OTHER_LANGUAGES)
-    if config.profile is not None and config.profile not in project.profiles:
-        hint = suggest(config.profile, project.profiles)
-        raise error_at(f"there is no profile {config.profile!r}", text, path, ("profile",), hint)
-    query, detectors = _query_of(project, config, text, path), _detectors_of(config, text, path)
-    check_seasonality(config, detectors, text, path)
-    check_channels(config, project.channels, text, path)
-    check_templates(config, text, path)
-    return MetricMonitor(path, config, query, detectors)
-
-
-def _query_of(project: Project, config: MetricConfig, text: str, path: Path) -> str:
-    if config.query is not None:
-        return config.query
-    name = config.query_file or ""
-    for folder in (project.folder / project.config.paths.sql, path.parent, project.folder):
-        if (folder / name).is_file():
-            return read_text(folder / name)
-    where = f"in {project.config.paths.sql}/, beside the metric, or in the project folder"
-    raise error_at(
-        f"the query file {name!r} is not there", text, path, ("query_file",), f"it is looked for {where}"
-    )
-
-
-def _detectors_of(config: MetricConfig, text: str, path: Path) -> tuple[Detector, ...]:
-    detectors: list[Detector] = []
-    for index, entry in enumerate(config.detectors):
-        try:
-            detector = create_detector(entry.type, entry.params)
-        except TocsinError as error:
-            raise error_at(error.message, text, path, ("detectors", index), error.hint) from error
-        if detector.get_detector_id() in {other.get_detector_id() for other in detectors}:
-            raise error_at("the same detector stands twice", text, path, ("detectors", index))
-        detectors.append(detector)
-    return tuple(detectors)

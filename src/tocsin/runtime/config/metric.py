@@ -11,7 +11,17 @@ from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, fi
 from tocsin.model import AlertRule, DirectionRule, Interval, parse_duration
 from tocsin.runtime.config.yaml_file import StrictModel
 
-__all__ = ["AlertingConfig", "DetectorConfig", "MetricConfig", "NoDataConfig", "QueryColumns"]
+__all__ = [
+    "AlertingConfig",
+    "DetectorConfig",
+    "Duration",
+    "MetricConfig",
+    "MonitorName",
+    "NoDataConfig",
+    "QueryColumns",
+    "TimeZone",
+    "check_tags",
+]
 
 _DURATION_SCHEMA = {
     "description": "a length of time: 30s, 10min, 1h, 1d, 1w, or seconds",
@@ -41,6 +51,19 @@ def _check_timezone(name: Any) -> str:
         message = f"{name!r} is not a time zone: write an IANA name such as Europe/Berlin"
         raise ValueError(message) from error
     return str(name)
+
+
+def check_tags(tags: tuple[str, ...]) -> tuple[str, ...]:
+    """Check that each tag can be selected.
+
+    Raises:
+        ValueError: One is empty, or has a comma or white space.
+    """
+    for tag in tags:
+        if not tag or any(character in tag for character in ", \t\n"):
+            message = f"the tag {tag!r} must be one word without commas, so that it can be selected"
+            raise ValueError(message)
+    return tags
 
 
 def _country(value: Any) -> Any:
@@ -180,11 +203,7 @@ class MetricConfig(StrictModel):
     @field_validator("tags", mode="after")
     @classmethod
     def _tags_are_words(cls, tags: tuple[str, ...]) -> tuple[str, ...]:
-        for tag in tags:
-            if not tag or any(character in tag for character in ", \t\n"):
-                message = f"the tag {tag!r} must be one word without commas, so that it can be selected"
-                raise ValueError(message)
-        return tags
+        return check_tags(tags)
 
     @model_validator(mode="after")
     def _keys_fit_together(self) -> Self:

@@ -1,0 +1,295 @@
+"""Kills processes that save; a program that answers requests, in our interpreter and in the peer's.
+
+It is the warm parent: what it needs is imported once, each life is a fork. A life loads what is saved, then
+learns the next step and saves, again and again, and says through a pipe when a save begins and ends; until it
+is killed. Then another fork loads what is left. The state after each step is known from a memory that is
+never interrupted, so what is left must be equal to it after the step that was saved last, or after the one
+whose save was under way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import itertools
+import os
+import random
+import select
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.log_rows import make_rows
+from benchmarks.serve import persistency_of, serve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from benchmarks.log_rows import Row
+
+_ROWS_A_STEP = 200
+_LIVES_A_FOLDER = 25
+_LONGEST_WAIT_SECONDS = 60
+# What a save or a load would import: the warm parent does.
+_WARM = {
+    "ours": ("fsspec.implementations.local", "pyarrow.ipc"),
+    "peer": ("fsspec.implementations.local", "msgpack"),
+}
+_NOTHING = "nothing"
+_UNREADABLE = "unreadable"
+
+
+def kill_savers(side: str, *, kills: int, seed: int) -> dict[str, Any]:
+    """Kill a process so often, and tell what was left.
+
+    Returns:
+        `kills`, `while_saving`, `consistent`, `unreadable`, `mixed` (a state that never was), `lost` (one
+        older than a save that had ended), and `steady`: whether a save and a load alone keep a state as it is.
+    """
+    moments = random.Random(seed)  # noqa: S311 - moments need no secrecy
+    tally = dict.fromkeys(("kills", "while_saving", "consistent", "unreadable", "mixed", "lost"), 0)
+    for name in _WARM[side]:
+        importlib.import_module(name)
+    reference = _Reference(side, seed)
+    with tempfile.TemporaryDirectory() as scratch:
+        steady = _is_steady(side, reference, Path(scratch) / "steady")
+        while tally["kills"] < kills:
+            folder = Path(scratch) / str(tally["kills"])
+            _lives(side, reference, folder, moments, min(_LIVES_A_FOLDER, kills - tally["kills"]), tally)
+            shutil.rmtree(folder, ignore_errors=True)
+    return tally | {"steady": steady}
+
+
+@dataclass(slots=True)
+class _Reference:
+    """The state after each step of a life that is never interrupted."""
+
+    side: str
+    seed: int
+    digests: dict[str, int] = field(default_factory=dict)
+    _memory: Any = None
+    _rows: Iterator[Row] | None = None
+
+    def rows_of(self, step: int) -> list[Row]:
+        """Give the rows of a step, the first of which is 1."""
+        return list(itertools.islice(make_rows(_ROWS_A_STEP, self.seed * 100_000 + step), _ROWS_A_STEP))
+
+    def step_of(self, digest: str, latest: int) -> int | None:
+        """Give the step after which a state was like this, `None` when it never was up to the latest."""
+        if self._memory is None:
+            self._memory = new_memory(self.side)
+            self.digests[digest_of(self._memory)] = 0
+        while len(self.digests) <= latest:
+            learn(self._memory, self.rows_of(len(self.digests)))
+            self.digests[digest_of(self._memory)] = len(self.digests)
+        return self.digests.get(digest)
+
+
+def new_memory(side: str) -> Any:
+    """Make an empty persistency."""
+    package = persistency_of(side)
+    return package.EventPersistency(event_data_class=package.EventStabilityTracker)
+
+
+def learn(memory: Any, rows: list[Row]) -> None:
+    """Ingest the rows of a step."""
+    for event_id, template, values, second in rows:
+        memory.ingest_event(event_id, template, values, timestamp=second)
+
+
+def digest_of(memory: Any) -> str:
+    """Give what tells two states apart, made from what both sides' public names tell about them."""
+    facts = [sorted(map(repr, memory.get_events_seen())), sorted(memory.get_event_templates().items())]
+    for event_id, held in sorted(memory.get_events_data().items()):
+        facts.extend(
+            [event_id, name, _facts_of(tracker)] for name, tracker in sorted(held.get_data().items())
+        )
+    return hashlib.blake2b(repr(facts).encode(), digest_size=16).hexdigest()
+
+
+def _facts_of(tracker: Any) -> list[Any]:
+    if hasattr(tracker, "distinct_count"):
+        kind = tracker.classify()
+        return [list(tracker.change_series.runs()), tracker.distinct_count, str(kind.type), kind.reason]
+    # the peer's: a dict of plain values, whose sets come in any order
+    return [
+        (name, sorted(map(repr, value)) if isinstance(value, list | set) else repr(value))
+        for name, value in sorted(tracker.to_state().items())
+    ]
+
+
+def _is_steady(side: str, reference: _Reference, folder: Path) -> bool:
+    """Save and load without any kill: the digest must be that of before."""
+    if fork_and_wait(lambda tell: _live(side, reference, folder, 1, tell, steps=3)) is None:
+        return False
+    return reference.step_of(_left(side, folder), 3) == 3  # noqa: PLR2004 - the steps of the line above
+
+
+def _lives(
+    side: str,
+    reference: _Reference,
+    folder: Path,
+    moments: random.Random,
+    lives: int,
+    tally: dict[str, int],
+) -> None:
+    """Kill some lives that go on from each other; ends early when one left something that nobody can go on from."""
+    step = 0
+    for _ in range(lives):
+        begun, ended = _killed_life(side, reference, folder, step, moments)
+        tally["kills"] += 1
+        tally["while_saving"] += begun > ended
+        digest = _left(side, folder)
+        found = 0 if digest == _NOTHING else reference.step_of(digest, begun)
+        outcome = "consistent"
+        if digest == _UNREADABLE:
+            outcome = "unreadable"
+        elif found is None:
+            outcome = "mixed"
+        elif found < ended:
+            outcome = "lost"
+        tally[outcome] += 1
+        if outcome != "consistent" or found is None:
+            return
+        step = found
+
+
+def _killed_life(
+    side: str, reference: _Reference, folder: Path, step: int, moments: random.Random
+) -> tuple[int, int]:
+    """Let a process live for a while; give the last step whose save began, and the last whose save ended."""
+    with forked(lambda tell: _live(side, reference, folder, step + 1, tell)) as (pid, pipe):
+        lines = _Lines(pipe)
+        first = lines.read_one()  # ready; it dies later, at any moment
+        if first:
+            time.sleep(moments.uniform(0.0, 0.25))
+        os.kill(pid, signal.SIGKILL)
+        reports = [first, *lines.read_rest()]
+    begun = [int(line.split()[1]) for line in reports if line.startswith("begin ")]
+    ended = [int(line.split()[1]) for line in reports if line.startswith("end ")]
+    return max(begun, default=step), max(ended, default=step)
+
+
+def _live(
+    side: str,
+    reference: _Reference,
+    folder: Path,
+    first: int,
+    tell: Callable[[str], None],
+    steps: int | None = None,
+) -> None:
+    """Load what is saved, then learn and save step after step."""
+    memory = new_memory(side)
+    saver = _saver(side, memory, folder, load=first > 1)
+    tell("ready")
+    for step in itertools.count(first):
+        if steps is not None and step >= first + steps:
+            break
+        learn(memory, reference.rows_of(step))
+        tell(f"begin {step}")
+        saver.save()
+        tell(f"end {step}")
+
+
+def _saver(side: str, memory: Any, folder: Path, *, load: bool) -> Any:
+    package = persistency_of(side)
+    config = package.PersistencySaverConfig(path=str(folder), save_interval_seconds=3_600, auto_load=load)
+    return package.PersistencySaver(memory, config)
+
+
+def _left(side: str, folder: Path) -> str:
+    """Give the digest of what is saved, read by a process of its own."""
+
+    def look(tell: Callable[[str], None]) -> None:
+        memory = new_memory(side)
+        try:
+            persistency_of(side).load(memory, str(folder))
+        except persistency_of(side).PersistencyLoadError:
+            anything = folder.exists() and any(path.is_file() for path in folder.rglob("*"))
+            tell(_UNREADABLE if anything and _has_generation(side, folder) else _NOTHING)
+        else:
+            tell(digest_of(memory))
+
+    return fork_and_wait(look) or _UNREADABLE
+
+
+def _has_generation(side: str, folder: Path) -> bool:
+    """Tell whether something was published: leftovers of a first save that never ended are nothing."""
+    return any(folder.rglob("manifests/*.json" if side == "ours" else "metadata.json"))
+
+
+@contextmanager
+def forked(work: Callable[[Callable[[str], None]], None]) -> Iterator[tuple[int, int]]:
+    """Run work in a fork that can write lines to a pipe; give its pid and the pipe's other end."""
+    reading, writing = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of a fork with threads: there are none of ours
+        pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            os.close(reading)
+            work(lambda text: _write_line(writing, text))
+            status = 0
+        except BaseException as error:  # noqa: BLE001 - nothing may go on in the fork
+            sys.stderr.write(f"a life ended by itself: {type(error).__name__}: {error}\n")
+        finally:
+            os._exit(status)
+    os.close(writing)
+    try:
+        yield pid, reading
+    finally:
+        os.close(reading)
+        os.waitpid(pid, 0)
+
+
+def _write_line(writing: int, text: str) -> None:
+    os.write(writing, f"{text}\n".encode())
+
+
+def fork_and_wait(work: Callable[[Callable[[str], None]], None]) -> str | None:
+    """Run work in a fork, and give the last line it wrote; `None` when it wrote none or takes too long."""
+    with forked(work) as (pid, pipe):
+        lines = _Lines(pipe).read_rest()
+        os.kill(pid, signal.SIGKILL)  # it has ended, or hangs
+        return lines[-1] if lines else None
+
+
+class _Lines:
+    """Reads lines from a pipe."""
+
+    def __init__(self, pipe: int) -> None:
+        self._pipe = pipe
+        self._buffer = b""
+
+    def read_one(self) -> str:
+        """Give the next line, "" when there is none within a long time."""
+        limit = time.monotonic() + _LONGEST_WAIT_SECONDS
+        while b"\n" not in self._buffer and self._more(limit):
+            pass
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line.decode()
+
+    def read_rest(self) -> list[str]:
+        """Give all lines up to the end of the pipe, or of a long time."""
+        limit = time.monotonic() + _LONGEST_WAIT_SECONDS
+        while self._more(limit):
+            pass
+        return self._buffer.decode().splitlines()
+
+    def _more(self, limit: float) -> bool:
+        ready, _, _ = select.select([self._pipe], [], [], max(0.0, limit - time.monotonic()))
+        content = os.read(self._pipe, 65_536) if ready else b""
+        self._buffer += content
+        return bool(content)
+
+
+if __name__ == "__main__":
+    serve({"kill": kill_savers})

@@ -1,0 +1,94 @@
+"""What a run found, on the screen: incidents, anomalous lines, the worst points."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from tocsin.cli.console import print_table, visible
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from tocsin.database import BaseDatabaseManager
+    from tocsin.runtime.run_report import RunReport
+
+__all__ = ["print_findings"]
+
+_MOST_SHOWN = 15
+_LONGEST_LINE = 160
+
+
+def print_findings(memory: BaseDatabaseManager, ran: tuple[datetime, datetime], report: RunReport) -> None:
+    """Show what was found: incidents where there are rules, and the worst anomalies."""
+    from tocsin.runtime.findings import changed_incidents, worst_anomalies
+
+    if not (report.totals["points_detected"] or report.totals["lines_read"]):
+        return
+    incidents = changed_incidents(memory, *ran)
+    if incidents:
+        print_table(
+            f"Incidents: {len(incidents)}"
+            + (f", the last {_MOST_SHOWN}" if len(incidents) > _MOST_SHOWN else ""),
+            ["series", "from (UTC)", "to (UTC)", "", "#points", "#severity", "state"],
+            [
+                (
+                    incident.series,
+                    f"{incident.opened_at:%Y-%m-%d %H:%M}",
+                    f"{incident.last_anomaly_at:%Y-%m-%d %H:%M}",
+                    incident.direction or "no data",
+                    incident.anomalies,
+                    f"{incident.severity:.1f}",
+                    incident.state,
+                )
+                for incident in incidents[-_MOST_SHOWN:]
+            ],
+        )
+        typer.echo()
+    _print_lines(report)
+    total = sum(monitor.anomalies for monitor in report.monitors if monitor.kind == "metric")
+    if not total:  # a recovery, or missing data
+        return
+    found = (anomaly for monitor in report.monitors for anomaly in monitor.worst)
+    anomalies = worst_anomalies(found, _MOST_SHOWN)
+    print_table(
+        f"Anomalies: {total:,}" + (", the worst of each series" if total > len(anomalies) else ""),
+        ["series", "time (UTC)", "", "#value", "#expected", "#severity"],
+        [
+            (
+                anomaly.series,
+                f"{anomaly.timestamp:%Y-%m-%d %H:%M}",
+                anomaly.direction,
+                f"{anomaly.value:,.6g}",
+                _band(anomaly.lower, anomaly.upper),
+                f"{anomaly.severity:.1f}",
+            )
+            for anomaly in anomalies
+        ],
+    )
+    typer.echo()
+
+
+def _print_lines(report: RunReport) -> None:
+    """Show the anomalous lines of logs, each with why."""
+    found = [(monitor.name, line) for monitor in report.monitors for line in monitor.lines]
+    if not found:
+        return
+    total = sum(monitor.anomalies for monitor in report.monitors if monitor.kind == "log")
+    several = len({name for name, _ in found}) > 1
+    typer.echo(f"Anomalous lines: {total:,}" + (f", the first {_MOST_SHOWN}" if total > _MOST_SHOWN else ""))
+    for name, line in found[:_MOST_SHOWN]:
+        where = f"{name}: " if several else ""
+        at = f"{line.timestamp:%Y-%m-%d %H:%M:%S}"
+        typer.echo(f"  {where}{visible(line.source)}:{line.line}  {at}  {visible(str(line.event_id))}")
+        for explanation in line.explanations.values():
+            typer.echo(f"      {visible(explanation)}")
+        typer.echo(f"      | {visible(line.log[:_LONGEST_LINE])}")
+    typer.echo()
+
+
+def _band(lower: float | None, upper: float | None) -> str:
+    if lower is None:
+        return f"up to {upper:,.6g}"
+    return f"from {lower:,.6g}" if upper is None else f"{lower:,.6g} to {upper:,.6g}"

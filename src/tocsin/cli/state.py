@@ -1,0 +1,386 @@
+"""`tocsin state`: what logs have learned: shown, exported, corrected, taken back."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tocsin.cli.console import (
+    JsonOption,
+    ProfileOption,
+    ProjectDir,
+    count,
+    print_json,
+    print_table,
+    print_written,
+    visible,
+    warn,
+)
+from tocsin.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tocsin.database import BaseDatabaseManager
+    from tocsin.detectors.events import CoreDetector
+    from tocsin.persistency.snapshots import GenerationInfo
+    from tocsin.runtime.config.loader import Project
+    from tocsin.runtime.log_state import LearnedState
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    help="What log detectors have learned: look at it, correct it, go back.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+_MOST_EVENTS = 40
+
+LogName = Annotated[
+    str | None, typer.Argument(help="The log monitor [the only one].", show_default=False, metavar="LOG")
+]
+DetectorOption = Annotated[
+    str | None, typer.Option("--detector", help="One detector [all].", metavar="NAME", show_default=False)
+]
+EventOption = Annotated[
+    str | None,
+    typer.Option(
+        "--event", help="An EventID; in quotes ('\"4624\"') text that looks like a number.", metavar="EVENT"
+    ),
+]
+VariableOption = Annotated[str | None, typer.Option("--variable", help="A variable.", metavar="NAME")]
+ValueOption = Annotated[
+    str | None, typer.Option("--value", help="A value; JSON for what is no text.", metavar="VALUE")
+]
+
+
+@app.command("show")
+def show(
+    log: LogName = None,
+    *,
+    detector: DetectorOption = None,
+    project_dir: ProjectDir = Path(),
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what each detector has learned: phase, events, variables, what is watched, and how it is kept."""
+    from tocsin.runtime.log_state import find_log, load_state
+
+    with _memory(project_dir, profile) as (project, memory):
+        state = load_state(find_log(project, log), memory)
+    described = [one.describe() for one in _chosen(state, detector)]
+    for note in state.notes:
+        warn(note)
+    if as_json:
+        print_json(
+            {
+                "schema_version": 1,
+                "log": state.monitor.name,
+                "generation": state.generation,
+                "detectors": described,
+            }
+        )
+        return
+    typer.echo(
+        f"{state.monitor.name}: "
+        + ("nothing was learned yet" if state.generation is None else f"generation {state.generation}")
+    )
+    for one in described:
+        _show_detector(one)
+
+
+@app.command("generations")
+def generations(
+    log: LogName = None,
+    *,
+    project_dir: ProjectDir = Path(),
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the generations that are kept, oldest first."""
+    from tocsin.runtime.log_state import find_log
+    from tocsin.runtime.log_state import generations as kept
+
+    with _memory(project_dir, profile) as (project, memory):
+        monitor = find_log(project, log)
+        found = kept(monitor, memory)
+    if as_json:
+        rows = [_generation(info) for info in found]
+        print_json({"schema_version": 1, "log": monitor.name, "generations": rows})
+        return
+    print_table(
+        None,
+        ["#generation", "made (UTC)", "#from", "#events", "#bytes", "by", "state"],
+        [
+            (
+                info.generation,
+                "-" if info.created_at is None else f"{info.created_at:%Y-%m-%d %H:%M:%S}",
+                "-" if info.parent is None else info.parent,
+                info.events,
+                f"{info.size_bytes:,}",
+                info.writer,
+                info.damage or "whole",
+            )
+            for info in found
+        ],
+    )
+
+
+@app.command("revert")
+def revert(
+    log: Annotated[str, typer.Argument(help="The log monitor.", metavar="LOG")],
+    generation: Annotated[int, typer.Argument(help="A generation of `state generations`.", min=1)],
+    *,
+    keep_position: Annotated[
+        bool,
+        typer.Option("--keep-position", help="Do not read the lines since then again."),
+    ] = False,
+    project_dir: ProjectDir = Path(),
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Go back to an old generation: what was learned, phase, counters, and where reading goes on.
+
+    The lines since then are read and judged again by the next run. Nothing is told twice.
+    """
+    from tocsin.runtime.clock import SystemClock
+    from tocsin.runtime.log_state import find_log, revert_state
+
+    with _memory(project_dir, profile) as (project, memory):
+        monitor = find_log(project, log)
+        info = revert_state(monitor, memory, SystemClock(), generation, keep_position=keep_position)
+    if as_json:
+        print_json({"schema_version": 1, "log": monitor.name, "generation": _generation(info)})
+    else:
+        typer.echo(f"{monitor.name}: generation {info.generation} is as {generation} was")
+
+
+@app.command("export")
+def export(
+    log: LogName = None,
+    *,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file [standard output].", metavar="FILE")
+    ] = None,
+    detector: DetectorOption = None,
+    project_dir: ProjectDir = Path(),
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write everything that was learned as JSON: every event, variable and value with counts and times."""
+    from tocsin.runtime.log_state import find_log, load_state
+
+    with _memory(project_dir, profile) as (project, memory):
+        state = load_state(find_log(project, log), memory)
+    learned = [one.export() for one in _chosen(state, detector)]
+    document = {
+        "schema_version": 1,
+        "log": state.monitor.name,
+        "generation": state.generation,
+        "detectors": learned,
+    }
+    if output is None:
+        print_json(document)
+        return
+    try:
+        output.write_text(json.dumps(document, indent=1, default=str) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{output} cannot be written ({error.strerror})") from error
+    print_written([output], as_json=as_json)
+
+
+@app.command("forget")
+def forget(
+    log: LogName = None,
+    *,
+    event: EventOption = None,
+    variable: VariableOption = None,
+    value: ValueOption = None,
+    detector: DetectorOption = None,
+    project_dir: ProjectDir = Path(),
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Unlearn an event, a variable of it, or one value: it is news again."""
+    if event is None:
+        raise ConfigError("say what to forget: --event EVENT", hint="and --variable NAME, --value VALUE")
+    _need_variable(variable, value)
+
+    def change(state: LearnedState) -> list[str]:
+        done = []
+        for one in _chosen(state, detector):
+            for event_id in _events(event, one):
+                if one.forget(event_id, **_given(variable, value)):
+                    done.append(one.name)
+                    break
+        return done
+
+    _change(log, project_dir, profile, change, "forgotten", as_json=as_json)
+
+
+@app.command("allow")
+def allow(
+    log: LogName = None,
+    *,
+    event: EventOption = None,
+    variable: VariableOption = None,
+    value: ValueOption = None,
+    detector: DetectorOption = None,
+    take_back: Annotated[bool, typer.Option("--take-back", help="Alert about it again.")] = False,
+    project_dir: ProjectDir = Path(),
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Never alert again about an event, a variable or a value; what is left out means any."""
+    if event is None and variable is None:
+        raise ConfigError("say what is fine: --event EVENT or --variable NAME", hint="and --value VALUE")
+    _need_variable(variable, value)
+
+    def change(state: LearnedState) -> list[str]:
+        done = []
+        for one in _chosen(state, detector):
+            act = one.disallow if take_back else one.allow
+            events = [{}] if event is None else [{"event_id": found} for found in _events(event, one)]
+            if any([act(**chosen, **_given(variable, value)) for chosen in events]):
+                done.append(one.name)
+        return done
+
+    _change(log, project_dir, profile, change, "taken back" if take_back else "allowed", as_json=as_json)
+
+
+@contextmanager
+def _memory(project_dir: Path, profile: str | None) -> Iterator[tuple[Project, BaseDatabaseManager]]:
+    from tocsin.runtime.clock import SystemClock
+    from tocsin.runtime.config.loader import load_project
+    from tocsin.runtime.databases import open_memory
+
+    project = load_project(project_dir.resolve(), profile)
+    with open_memory(project, SystemClock()) as memory:
+        yield project, memory
+
+
+def _change(
+    log: str | None,
+    project_dir: Path,
+    profile: str | None,
+    change: Callable[[LearnedState], list[str]],
+    what: str,
+    *,
+    as_json: bool,
+) -> None:
+    from tocsin.runtime.clock import SystemClock
+    from tocsin.runtime.log_state import change_state, find_log
+
+    done: list[str] = []
+    with _memory(project_dir, profile) as (project, memory):
+        monitor = find_log(project, log)
+        info = change_state(monitor, memory, SystemClock(), lambda state: done.extend(change(state)))
+    if as_json:
+        found = None if info is None else _generation(info)
+        print_json({"schema_version": 1, "log": monitor.name, "detectors": done, "generation": found})
+    elif done:
+        typer.echo(f"{what} by {', '.join(done)}")
+    else:
+        typer.echo("nothing to do: no detector knows it" if what == "forgotten" else "it was so already")
+
+
+def _chosen(state: LearnedState, name: str | None) -> list[CoreDetector]:
+    if name is None:
+        return list(state.detectors.values())
+    if name not in state.detectors:
+        raise ConfigError(f"there is no detector {name!r}", hint=f"there are {', '.join(state.detectors)}")
+    return [state.detectors[name]]
+
+
+def _need_variable(variable: str | None, value: str | None) -> None:
+    if value is not None and variable is None:
+        raise ConfigError("--value needs --variable", hint="say of which variable")
+
+
+def _events(text: str, detector: CoreDetector) -> list[int | str]:
+    """Give the EventIDs that a text on the command line may mean: those that are known, else as written."""
+    possible: list[int | str] = [text]
+    try:
+        number = json.loads(text)
+    except ValueError:
+        number = None
+    if isinstance(number, str):
+        return [number]
+    if type(number) is int:
+        possible.append(number)
+    known = set() if detector.persistency is None else detector.persistency.get_events_seen()
+    return [one for one in possible if one in known] or possible
+
+
+def _given(variable: str | None, value: str | None) -> dict[str, Any]:
+    given: dict[str, Any] = {} if variable is None else {"variable": variable}
+    if value is not None:
+        given["value"] = _value(value)
+    return given
+
+
+def _value(text: str) -> Any:
+    """Read a value: JSON in quotes, braces or brackets is JSON, everything else is text as parsers give it."""
+    if text[:1] in {'"', "["}:
+        try:
+            found = json.loads(text)
+        except ValueError:
+            return text
+        return tuple(found) if isinstance(found, list) else found
+    return text
+
+
+def _generation(info: GenerationInfo) -> dict[str, Any]:
+    return {
+        "generation": info.generation,
+        "parent": info.parent,
+        "created_at": None if info.created_at is None else info.created_at.isoformat(),
+        "events": info.events,
+        "bytes": info.size_bytes,
+        "writer": info.writer,
+        "damage": info.damage,
+    }
+
+
+def _show_detector(described: dict[str, Any]) -> None:
+    counters = described["counters"]
+    typer.echo()
+    typer.echo(
+        f"{described['name']} ({described['type']}): {described['phase']}; "
+        f"{counters['trained']:,} learned, {counters['judged']:,} judged, "
+        f"{count(counters['alerts'], 'alert')}"
+    )
+    for warning in described["warnings"]:
+        typer.echo(f"  note: {visible(warning)}")
+    for allowed in described["allowed"]:
+        typer.echo(f"  allowed: {visible(str(allowed))}")
+    events = described.get("events", [])
+    rows = [row for event in events[:_MOST_EVENTS] for row in _rows_of(event)]
+    if rows:
+        print_table(None, ["event", "variable", "watched", "type", "#values", "#total", "kept as"], rows)
+    if len(events) > _MOST_EVENTS:
+        typer.echo(f"  … and {len(events) - _MOST_EVENTS:,} further events (`--json` has all)")
+
+
+def _rows_of(event: dict[str, Any]) -> Iterator[tuple[object, ...]]:
+    name = event["event_id"] if isinstance(event["event_id"], int) else repr(event["event_id"])
+    if "variables" not in event:
+        yield name, "", "", "", "", f"{event.get('count', 0):,}", ""
+        return
+    for variable, facts in event["variables"].items():
+        rate = facts.get("false_positive_rate")
+        kept = str(facts.get("kept_as", ""))
+        yield (
+            name,
+            variable,
+            "yes" if variable in event["watched"] else "",
+            facts.get("type", ""),
+            f"{facts.get('values', 0):,}",
+            f"{facts.get('total', 0):,}",
+            f"{kept}, misses up to {rate:.2%} of new values" if rate else kept,
+        )

@@ -1,0 +1,82 @@
+"""How often an event came, first and last: a backend of a few bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tocsin.detectors.events.plain_state import PlainStructure
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["EventCount", "Span"]
+
+_MICROSECONDS = 1_000_000
+
+
+class Span:
+    """How many rows there were, and the times (Unix seconds) of the first and the last of them."""
+
+    __slots__ = ("first", "last", "rows")
+
+    def __init__(self, rows: int = 0, first: float | None = None, last: float | None = None) -> None:
+        self.rows = rows
+        self.first = first
+        self.last = last
+
+    def add(self, rows: int, times: Sequence[int] | None) -> None:
+        """Add rows with their times in microseconds."""
+        self.rows += rows
+        if times:
+            first, last = min(times) / _MICROSECONDS, max(times) / _MICROSECONDS
+            self.first = first if self.first is None else min(first, self.first)
+            self.last = last if self.last is None else max(last, self.last)
+
+    def to_json(self) -> list[Any]:
+        """Give it as JSON."""
+        return [self.rows, self.first, self.last]
+
+    @classmethod
+    def from_json(cls, state: Any) -> Span:
+        """Undo `to_json`.
+
+        Raises:
+            ValueError: It is something else.
+        """
+        rows, first, last = state
+        if type(rows) is not int or {type(first), type(last)} - {float, type(None)}:
+            message = f"{state!r} is not a number of rows with two times"
+            raise ValueError(message)
+        return cls(rows, first, last)
+
+
+class EventCount(PlainStructure):
+    """Counts the rows of one event.
+
+    >>> count = EventCount()
+    >>> count.add_data({"event": 1}, 5.0)
+    >>> count.get_data().rows, count.get_data().last
+    (1, 5.0)
+    """
+
+    kind: ClassVar[str] = "event_count"
+
+    def __init__(self) -> None:
+        self._span = Span()
+
+    def add_rows(
+        self, names: tuple[str, ...], columns: Sequence[Sequence[Any]], times: Sequence[int] | None
+    ) -> None:
+        """Count rows."""
+        self._span.add(len(columns[0]) if names else 0, times)
+
+    def get_data(self) -> Span:
+        """Give how many rows there were, first and last."""
+        with self._reading():
+            return self._span
+
+    def _state(self) -> Any:
+        return self._span.to_json()
+
+    def _take_state(self, state: Any, version: int) -> None:  # noqa: ARG002 - there is one so far
+        self._span = Span.from_json(state)

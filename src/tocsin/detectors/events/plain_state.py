@@ -1,0 +1,72 @@
+"""Backends that are small enough to be written as JSON."""
+
+from __future__ import annotations
+
+import json
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from tocsin.persistency.structure import BuiltInStructure
+from tocsin.persistency.times import micros_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+__all__ = ["PlainStructure"]
+
+
+class PlainStructure(BuiltInStructure):
+    """A backend whose state is JSON of bounded size, with its kind and the version of its layout.
+
+    A subclass says its `kind` and `version`, and writes `add_rows`, `_state` and `_take_state`.
+    """
+
+    version: ClassVar[int] = 1
+
+    def add_data(self, data: Mapping[str, Any], timestamp: datetime | float | None = None) -> None:
+        """Learn one row; see `EventDataStructure`."""
+        times = None if timestamp is None else [micros_of(timestamp)]
+        with self._changing():
+            self.add_rows(tuple(data), [[value] for value in data.values()], times)
+
+    @abstractmethod
+    def _state(self) -> Any:
+        """Give the state as JSON that nothing changes later."""
+
+    @abstractmethod
+    def _take_state(self, state: Any, version: int) -> None:
+        """Take what `_state` gave; raise any `LookupError`, `TypeError` or `ValueError` when it is not that."""
+
+    def dump(self) -> bytes:
+        """Give the state as JSON."""
+        with self._reading():
+            return self.cut()()
+
+    def cut(self) -> Callable[[], bytes]:
+        """Take the state as it is now."""
+        state = {"kind": self.kind, "version": self.version, "state": self._state()}
+        return lambda: json.dumps(state, separators=(",", ":"), allow_nan=False).encode()
+
+    @classmethod
+    def load(cls, content: bytes, **kwargs: Any) -> Self:
+        """Make it from what `dump` gave.
+
+        Raises:
+            ValueError: It is not a state of this kind, or one of a newer version.
+        """
+        self = cls(**kwargs)
+        try:
+            found = json.loads(content)
+            kind, version = found["kind"], found["version"]
+            if kind == cls.kind and version <= cls.version:
+                self._take_state(found["state"], version)
+                return self
+        except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+            message = f"this is not a {cls.kind} state: {error}"
+            raise ValueError(message) from error
+        if kind != cls.kind:
+            message = f"this is a state of kind {kind!r}, not {cls.kind!r}"
+        else:
+            message = f"{cls.kind} state has version {version}, this tocsin reads up to {cls.version}"
+        raise ValueError(message)

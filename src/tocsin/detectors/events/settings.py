@@ -1,0 +1,42 @@
+"""Reads a configuration that may come as a mapping; errors name the key."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from tocsin.errors import DetectorError
+
+if TYPE_CHECKING:
+    from tocsin.detectors.events.config import CoreDetectorConfig
+
+__all__ = ["read_config"]
+
+
+def read_config(
+    owner: str, config_class: type[CoreDetectorConfig], config: CoreDetectorConfig | Mapping[str, Any] | None
+) -> CoreDetectorConfig:
+    """Give the configuration as its class.
+
+    Raises:
+        DetectorError: A key is unknown or has a wrong value.
+    """
+    if config is None:
+        config = {}
+    if not isinstance(config, Mapping):
+        return config
+    try:
+        return config_class.model_validate(dict(config))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        key = ".".join(map(str, first["loc"]))
+        if first["type"] == "extra_forbidden":
+            known = list(config_class.model_fields)
+            close = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(known))}"
+            raise DetectorError(f"{owner} has no parameter {key}", hint=hint) from error
+        message = first["msg"].removeprefix("Value error, ")
+        raise DetectorError(f"{owner}: {key + ': ' if key else ''}{message}") from error

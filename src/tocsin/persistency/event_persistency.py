@@ -1,0 +1,337 @@
+"""What a detector remembers: for each EventID a backend of its own."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from copy import deepcopy
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+from tocsin.errors import PersistencyLoadError
+from tocsin.persistency.cut import Cut
+from tocsin.persistency.layout import Layouts
+from tocsin.persistency.memory import CutContent, EventMemory, MemoryGate
+from tocsin.persistency.structure import BuiltInStructure, EventDataStructure
+from tocsin.persistency.times import micros_of
+from tocsin.persistency.values import UnsupportedValueError, plain_value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from tocsin.persistency.cut import RestoredPart
+    from tocsin.persistency.layout import Layout
+    from tocsin.persistency.values import EventID
+
+__all__ = ["EventPersistency"]
+
+_BUFFERED_ROWS = 1_024
+_BUFFERED_ROWS_IN_ALL = 65_536
+_HEAVY_ROW = 2_048  # characters: such a row does not wait, so that what waits is bounded in bytes too
+_TEXT = frozenset({str})
+
+
+class EventPersistency:
+    """The learned state of a detector: `{event_id: backend}`.
+
+    EventIDs are `int` or `str` and stay what they are: `"123"` and `123` are two events. Everything is
+    thread-safe. What is given is never kept as it is and never changed.
+
+    Args:
+        event_data_class: The backend, a class derived from `EventDataStructure`.
+        variable_blacklist: What not to keep: names of named variables, indexes of positional ones.
+        event_data_kwargs: Given to each backend when it is made or loaded.
+
+    Attributes:
+        metadata: What the owner saves and restores beside the events; JSON. Change it in `exclusive()`.
+
+    >>> from tocsin.persistency import EventStabilityTracker
+    >>> ep = EventPersistency(EventStabilityTracker)
+    >>> ep.ingest_event("4624", "<*> logged on", ["alice"], {"host": "pc-1"})
+    >>> sorted(ep["4624"].get_data())
+    ['host', 'var_0']
+    """
+
+    def __init__(
+        self,
+        event_data_class: type[EventDataStructure],
+        variable_blacklist: Iterable[str | int] = ("Content",),
+        *,
+        event_data_kwargs: Mapping[str, Any] | None = None,
+    ) -> None:
+        if not (isinstance(event_data_class, type) and issubclass(event_data_class, EventDataStructure)):
+            message = f"event_data_class is a class derived from EventDataStructure, not {event_data_class!r}"
+            raise TypeError(message)
+        self.event_data_class = event_data_class
+        self._kwargs = deepcopy(dict(event_data_kwargs or {}))
+        self._layouts = Layouts(variable_blacklist)
+        self._lock = RLock()
+        self._memories: dict[EventID, EventMemory] = {}
+        self._seen: dict[EventID, None] = {}
+        self._dirty: dict[EventID, None] = {}
+        self._templates: dict[EventID, str] = {}
+        self._since_settled = 0
+        self._converter: BuiltInStructure | None = None
+        self.metadata: dict[str, Any] = {}
+        self.events_ingested = 0
+        if issubclass(event_data_class, BuiltInStructure):  # wrong arguments are told now, not at the first event
+            prototype = event_data_class(**deepcopy(self._kwargs))
+            self._converter = prototype if prototype.converts else None
+
+    @property
+    def kind(self) -> str:
+        """What snapshots call this kind of state."""
+        cls = self.event_data_class
+        return cls.kind or f"{cls.__module__}.{cls.__qualname__}"
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Keep others out, so that several ingests and changes of the metadata are one step for a cut."""
+        with self._lock:
+            yield
+
+    def ingest_event(
+        self,
+        event_id: EventID,
+        event_template: str,
+        variables: Sequence[Any] = (),
+        named_variables: Mapping[str, Any] | None = None,
+        timestamp: datetime | float | None = None,
+    ) -> None:
+        """Learn one event; on an error nothing of it is kept.
+
+        Args:
+            event_id: An `int` or a `str`.
+            event_template: The event's text with `<*>` for its variables; the latest one is kept.
+            variables: The positional variables, kept as `var_0`, `var_1`, …
+            named_variables: The named ones.
+            timestamp: When it happened: aware datetime, or Unix seconds.
+
+        Raises:
+            UnsupportedValueError: A value, or the EventID, is of a type that cannot be kept.
+            ValueError: The timestamp is not an instant, or two variables have one name.
+        """
+        if type(event_id) is not str and type(event_id) is not int:
+            raise UnsupportedValueError(_wrong_event_id(event_id))
+        if named_variables:
+            layout = self._layouts.mixed(len(variables), tuple(named_variables))
+            row: Sequence[Any] = [*variables, *named_variables.values()]
+        else:
+            layout = self._layouts.positional(len(variables))
+            row = variables
+        if layout.pick is not None:
+            row = layout.pick(row)
+        if layout.names and type(event_template) is not str:
+            raise UnsupportedValueError(_wrong_template(event_id, event_template))
+        if self._converter is not None and layout.names:
+            row, layout = self._converted(event_id, row, layout)
+        names = layout.names
+        if _TEXT.issuperset(map(type, row)):
+            heavy = sum(map(len, row)) > _HEAVY_ROW
+        else:
+            row, heavy = _checked(event_id, names, row)
+        micros = None if timestamp is None else micros_of(timestamp)
+        with self._lock:
+            memory = self._memories.get(event_id)
+            if not names:
+                self._seen[event_id] = None
+                self.events_ingested += 1
+                return
+            if memory is None:
+                memory = EventMemory(self.event_data_class(**deepcopy(self._kwargs)), event_template)
+            if memory.built_in is None:
+                memory.backend.add_data(dict(zip(names, row, strict=True)), timestamp)
+            if not memory.open:
+                self._open(event_id, memory)
+            if event_template is not memory.template:
+                memory.template = self._templates[event_id] = event_template
+            self.events_ingested += 1
+            if memory.built_in is None:
+                return
+            timed = micros is not None
+            if names is not memory.names or timed is not memory.timed:
+                memory.settle()
+                memory.names, memory.timed = names, timed
+            memory.values += row
+            memory.times.append(micros)
+            if heavy or len(memory.times) >= _BUFFERED_ROWS:
+                memory.settle()
+            self._since_settled += 1
+            if self._since_settled >= _BUFFERED_ROWS_IN_ALL:
+                self._settle_all()
+
+    def ingest_batch(self, table: Any) -> None:
+        """Learn the rows of an Arrow table, record batch or Polars frame, as `ingest_event` would row by row.
+
+        Columns: `event_id`, `event_template`, optionally `timestamp`, and `variables` (a list) or
+        `named_variables` (a struct or a map) or both.
+
+        Raises:
+            ValueError: The columns are not these.
+            UnsupportedValueError: A value cannot be kept; no row of the batch was.
+        """
+        from tocsin.persistency.batch import ingest_batch
+
+        ingest_batch(self, table)
+
+    def get_event_data(self, event_id: EventID) -> EventDataStructure | None:
+        """Give the backend of one event, `None` when it is unknown or has no variables."""
+        with self._lock:
+            memory = self._memories.get(_typed(event_id))
+            if memory is None:
+                return None
+            memory.settle()
+            return memory.backend
+
+    def __getitem__(self, event_id: EventID) -> EventDataStructure | None:
+        return self.get_event_data(event_id)
+
+    def get_events_data(self) -> dict[EventID, EventDataStructure]:
+        """Give the backends of all events that have one."""
+        with self._lock:
+            self._settle_all()
+            return {event_id: memory.backend for event_id, memory in self._memories.items()}
+
+    def get_event_template(self, event_id: EventID) -> str | None:
+        """Give the template of one event, `None` when it is unknown or has no variables."""
+        with self._lock:
+            return self._templates.get(_typed(event_id))
+
+    def get_event_templates(self) -> dict[EventID, str]:
+        """Give the templates of all events that have one."""
+        with self._lock:
+            return self._templates.copy()
+
+    def get_events_seen(self) -> set[EventID]:
+        """Give every EventID ever ingested, those without variables too."""
+        with self._lock:
+            return set(self._seen)
+
+    def cut(self, *, complete: bool = False, leave_dirty: bool = False) -> Cut:
+        """Take the state of this instant for a snapshot, cheaply: what has to be copied is copied later.
+
+        Args:
+            complete: Give the content of all events, not only of those that changed since the last cut.
+            leave_dirty: The cut is for somewhere else: what has changed still counts as changed.
+        """
+        with self._lock:
+            changed = {}
+            for event_id in self._memories if complete else self._dirty:
+                memory = self._memories[event_id]
+                content = changed[event_id] = CutContent(event_id, memory, self._lock)
+                memory.holders.append(content)
+                memory.open = False
+                if memory.built_in is None:  # it may change without telling us
+                    memory.release()
+            if not leave_dirty:
+                self._dirty = {}
+            return Cut(
+                kind=self.kind,
+                seen=tuple(self._seen),
+                templates=self._templates.copy(),
+                keys=frozenset(self._memories),
+                changed=changed,
+                metadata=deepcopy(self.metadata),
+            )
+
+    def uncut(self, cut: Cut) -> None:
+        """Take a cut back that was not saved: what it held counts as changed again."""
+        with self._lock:
+            for event_id, content in cut.changed.items():
+                memory = self._memories.get(event_id)
+                if memory is not None:
+                    memory.holders = [holder for holder in memory.holders if holder is not content]
+                    self._dirty[event_id] = None
+
+    def restore(self, part: RestoredPart) -> None:
+        """Replace everything by what a snapshot holds: all of it, or on an error nothing.
+
+        Raises:
+            PersistencyLoadError: The part is of another kind of backend, or its content cannot be read.
+        """
+        memories = {event_id: self._loaded(part, event_id) for event_id in part.contents}
+        seen = dict.fromkeys((*part.seen, *memories))
+        with self._lock:
+            for event_id, memory in memories.items():
+                self._attach(event_id, memory)
+            self._memories, self._seen, self._dirty = memories, seen, {}
+            self._templates = {event_id: memory.template for event_id, memory in memories.items()}
+            self.metadata = deepcopy(dict(part.metadata))
+
+    def _loaded(self, part: RestoredPart, event_id: EventID) -> EventMemory:
+        if part.kind != self.kind:
+            message = f"the saved state is of kind {part.kind!r}, this persistency keeps {self.kind!r}"
+            raise PersistencyLoadError(message, hint="use the backend that it was saved with, or another path")
+        template = part.templates.get(event_id)
+        if type(event_id) not in {int, str} or type(template) is not str:
+            message = f"the saved state has no EventID and template of the right types for event {event_id!r}"
+            raise PersistencyLoadError(message, hint="load an older generation")
+        try:
+            backend = self.event_data_class.load(part.contents[event_id], **deepcopy(self._kwargs))
+        except PersistencyLoadError:
+            raise
+        except (ValueError, TypeError) as error:
+            message = f"the saved state of event {event_id!r} cannot be read: {error}"
+            raise PersistencyLoadError(message, hint="load an older generation") from error
+        return EventMemory(backend, template)
+
+    def _converted(self, event_id: EventID, row: Sequence[Any], layout: Layout) -> tuple[list[Any], Layout]:
+        _checked(event_id, layout.names, row)
+        converted = self._converter.convert(dict(zip(layout.names, row, strict=True)))  # type: ignore[union-attr]
+        return list(converted.values()), self._layouts.of_names(tuple(converted))
+
+    def _attach(self, event_id: EventID, memory: EventMemory) -> None:
+        if memory.built_in is not None:
+            memory.built_in.attach(MemoryGate(memory, self._lock, lambda: self._open(event_id, memory)))
+
+    def _open(self, event_id: EventID, memory: EventMemory) -> None:
+        """Let an event change: the cuts that wait for it take what it was before, and it counts as changed."""
+        memory.release()
+        memory.open = True
+        if event_id not in self._memories:
+            self._memories[event_id] = memory
+            self._seen[event_id] = None
+            self._templates[event_id] = memory.template
+            self._attach(event_id, memory)
+        if self._memories[event_id] is memory:  # not one that a restore has replaced
+            self._dirty[event_id] = None
+
+    def _settle_all(self) -> None:
+        self._since_settled = 0
+        for memory in self._memories.values():
+            memory.settle()
+
+
+def _typed(event_id: Any) -> EventID | None:
+    """Give the EventID, `None` for what cannot be one: `True` and `1.0` equal 1, and are not it."""
+    return event_id if type(event_id) in {int, str} else None
+
+
+def _wrong_event_id(event_id: Any) -> str:
+    return f"an EventID is an int or a str, not a {type(event_id).__name__} ({event_id!r:.60})"
+
+
+def _wrong_template(event_id: EventID, template: Any) -> str:
+    return f"the template of event {event_id!r} is a text, not a {type(template).__name__}"
+
+
+def _checked(event_id: EventID, names: tuple[str, ...], row: Sequence[Any]) -> tuple[list[Any], bool]:
+    """Give the values as plain ones, and whether they are much text.
+
+    Raises:
+        UnsupportedValueError: One cannot be kept.
+    """
+    plain = []
+    size = 0
+    for name, value in zip(names, row, strict=True):
+        try:
+            kept = plain_value(value)
+        except UnsupportedValueError as error:
+            message = f"event {event_id!r}, variable {name!r}: {error}"
+            raise UnsupportedValueError(message) from None
+        plain.append(kept)
+        if isinstance(kept, str | bytes):
+            size += len(kept)
+        elif not isinstance(kept, int | float | None):
+            size += 64
+    return plain, size > _HEAVY_ROW

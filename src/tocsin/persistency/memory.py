@@ -1,0 +1,115 @@
+"""The memory of one event: its backend, the rows that wait for it, and the cuts that still need it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from tocsin.persistency.structure import BuiltInStructure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from threading import RLock
+
+    from tocsin.persistency.structure import EventDataStructure
+    from tocsin.persistency.values import EventID
+
+__all__ = ["CutContent", "EventMemory", "MemoryGate"]
+
+
+class EventMemory:
+    """One event. Every method expects that the persistency's lock is held.
+
+    Rows of one layout (names, with or without times) wait one behind the other in a flat list, since
+    appending there costs a few nanoseconds a value; `settle` hands them to the backend column by column.
+    """
+
+    __slots__ = ("backend", "built_in", "holders", "names", "open", "template", "timed", "times", "values")
+
+    def __init__(self, backend: EventDataStructure, template: str) -> None:
+        self.backend = backend
+        self.built_in = backend if isinstance(backend, BuiltInStructure) else None
+        self.template = template
+        self.names: tuple[str, ...] = ()
+        self.timed = False
+        self.values: list[Any] = []
+        self.times: list[Any] = []
+        self.open = False
+        """Whether it may change with no further notice: it counts as changed, and no cut waits for it."""
+        self.holders: list[CutContent] = []
+
+    def settle(self) -> None:
+        """Bring the waiting rows into the backend."""
+        if not self.times or self.built_in is None:
+            return
+        values, times, width = self.values, self.times, len(self.names)
+        self.values, self.times = [], []
+        columns = [values[start::width] for start in range(width)]
+        self.built_in.add_rows(self.names, columns, times if self.timed else None)
+
+    def release(self) -> None:
+        """Take the state as it is for the cuts that wait for it, since it is about to change."""
+        if not self.holders:
+            return
+        give = self.take()
+        for holder in self.holders:
+            holder.give = give
+        self.holders.clear()
+
+    def take(self) -> Callable[[], bytes]:
+        """Give what gives the bytes of the state as it is now."""
+        if self.built_in is None:
+            content = self.backend.dump()
+            return lambda: content
+        self.settle()
+        return self.built_in.cut()
+
+
+class CutContent:
+    """The bytes of one event at a cut: taken when they are asked for, or just before the event changes."""
+
+    __slots__ = ("_event_id", "_lock", "_memory", "give")
+
+    def __init__(self, event_id: EventID, memory: EventMemory, lock: RLock) -> None:
+        self._event_id = event_id
+        self._memory = memory
+        self._lock = lock
+        self.give: Callable[[], bytes] | None = None
+
+    def __call__(self) -> bytes:
+        """Give the bytes, once: what was copied for it is let go."""
+        with self._lock:
+            give, self.give = self.give, None
+            if give is None:
+                if self not in self._memory.holders:
+                    message = f"the content of event {self._event_id!r} was taken from this cut before"
+                    raise RuntimeError(message)
+                self._memory.holders.remove(self)
+                give = self._memory.take()
+        return give()
+
+
+class MemoryGate:
+    """Lets a backend's users reach it as if no row ever waited."""
+
+    __slots__ = ("_lock", "_memory", "_touch")
+
+    def __init__(self, memory: EventMemory, lock: RLock, touch: Callable[[], None]) -> None:
+        self._memory = memory
+        self._lock = lock
+        self._touch = touch
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Keep others out, and bring in the rows that wait."""
+        with self._lock:
+            self._memory.settle()
+            yield
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Do the same, for a change."""
+        with self._lock:
+            self._memory.settle()
+            self._touch()
+            yield

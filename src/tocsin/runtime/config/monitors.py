@@ -1,0 +1,174 @@
+"""The monitors of a project: one YAML file each, under `metrics/` or `logs/`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tocsin.errors import ConfigError, TocsinError
+from tocsin.runtime.config.checks import check_channels, check_seasonality, check_templates
+from tocsin.runtime.config.log import LogConfig
+from tocsin.runtime.config.metric import MetricConfig
+from tocsin.runtime.config.yaml_file import error_at, read_text, suggest, validate
+from tocsin.runtime.log_parts import create_log_detector, create_log_parser
+from tocsin.runtime.registry import create_detector
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tocsin.abc import Detector
+    from tocsin.detectors.events import CoreDetector
+    from tocsin.runtime.config.loader import Project
+
+__all__ = ["BrokenMonitor", "LogMonitor", "MetricMonitor", "Monitor", "load_monitors"]
+
+# These hold languages of their own, in which ${…} and {{ … }} mean something else.
+_OTHER_LANGUAGES = frozenset(
+    {"query", "template_single", "template_consecutive", "pattern", "header", "templates", "conditions"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricMonitor:
+    """A metric whose configuration is right: the file, its content, its query and its detectors."""
+
+    path: Path
+    config: MetricConfig
+    query: str
+    detectors: tuple[Detector, ...]
+    kind: str = "metric"
+
+    @property
+    def name(self) -> str:
+        """The monitor's name."""
+        return self.config.name
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The monitor's tags."""
+        return self.config.tags
+
+    def profile_in(self, project: Project) -> str:
+        """Give the name of the profile that the query runs on."""
+        return self.config.profile or project.default_profile
+
+
+@dataclass(frozen=True, slots=True)
+class LogMonitor:
+    """A log whose configuration is right: the file, its content, and its detectors as they begin."""
+
+    path: Path
+    config: LogConfig
+    detectors: tuple[CoreDetector, ...]
+    kind: str = "log"
+
+    @property
+    def name(self) -> str:
+        """The monitor's name."""
+        return self.config.name
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The monitor's tags."""
+        return self.config.tags
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenMonitor:
+    """A monitor whose configuration is wrong; the others run without it."""
+
+    path: Path
+    name: str
+    error: ConfigError
+    kind: str = "metric"
+    tags: tuple[str, ...] = ()
+
+
+Monitor = MetricMonitor | LogMonitor | BrokenMonitor
+
+
+def load_monitors(project: Project) -> tuple[Monitor, ...]:
+    """Read the monitors of a project: metrics first, then logs, each in the order of their files.
+
+    A monitor whose file is wrong, or whose name is taken, is a `BrokenMonitor`.
+    """
+    paths = project.config.paths
+    monitors: list[Monitor] = []
+    first_with: dict[str, Path] = {}
+    kinds: tuple[tuple[str, str, Callable[[Project, Path], MetricMonitor | LogMonitor]], ...] = (
+        ("metric", paths.metrics, _load_metric),
+        ("log", paths.logs, _load_log),
+    )
+    for kind, folder, load in kinds:
+        files = (project.folder / folder).rglob("*")
+        for path in sorted(path for path in files if path.suffix in {".yml", ".yaml"}):
+            try:
+                monitor = load(project, path)
+            except ConfigError as error:
+                monitors.append(BrokenMonitor(path, path.stem, error, kind))
+                continue
+            taken = first_with.setdefault(monitor.name, path)
+            if taken is path:
+                monitors.append(monitor)
+            else:
+                twice = ConfigError(f"the name {monitor.name!r} is taken by {taken.name}", path=str(path))
+                monitors.append(BrokenMonitor(path, path.stem, twice, kind))
+    return tuple(monitors)
+
+
+def _load_log(project: Project, path: Path) -> LogMonitor:
+    text = read_text(path)
+    config = validate(LogConfig, text, path, keep=_OTHER_LANGUAGES)
+    try:
+        create_log_parser(config)
+    except TocsinError as error:
+        raise error_at(error.message, text, path, ("parser",), error.hint) from error
+    detectors = []
+    for index, entry in enumerate(config.detectors):
+        try:
+            detectors.append(create_log_detector(config, entry))
+        except TocsinError as error:
+            raise error_at(error.message, text, path, ("detectors", index), error.hint) from error
+    check_channels(config, project.channels, text, path)
+    check_templates(config, text, path)
+    return LogMonitor(path, config, tuple(detectors))
+
+
+def _load_metric(project: Project, path: Path) -> MetricMonitor:
+    text = read_text(path)
+    config = validate(MetricConfig, text, path, keep=_OTHER_LANGUAGES)
+    if config.profile is not None and config.profile not in project.profiles:
+        hint = suggest(config.profile, project.profiles)
+        raise error_at(f"there is no profile {config.profile!r}", text, path, ("profile",), hint)
+    query, detectors = _query_of(project, config, text, path), _detectors_of(config, text, path)
+    check_seasonality(config, detectors, text, path)
+    check_channels(config, project.channels, text, path)
+    check_templates(config, text, path)
+    return MetricMonitor(path, config, query, detectors)
+
+
+def _query_of(project: Project, config: MetricConfig, text: str, path: Path) -> str:
+    if config.query is not None:
+        return config.query
+    name = config.query_file or ""
+    for folder in (project.folder / project.config.paths.sql, path.parent, project.folder):
+        if (folder / name).is_file():
+            return read_text(folder / name)
+    where = f"in {project.config.paths.sql}/, beside the metric, or in the project folder"
+    raise error_at(
+        f"the query file {name!r} is not there", text, path, ("query_file",), f"it is looked for {where}"
+    )
+
+
+def _detectors_of(config: MetricConfig, text: str, path: Path) -> tuple[Detector, ...]:
+    detectors: list[Detector] = []
+    for index, entry in enumerate(config.detectors):
+        try:
+            detector = create_detector(entry.type, entry.params)
+        except TocsinError as error:
+            raise error_at(error.message, text, path, ("detectors", index), error.hint) from error
+        if detector.get_detector_id() in {other.get_detector_id() for other in detectors}:
+            raise error_at("the same detector stands twice", text, path, ("detectors", index))
+        detectors.append(detector)
+    return tuple(detectors)

@@ -1,0 +1,107 @@
+"""A tree with its masks: from the text of a message to its template and variables."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from tocsin.sources.parsers.drain.masking import PatternMasker, WordMasker
+from tocsin.sources.parsers.drain.state import read_state, write_state
+from tocsin.sources.parsers.drain.tree import DrainTree, event_id_of
+from tocsin.sources.parsers.parameters import Parameter, between, optional, texts, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tocsin.sources.parsers.drain.masking import Masker
+
+__all__ = ["DRAIN_PARAMETERS", "LONGEST_CONTENT", "OTHER", "TemplateMiner"]
+
+LONGEST_CONTENT = 4096
+"""Characters of a message that its template is made of."""
+
+OTHER = "other"
+"""What lines share that have no template when no more may be learned; see `event_id_of`."""
+
+
+def _expressions(value: Any) -> tuple[str, ...]:
+    patterns = texts(value)
+    for pattern in patterns:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"regular expressions; {pattern!r} is none: {error}") from error
+    return patterns
+
+
+DRAIN_PARAMETERS = {
+    "depth": Parameter(4, whole(3, 32), "depth of the tree: `depth - 3` first words lead to a leaf"),
+    "similarity": Parameter(0.4, between(0, 1), "share of words that a line has in common with its template"),
+    "max_children": Parameter(100, whole(2, 100_000), "how many words a node of the tree tells apart"),
+    "max_clusters": Parameter(10_000, whole(1, 1_000_000), "how many templates are learned at most"),
+    "masks": Parameter(
+        None,
+        optional(_expressions),
+        "regular expressions whose matches are variable; without it numbers, addresses and ids are",
+    ),
+}
+
+
+class TemplateMiner:
+    """Learns the templates of messages.
+
+    Args:
+        settings: Values for all of `DRAIN_PARAMETERS`.
+    """
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        masks = settings["masks"]
+        self._settings = {**settings, "masks": None if masks is None else list(masks)}
+        self._masker: Masker = (
+            WordMasker() if masks is None else PatternMasker([re.compile(one) for one in masks])
+        )
+        self._tree = self._new_tree()
+        self._dumped: tuple[int, bytes] | None = None
+
+    def _new_tree(self) -> DrainTree:
+        names = ("depth", "similarity", "max_children", "max_clusters")
+        return DrainTree(*(self._settings[name] for name in names))
+
+    @property
+    def templates(self) -> dict[str, str]:
+        """The templates learned so far, by EventID."""
+        return {one.event_id: one.template for one in self._tree.clusters.values()}
+
+    def read(self, group: str, content: str) -> tuple[str, str, list[Any]]:
+        """Give EventID, template and variables of a message, after learning from it.
+
+        Args:
+            group: What messages must have in common beside their words, such as the program.
+            content: The message; of a longer one the first `LONGEST_CONTENT` characters count.
+        """
+        if len(content) > LONGEST_CONTENT:
+            content = content[:LONGEST_CONTENT]
+        words, originals = self._masker.split(content)
+        cluster = self._tree.find(group, words)
+        if cluster is None:
+            return event_id_of(OTHER), "<*>", [content]
+        return cluster.event_id, cluster.template, cluster.values(originals)
+
+    def dump(self) -> bytes:
+        """Give the templates as data."""
+        if self._dumped is None or self._dumped[0] != self._tree.version:
+            state = write_state(self._tree.clusters.values(), self._settings)
+            self._dumped = (self._tree.version, state)
+        return self._dumped[1]
+
+    def load_state(self, content: bytes) -> None:
+        """Go on with templates that `dump` gave, and forget those learned so far.
+
+        Raises:
+            ValueError: The content is something else, or was made with other settings.
+        """
+        tree = self._new_tree()
+        for cluster in read_state(content, self._settings):
+            tree.add(cluster)
+        self._tree = tree
+        self._dumped = None
