@@ -13,8 +13,12 @@ import pytest
 import yaml
 
 from tocsin.errors import ConfigError
+from tocsin.runtime.config.loader import load_project
 from tocsin.runtime.config.metric import MetricConfig
+from tocsin.runtime.create_project import create_project
+from tocsin.runtime.databases import open_memory
 from tocsin.runtime.example import read_labels, write_example
+from tocsin.runtime.pipeline import RunOptions, run_monitors
 from tocsin.runtime.registry import create_detector
 from tocsin.sources.seasonality import seasonality_json, seasonality_of
 
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tocsin.abc import Clock
     from tocsin.model import SeriesData
 
 SERIES = (
@@ -87,11 +92,11 @@ def alarms_of(data: SeriesData, config: MetricConfig) -> tuple[list[tuple[dateti
 
 
 def test_the_example_has_series_metrics_and_labels(folder: Path) -> None:
-    assert sorted(file.stem for file in (folder / "data").iterdir()) == list(SERIES)
+    assert sorted(file.stem for file in (folder / "data").glob("*.csv")) == list(SERIES)
     assert sorted(file.name for file in (folder / "metrics").iterdir()) == [f"{name}.yml" for name in SERIES]
     labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
-    assert sorted(labels) == list(SERIES)
-    assert {label["kind"] for of_series in labels.values() for label in of_series} == KINDS
+    assert set(labels) == {*SERIES, "auth"}
+    assert {label["kind"] for of_series in labels.values() for label in of_series} == KINDS | {"break_in"}
     assert labels["login_failures"] == []
 
 
@@ -110,6 +115,7 @@ def test_another_seed_gives_other_noise_and_the_same_incidents(folder: Path, tmp
     for name in SERIES:
         other = (tmp_path / f"data/{name}.csv").read_bytes()
         assert other != (folder / f"data/{name}.csv").read_bytes()
+    assert (tmp_path / "data/auth.log").read_bytes() != (folder / "data/auth.log").read_bytes()
     assert read_labels(tmp_path) == read_labels(folder)
 
 
@@ -142,6 +148,24 @@ def test_the_metrics_find_every_incident_and_nothing_else(tmp_path: Path, name: 
         assert any(start < label.end and end >= label.start for label in labels), start
     if not labels:
         assert flagged <= 5
+
+
+@pytest.mark.parametrize("seed", [7, 1, 2])
+def test_the_log_is_quiet_but_for_the_break_in(tmp_path: Path, seed: int, clock: Clock) -> None:
+    create_project(tmp_path, "example", example=False)
+    write_example(tmp_path, seed)
+    project = load_project(tmp_path, home=tmp_path)
+    monitors = [monitor for monitor in project.monitors if monitor.name == "auth"]
+
+    with open_memory(project, clock) as memory:
+        (report,) = run_monitors(project, monitors, memory, RunOptions(), clock=clock).monitors
+
+    (label,) = read_labels(tmp_path)["auth"]
+    assert report.error is None
+    assert report.lines
+    assert [line for line in report.lines if not label.start <= line.timestamp < label.end] == []
+    found = "\n".join(line.log for line in report.lines)
+    assert all(word in found for word in ("Accepted password", "useradd", "shadow"))
 
 
 def test_a_project_without_labels_has_none(tmp_path: Path) -> None:

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 __all__ = ["create_project", "is_project", "write_metric"]
 
 _PROJECT = """\
-# A Tocsin project: metrics/ says what to watch, profiles.yml where it is and who is told.
+# A Tocsin project: metrics/ and logs/ say what to watch, profiles.yml where it is and who is told.
 name: {name}
 version: "1.0"
 paths:
   metrics: metrics
+  logs: logs
   sql: sql
 """
 
@@ -60,7 +61,7 @@ alerting:
   channels: []
 """
 
-_GITIGNORE = "tocsin.db*\nreport.html\n"
+_GITIGNORE = "tocsin.db*\ndead_letters/\nreport.html\n"
 
 
 def is_project(folder: Path) -> bool:
@@ -95,7 +96,7 @@ def create_project(folder: Path, name: str, *, example: bool) -> list[Path]:
         files[folder / "metrics" / "example.yml"] = _EXAMPLE_METRIC
         files[folder / "data" / "example.csv"] = _example_series()
     try:
-        for part in ("metrics", "sql"):
+        for part in ("metrics", "logs", "sql"):
             (folder / part).mkdir(parents=True, exist_ok=True)
         for path, text in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)

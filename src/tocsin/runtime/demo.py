@@ -14,14 +14,16 @@ _COMMANDS = (
     ("run", "-p", "demo"),
     ("run", "-p", "demo"),
     ("status", "-p", "demo"),
+    ("state", "show", "auth", "-p", "demo"),
     ("report", "-p", "demo", "-o", "demo/report.html"),
     ("plot", "checkout_requests", "-p", "demo", "-o", "demo/checkout_requests.png"),
 )
 _SAID = (
-    "a new project: six series of a small shop; five of them have an incident",
+    "a new project: six series and a log of a small shop; five of the series and the log have an incident",
     "the first run loads everything, judges it and shows what it found",
     "the second run finds nothing new to do",
     "how far everything is",
+    "what the detectors of the log have learned",
     "one page with everything that was found",
     "one picture: series, band, anomalies, incidents",
 )
@@ -43,7 +45,7 @@ def main() -> int:
             return done.returncode
     sys.stdout.write(
         f"\nLook at {folder / 'report.html'} in a browser, and at {folder / 'checkout_requests.png'}.\n"
-        f"What was really in the series is in {folder / 'labels.json'}.\n"
+        f"What was really in them is in {folder / 'labels.json'}.\n"
     )
     return 0
 

@@ -1,4 +1,4 @@
-"""The seeded example: a small shop's four weeks, with one incident of each kind."""
+"""The seeded example: a small shop's four weeks, with one incident of each kind, and its server's log."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from tocsin.errors import ConfigError
 from tocsin.reporting.view import TrueLabel
+from tocsin.runtime.example_log import BREAK_IN, log_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,10 +31,11 @@ _SUMMER_TIME = np.datetime64("2026-03-29T01:00", "m")
 
 
 def write_example(folder: Path, seed: int = 7) -> list[Path]:
-    """Write the example's series, its metrics and the labels of its incidents.
+    """Write the example's series and log, what watches them, and the labels of the incidents.
 
-    `data/*.csv` hold `timestamp` (UTC) and `value`; `metrics/*.yml` watch them; `labels.json` has for each
-    series a list of `{"kind", "start", "end", "note"}` (UTC, half-open). The same seed gives the same files.
+    `data/*.csv` hold `timestamp` (UTC) and `value`, `data/auth.log` holds syslog lines; `metrics/*.yml` and
+    `logs/*.yml` watch them; `labels.json` has for each series and for the log a list of
+    `{"kind", "start", "end", "note"}` (UTC, half-open). The same seed gives the same files.
 
     Args:
         folder: The project folder; it and the folders in it are made when missing, and files of the same
@@ -41,17 +43,24 @@ def write_example(folder: Path, seed: int = 7) -> list[Path]:
         seed: Another seed gives other noise, not other incidents.
 
     Returns:
-        The files written: series, metrics, labels.
+        The files written: series, log, monitors, labels.
     """
-    for name in ("data", "metrics"):
+    for name in ("data", "metrics", "logs"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     written = [_write_series(folder, series, seed) for series in _SERIES]
-    for source in sorted(files("tocsin.runtime").joinpath("example_metrics").iterdir(), key=lambda f: f.name):
-        if source.name.endswith(".yml"):
-            target = folder / "metrics" / source.name
-            target.write_text(source.read_text(encoding="utf-8"), encoding="utf-8", newline="\n")
-            written.append(target)
+    log = folder / "data" / "auth.log"
+    log.write_text("\n".join(log_lines(seed)) + "\n", encoding="utf-8", newline="\n")
+    written.append(log)
+    for kind in ("metrics", "logs"):
+        sources = files("tocsin.runtime").joinpath(f"example_{kind}").iterdir()
+        for source in sorted(sources, key=lambda file: file.name):
+            if source.name.endswith(".yml"):
+                target = folder / kind / source.name
+                target.write_text(source.read_text(encoding="utf-8"), encoding="utf-8", newline="\n")
+                written.append(target)
     labels = {series.name: [incident.to_dict() for incident in series.incidents] for series in _SERIES}
+    break_in = _Incident("break_in", *BREAK_IN, "a stolen password, then an account with the rights of root")
+    labels["auth"] = [break_in.to_dict()]
     target = folder / "labels.json"
     target.write_text(json.dumps(labels, indent=2) + "\n", encoding="utf-8", newline="\n")
     return [*written, target]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tocsin.errors import ConfigError, TocsinError
@@ -14,12 +15,12 @@ from tocsin.sources import LoadSpec, MetricLoader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from tocsin.abc import ColumnSource
+    from tocsin.runtime.propose_log import LogProposal
     from tocsin.sources.inspect_files import FileProposal, MetricProposal
 
-__all__ = ["Proposal", "propose_metrics"]
+__all__ = ["Proposal", "propose_metrics", "propose_monitors"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = 86_400
@@ -50,6 +51,32 @@ class Proposal:
             ConfigError: The file cannot be written.
         """
         write_metric(self.path, self.metric, self.comments)
+
+
+def propose_monitors(
+    names: Sequence[str], folder: Path, *, train: int | None = None
+) -> list[Proposal | LogProposal]:
+    """Look at files and propose a monitor for each log, and a metric for each column of values.
+
+    Args:
+        names: The files; those of logs may be patterns.
+        folder: The project's folder.
+        train: From how many lines of a log to learn.
+
+    Raises:
+        ConfigError: A file is missing or cannot be understood, or a monitor's file is there already.
+    """
+    from tocsin.runtime.clock import SystemClock
+    from tocsin.runtime.propose_log import is_log, propose_logs
+
+    logs = [name for name in names if is_log(name)]
+    tables = [Path(name) for name in names if name not in logs]
+    if train is not None and not logs:
+        raise ConfigError("--train is for logs", hint="leave it out: metrics learn from a window")
+    return [
+        *(propose_metrics(tables, folder) if tables else []),
+        *(propose_logs(logs, folder, train=train, now=SystemClock().now()) if logs else []),
+    ]
 
 
 def propose_metrics(files: Sequence[Path], folder: Path) -> list[Proposal]:
