@@ -6,8 +6,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks import audit_ours, audit_peer
 from benchmarks.public_data import find_audit_log
-from benchmarks.result import Better, Result, at_least
+from benchmarks.result import Better, Result, at_least, at_most
 from benchmarks.sides import Sides, tell
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _restarts(sides: Sides, audit: AuditLog, *, quick: bool) -> Iterator[Result]
         # a side that cannot go on from what it saved has not seen the attack
         ours.append(any(audit.labels.intersection(reply["alerts"]) for reply in replies.ours))
         peer.append(any(audit.labels.intersection(reply["alerts"]) for reply in replies.peer))
-    note = "the new-value detector, which chose its variables, is stopped and started again just before the attack"
+    note = "the new-value detector, which chose its variables itself, is started again before the attack"
     yield Result(
         f"audit.log, attack seen after a restart, of {len(places)}",
         "times",
@@ -100,22 +101,52 @@ def _restarts(sides: Sides, audit: AuditLog, *, quick: bool) -> Iterator[Result]
 
 def _findings(sides: Sides, audit: AuditLog) -> Iterator[Result]:
     tell("audit.log, what each detector finds ...")
-    replies = sides.take_turns(1, *([_common(audit) | {"task": "detectors"}] * 2))
-    for name, alerts in replies.peer[0].items() if replies.peer else ():
-        tell(f"the peer's {name}: F1 {f1_score(alerts, audit.labels):.2f}")
-    for name, alerts in replies.ours[0].items() if replies.ours else ():
-        yield Result(f"audit.log, F1, {name}", "", f1_score(alerts, audit.labels), None, Better.HIGHER)
-    unions = [
-        sorted({number for alerts in kept[0].values() for number in alerts}) if kept else None
-        for kept in (replies.ours, replies.peer)
-    ]
-    scores = [None if union is None else f1_score(union, audit.labels) for union in unions]
-    false_alarms = [None if union is None else len(set(union) - audit.labels) for union in unions]
-    found = [None if union is None else len(set(union) & audit.labels) for union in unions]
+    request = _common(audit) | {"task": "detector"}
+    ours, peer = _Union(), _Union()
+    for name in audit_ours.DETECTORS:
+        score = ours.add(sides.take_turns(1, request | {"name": name}).ours, audit.labels)
+        yield Result(f"audit.log, F1, {name}", "", score, None, Better.HIGHER)
+    for name in audit_peer.DETECTORS if sides.has_peer else ():
+        score = peer.add(sides.take_turns(1, None, request | {"name": name}).peer, audit.labels)
+        tell(f"the peer's {name}: F1 {score}")
     title = "audit.log, union of the detectors"
-    yield Result(f"{title}, F1", "", scores[0], scores[1], Better.HIGHER, at_least(1.0), quoted=0.94)
-    yield Result(f"{title}, labelled lines found", "lines", found[0], found[1], Better.HIGHER, quoted=9)
-    yield Result(f"{title}, false alarms", "lines", false_alarms[0], false_alarms[1])
+    score, peer_score = ours.f1(audit.labels), peer.f1(audit.labels)
+    yield Result(f"{title}, F1", "", score, peer_score, Better.HIGHER, at_least(1.0), quoted=0.94)
+    found, peer_found = ours.found(audit.labels), peer.found(audit.labels)
+    yield Result(f"{title}, labelled lines found", "lines", found, peer_found, Better.HIGHER, quoted=9)
+    false_alarms = ours.false_alarms(audit.labels), peer.false_alarms(audit.labels)
+    yield Result(f"{title}, false alarms", "lines", *false_alarms, goal=at_most(0))
+
+
+class _Union:
+    """The lines that at least one detector of a side alerts for."""
+
+    def __init__(self) -> None:
+        self._lines: set[int] = set()
+        self._complete = True
+        self._empty = True
+
+    def add(self, replies: list[dict[str, Any]], labels: frozenset[int]) -> float | None:
+        """Add what a detector found; give its own score, `None` when it could not be asked."""
+        self._empty = False
+        if not replies:
+            self._complete = False
+            return None
+        self._lines.update(replies[0]["alerts"])
+        return f1_score(replies[0]["alerts"], labels)
+
+    @property
+    def _known(self) -> bool:
+        return self._complete and not self._empty
+
+    def f1(self, labels: frozenset[int]) -> float | None:
+        return f1_score(self._lines, labels) if self._known else None
+
+    def found(self, labels: frozenset[int]) -> int | None:
+        return len(self._lines & labels) if self._known else None
+
+    def false_alarms(self, labels: frozenset[int]) -> int | None:
+        return len(self._lines - labels) if self._known else None
 
 
 def f1_score(found: Collection[int], wanted: Collection[int]) -> float:

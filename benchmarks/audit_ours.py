@@ -11,17 +11,19 @@ from tocsin.model import RawLines
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["DETECTORS", "make_detector", "make_parse", "stream", "stream_batches"]
+__all__ = ["DETECTORS", "NEW_VALUE", "make_detector", "make_parse", "stream", "stream_batches"]
 
 # What needs no configuration but its training.
 DETECTORS = (
-    "NewEventDetector",
-    "NewValueDetector",
-    "NewValueCombinationDetector",
-    "ValueRangeDetector",
-    "CharacterSetDetector",
-    "BigramFrequencyDetector",
+    "new_event",
+    "new_value",
+    "new_value_combination",
+    "value_range",
+    "character_set",
+    "bigram_frequency",
+    "event_sequence",
 )
+NEW_VALUE = "new_value"
 _READ_AT = datetime(2026, 1, 5, tzinfo=UTC)
 
 
@@ -32,11 +34,12 @@ def make_parse(templates: str) -> Any:
 
 
 def make_detector(name: str, training_lines: int, state: str | None = None, *, load: bool = False) -> Any:
-    """Make a detector that learns from the first lines, and chooses its variables by them."""
+    """Make a detector by its type; it learns from the first lines, and chooses its variables by them."""
     config: dict[str, Any] = {"data_use_training": training_lines}
     if state is not None:
         config["persist"] = {"path": state, "auto_load": load}
-    return getattr(importlib.import_module("tocsin.detectors.events"), name)(config=config)
+    found = importlib.import_module("tocsin.runtime.registry").find_part("tocsin.event_detectors", name)
+    return found(config=config)
 
 
 def stream(parse: Any, detector: Any, lines: Iterable[tuple[int, str]]) -> list[int]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["DETECTORS", "make_detector", "make_parse", "stream"]
+__all__ = ["DETECTORS", "NEW_VALUE", "make_detector", "make_parse", "stream"]
 
 # What chooses its variables by itself, so that it can be asked without a configuration.
 DETECTORS = (
@@ -20,6 +20,7 @@ DETECTORS = (
     "CharsetDetector",
     "BigramFrequencyDetector",
 )
+NEW_VALUE = "NewValueDetector"
 _HEADER = "type=<Type> msg=audit(<Time>:<Serial>): <Content>"
 
 

@@ -25,7 +25,7 @@ def _pipeline(
     """Time parser and new-value detector over copies of the log; `batch` 0 is line by line."""
     way = _side(side)
     lines = _lines(log) * copies
-    parse, detector = way.make_parse(templates), way.make_detector("NewValueDetector", training_lines)
+    parse, detector = way.make_parse(templates), way.make_detector(way.NEW_VALUE, training_lines)
     gc.collect()
     begin = time.process_time()
     found = way.stream_batches(parse, detector, lines, batch) if batch else way.stream(parse, detector, lines)
@@ -37,7 +37,7 @@ def _learn(
 ) -> dict[str, Any]:
     """Take the lines up to one, and end as it should be ended."""
     way = _side(side)
-    with way.make_detector("NewValueDetector", training_lines, state) as detector:
+    with way.make_detector(way.NEW_VALUE, training_lines, state) as detector:
         return {"alerts": way.stream(way.make_parse(templates), detector, _lines(log)[:until])}
 
 
@@ -46,19 +46,16 @@ def _go_on(
 ) -> dict[str, Any]:
     """Start again from what was saved, and take the other lines."""
     way = _side(side)
-    with way.make_detector("NewValueDetector", training_lines, state, load=True) as detector:
+    with way.make_detector(way.NEW_VALUE, training_lines, state, load=True) as detector:
         return {"alerts": way.stream(way.make_parse(templates), detector, _lines(log)[after:])}
 
 
-def _detectors(side: str, *, log: str, templates: str, training_lines: int) -> dict[str, Any]:
-    """Give for each detector the lines that it alerts for."""
+def _detector(side: str, *, log: str, templates: str, training_lines: int, name: str) -> dict[str, Any]:
+    """Give the lines that one detector alerts for."""
     way = _side(side)
-    lines = _lines(log)
-    return {
-        name: way.stream(way.make_parse(templates), way.make_detector(name, training_lines), lines)
-        for name in way.DETECTORS
-    }
+    detector = way.make_detector(name, training_lines)
+    return {"alerts": way.stream(way.make_parse(templates), detector, _lines(log))}
 
 
 if __name__ == "__main__":
-    serve({"pipeline": _pipeline, "learn": _learn, "go_on": _go_on, "detectors": _detectors})
+    serve({"pipeline": _pipeline, "learn": _learn, "go_on": _go_on, "detector": _detector})

@@ -48,9 +48,9 @@ def _kill(sides: Sides, side: str, kills: int, seed: int) -> Counter[str]:
         request: dict[str, Any] = {"task": "kill", "kills": min(_KILLS_A_REQUEST, kills - tally["kills"])}
         request["seed"] = seed * 1_000 + portion
         replies = sides.take_turns(1, *((request, None) if side == "ours" else (None, request)))
-        reply = (replies.ours or replies.peer or [None])[0]
-        if reply is None:
+        if not (kept := replies.ours or replies.peer):
             return Counter()
+        reply = kept[0]
         if not reply.pop("steady"):
             tell(f"{side}: a state is not the same after a save and a load, without any kill")
         tally.update(reply)
@@ -69,8 +69,8 @@ def _results(ours: Counter[str], peer: Counter[str]) -> Iterator[Result]:
     yield Result("of these, while a save was under way", "kills", *figures("while_saving"), Better.HIGHER)
     yield Result("reloads that were consistent", "reloads", *figures("consistent"), Better.HIGHER)
     note = (
-        "consistent: equal to the state after the last step whose save had ended, or after the one whose save "
-        "was under way; steps of a memory that was never interrupted"
+        "consistent: equal to the state after the last step whose save had ended, or after the one whose "
+        "save was under way; steps of a memory that was never interrupted"
     )
     title = "share of reloads that were consistent"
     yield Result(title, "", share(ours), share(peer), Better.HIGHER, at_least(1.0), note, quoted=2 / 50)

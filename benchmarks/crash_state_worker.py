@@ -51,7 +51,7 @@ def kill_savers(side: str, *, kills: int, seed: int) -> dict[str, Any]:
 
     Returns:
         `kills`, `while_saving`, `consistent`, `unreadable`, `mixed` (a state that never was), `lost` (one
-        older than a save that had ended), and `steady`: whether a save and a load alone keep a state as it is.
+        older than a save that had ended), and `steady`: whether a save and a load alone change nothing.
     """
     moments = random.Random(seed)  # noqa: S311 - moments need no secrecy
     tally = dict.fromkeys(("kills", "while_saving", "consistent", "unreadable", "mixed", "lost"), 0)
@@ -140,7 +140,7 @@ def _lives(
     lives: int,
     tally: dict[str, int],
 ) -> None:
-    """Kill some lives that go on from each other; ends early when one left something that nobody can go on from."""
+    """Kill some lives that go on from each other, until one left what nobody can go on from."""
     step = 0
     for _ in range(lives):
         begun, ended = _killed_life(side, reference, folder, step, moments)

@@ -8,20 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["PUBLISHED", "grouping_accuracy"]
-
-# Of Drain, in table III of Zhu et al., "Tools and Benchmarks for Automated Log Parsing", ICSE SEIP 2019; there
-# with masks and parameters that were chosen for each log.
-PUBLISHED = {
-    "Apache": 1.0,
-    "BGL": 0.963,
-    "HDFS": 0.998,
-    "Linux": 0.690,
-    "OpenSSH": 0.788,
-    "OpenStack": 0.733,
-    "Windows": 0.997,
-    "Zookeeper": 0.967,
-}
+__all__ = ["grouping_accuracy"]
 
 
 def grouping_accuracy(found: Sequence[Any], truth: Sequence[Any]) -> float:

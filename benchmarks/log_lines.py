@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-__all__ = ["make_lines", "write_log"]
+__all__ = ["make_access_lines", "make_lines", "write_log"]
 
 _START = datetime(2026, 1, 5, tzinfo=UTC)
 _LINES_A_SECOND = 20
-_STRANGE_EVERY = 100_000  # lines: one that was never seen before
+_STRANGE_EVERY = 10_000
 _TEMPLATES = (
     ("gated", "session {session} of {user} opened from {address} port {port}"),
     ("gated", "session {session} of {user} closed after {number} seconds"),
@@ -40,14 +40,15 @@ _TASKS = ("rotate", "backup", "report", "index", "sweep")
 _PAGES = ("", "books", "parcels", "parcels/open", "login", "status", "help")
 
 
-def make_lines(count: int, seed: int) -> Iterator[str]:
+def make_lines(count: int, seed: int, strange_from: int = 0) -> Iterator[str]:
     """Make lines like those of a syslog with full timestamps.
 
-    One line in 100,000 is strange: a program that never spoke before.
+    One line in 10,000 is strange: it is of a program that else says nothing.
 
     Args:
         count: How many.
         seed: Equal seeds give equal lines.
+        strange_from: How many lines come before the first that may be strange.
     """
     source = random.Random(seed)  # noqa: S311 - data needs no secrecy
     pick = source.random
@@ -56,12 +57,26 @@ def make_lines(count: int, seed: int) -> Iterator[str]:
     for position in range(count):
         time = (_START + timedelta(seconds=position / _LINES_A_SECOND)).isoformat(timespec="milliseconds")
         head = f"{time} node{int(pick() * 8):02d} "
-        if position % _STRANGE_EVERY == _STRANGE_EVERY - 1:
+        if position >= strange_from and position % _STRANGE_EVERY == _STRANGE_EVERY - 1:
             yield f"{head}intruder[{int(pick() * 9_000)}]: opened vault {int(pick() * 90)}"
             continue
         program, text = _TEMPLATES[programs[int(pick() * 65_536)]]
         words = {name: make() for name, make in fillers.items() if f"{{{name}}}" in text}
         yield f"{head}{program}[{300 + len(program)}]: {text.format_map(words)}"
+
+
+def make_access_lines(count: int, seed: int) -> Iterator[str]:
+    """Make lines like those of a web server's access log, combined format."""
+    source = random.Random(seed)  # noqa: S311 - data needs no secrecy
+    pick, fillers = source.random, _fillers(source)
+    for position in range(count):
+        words = {name: make() for name, make in fillers.items()}
+        time = f"{_START + timedelta(seconds=position / _LINES_A_SECOND):%d/%b/%Y:%H:%M:%S} +0000"
+        user, query = words["user"] if pick() < 0.1 else "-", f"?q={words['number']}" if pick() < 0.3 else ""  # noqa: PLR2004
+        yield (
+            f'{words["address"]} - {user} [{time}] "GET /{words["page"]}{query} HTTP/1.1" {words["code"]} '
+            f'{words["port"]} "-" "synthetic/{words["small"]}.0 (made; for a benchmark)"'
+        )
 
 
 def _fillers(source: random.Random) -> dict[str, Callable[[], object]]:
@@ -84,7 +99,7 @@ def _fillers(source: random.Random) -> dict[str, Callable[[], object]]:
     }
 
 
-def write_log(path: Path, count: int, seed: int) -> None:
+def write_log(path: Path, count: int, seed: int, strange_from: int = 0) -> None:
     """Write a log of so many lines."""
     with path.open("w", encoding="utf-8") as file:
-        file.writelines(f"{line}\n" for line in make_lines(count, seed))
+        file.writelines(f"{line}\n" for line in make_lines(count, seed, strange_from))

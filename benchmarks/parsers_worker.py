@@ -23,7 +23,7 @@ def _parse(
     side: str, *, way: str, params: dict[str, Any], file: str, copies: int, keep: bool = False
 ) -> dict[str, Any]:
     """Parse the lines of a file so many times over; `keep` gives the EventIDs of the last time, too."""
-    lines = Path(file).read_text(encoding="utf-8").split("\n")
+    lines = Path(file).read_bytes().decode("utf-8", "surrogateescape").split("\n")
     make = _ours if side == "ours" else _PEER_WAYS[way]
     parse = make(way, params)
     groups: list[Any] = []

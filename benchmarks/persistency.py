@@ -1,4 +1,4 @@
-"""What memory per EventID costs: time, space and stalls, paired with the peer; and what detectors find with it."""
+"""What memory per EventID costs: time, space and stalls; and what event detectors find with it."""
 
 from __future__ import annotations
 
@@ -71,7 +71,8 @@ def share_of_equal_kinds(replies: Replies) -> float:
     """Give the share of variables that both sides classify alike: they must have had the same work."""
     ours, peer = replies.ours[0]["kinds"], replies.peer[0]["kinds"]
     names = ours.keys() | peer.keys()
-    return sum(ours.get(name) == peer.get(name) for name in names) / len(names)
+    equal = sum(ours.get(name) == peer.get(name) for name in names)
+    return equal / len(names) if names else 1.0
 
 
 def _batches(sides: Sides, seed: int, quick: bool) -> Iterator[Result]:  # noqa: FBT001
@@ -84,7 +85,7 @@ def _batches(sides: Sides, seed: int, quick: bool) -> Iterator[Result]:  # noqa:
         replies = sides.take_turns(turns, request)
         ours, _ = replies.rates(rows)
         most = max((reply["most_distinct"] for reply in replies.ours), default=0)
-        note = f"{rows:,} events in Arrow tables of {batch_rows:,}; {_SHAPE}; a variable has up to {most:,} values"
+        note = f"{rows:,} events in tables of {batch_rows:,}; {_SHAPE}; a variable has up to {most:,} values"
         yield Result(title, _UNIT, ours, None, Better.HIGHER, at_least(goal), note)
 
 
@@ -98,13 +99,14 @@ def _chunked_frames(sides: Sides, seed: int, quick: bool) -> Iterator[Result]:  
     ours, peer = replies.rates(rows)
     yield Result(title, _UNIT, ours, peer, Better.HIGHER, at_least_times_the_peer(30), _SHAPE, quoted=8_700)
 
-    many = 20_000 if quick else 1_000_000
-    title = f"chunked frame, resident memory a row, {many:,} events"
-    tell(f"{title} ...")
     request = {"task": "resident", "backend": "ChunkedEventDataFrame", "seed": seed}
-    ours, peer = sides.ask_afresh(request | {"rows": many}, request | {"rows": rows}).median("bytes_a_row")
-    note = f"growth of a fresh process, divided by its rows; the peer held {rows:,}"
-    yield Result(title, "B", ours, peer, goal=at_most(100), note=note, quoted=6_900)
+    for count, goal in ((rows, None), (20_000 if quick else 1_000_000, at_most(100))):
+        title = f"chunked frame, resident memory a row, {count:,} events"
+        tell(f"{title} ...")
+        replies = sides.ask_afresh(request | {"rows": count}, None if goal else request | {"rows": count})
+        ours, peer = replies.median("bytes_a_row")
+        note = "growth of a fresh process, divided by its rows"
+        yield Result(title, "B", ours, peer, goal=goal, note=note, quoted=6_900)
 
 
 def _pandas_frames(sides: Sides, seed: int, quick: bool) -> Iterator[Result]:  # noqa: FBT001
@@ -134,11 +136,11 @@ def _must_hold(replies: Replies, rows: int) -> None:
 
 
 def _stalls(sides: Sides, seed: int, quick: bool) -> Iterator[Result]:  # noqa: FBT001
-    rows, seconds = (5_000, 1) if quick else (400_000, 10)
+    rows, seconds, turns = (5_000, 1, 1) if quick else (400_000, 5, 3)
     title = f"wait for an ingest while saving, p99.9, {rows * VARIABLES:,} values learned"
     tell(f"{title} ...")
     request = {"task": "stalls", "rows": rows, "seed": seed, "seconds": seconds, "rate": 1_000}
-    replies = sides.ask_afresh(request, request)
+    replies = sides.take_turns(turns, request, request)
     ours, peer = replies.median("p999_ms")
     saves = [f"{reply['repeats']} saves" for reply in (*replies.ours, *replies.peer)]
     note = f"1,000 ingests a second while another thread saves without a pause ({', '.join(saves)})"
@@ -157,7 +159,8 @@ def _distinct_values(sides: Sides, seed: int, quick: bool) -> Iterator[Result]: 
         yield Result(f"{count:,.0f} distinct values in one variable, resident memory", "MB", megabytes)
     marks = [megabytes for _, megabytes in reply.get("resident_mb", ())]
     grown = marks[-1] - marks[0] if marks else None
-    yield Result("growth from a tenth of them to all", "MB", grown, goal=at_most(20))
+    note = "flat: nine times as many values more would need a gigabyte if they were kept"
+    yield Result("growth from a tenth of them to all", "MB", grown, goal=at_most(50), note=note)
     ours, _ = replies.rates(values)
     yield Result("of these, learned in batches", "values/s", ours, None, Better.HIGHER)
     mistaken = reply.get("mistaken_share")

@@ -28,7 +28,7 @@ class AuditLog:
 
 
 def data_folder() -> Path | None:
-    """Give the folder of the public data: `$TOCSIN_DATA`, else `../shared/data`; `None` when it is not there."""
+    """Give the folder of the public data: `$TOCSIN_DATA`, else `../shared/data`; `None` without it."""
     default = Path(__file__).parent.parent.parent / "shared" / "data"
     folder = Path(os.environ.get("TOCSIN_DATA", default))
     return folder if folder.is_dir() else None

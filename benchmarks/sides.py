@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Replies", "Sides", "tell"]
 
 Request = dict[str, Any]
+_LONGEST_MESSAGE = 300
 
 
 def tell(text: str) -> None:
@@ -70,7 +71,7 @@ class Sides:
                 try:
                     reply = self._worker(side).ask(side=side, **request)
                 except WorkerError as error:
-                    tell(f"{side}: {error}")
+                    tell(f"{side}: {str(error)[:_LONGEST_MESSAGE]}")
                     self._end(side)
                     broken.add(side)
                     kept.clear()

@@ -40,8 +40,8 @@ def test_equal_seeds_make_equal_lines() -> None:
     assert list(make_lines(200, 7)) != list(make_lines(200, 8))
 
 
-def test_one_line_in_a_hundred_thousand_is_strange() -> None:
-    programs = Counter(line.split()[2].split("[")[0] for line in make_lines(200_000, 1))
+def test_one_line_in_ten_thousand_is_strange_but_none_of_the_first() -> None:
+    programs = Counter(line.split()[2].split("[")[0] for line in make_lines(50_000, 1, strange_from=30_000))
 
     assert programs["intruder"] == 2
     assert min(programs[name] for name in programs.keys() - {"intruder"}) > 1_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from benchmarks import crash_state
+from benchmarks.crash_state import run
 from benchmarks.persistency import share_of_equal_kinds
 from benchmarks.sides import Replies, Sides
 
@@ -60,8 +60,8 @@ def test_variables_that_one_side_does_not_know_do_not_agree() -> None:
 
 
 def test_what_a_killed_process_had_saved_is_one_state_that_was() -> None:
-    results = {line.name: line for line in crash_state.run(None, seed=3, quick=True, kills=5)}
+    results = {line.name: line for line in run(None, seed=3, quick=True, kills=50)}
 
-    assert results["kills of a process that saves"].ours == 5
+    assert results["kills of a process that saves"].ours == 50
     share = results["share of reloads that were consistent"]
     assert (share.ours, share.met, share.to_dict()["peer_quoted"]) == (1.0, True, True)

@@ -1,8 +1,8 @@
 """Reads the anomalous lines of a log from the memory, as points that rules can be evaluated on.
 
 A log has no slots. Its points are the anomalous lines, each at an instant of its own, and points without
-an anomaly where something has to be able to end: as soon after a line as a rule stops firing, and at
-the last line that was read.
+an anomaly where something has to be able to end: as soon after a line as a rule stops firing, and just
+before the last line that was read.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from tocsin.alerting.verdicts import Points, instant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from tocsin.abc import Transaction
 
@@ -65,42 +66,54 @@ def read_anomalous_lines(
         tx: Where to read.
         monitor: The log's name.
         detector_ids: The current detectors; what others said counts for nothing.
-        since: The first instant (ms), `None` for the beginning.
+        since: The first instant (ms) to give points of, `None` for the beginning. Lines before it are read
+            as far as the end of their incident may lie behind it.
         until: The instant up to which lines were read (ms).
         quiet_ms: After how much time without a further line each rule stops firing.
     """
+    quiet = sorted({max(length, 1) for length in quiet_ms})
+    first = None if since is None else since - max(quiet, default=0)
     names = {f"detector_{number}": identity for number, identity in enumerate(detector_ids)}
-    from_then = "" if since is None else " AND timestamp >= %(since)s"
+    from_then = "" if first is None else " AND timestamp >= %(first)s"
     chosen = ", ".join(f"%({name})s" for name in names)
     rows = tx.execute_query(
         "SELECT timestamp, detector_id, detection_metadata"
         f" FROM {tx.get_full_table_name('_tocsin_detections')}"
         f" WHERE metric_name = %(monitor)s AND is_anomaly AND detector_id IN ({chosen}){from_then}"
         " ORDER BY timestamp, detector_id",
-        {"monitor": monitor, **names, **({} if since is None else {"since": instant(since)})},
+        {"monitor": monitor, **names, **({} if first is None else {"first": _instant(first)})},
     )
     lines: dict[int, dict[str, dict[str, Any]]] = {}
     for row in rows:
         at = int(row["timestamp"].timestamp() * 1000 + 0.5)
         lines.setdefault(at, {})[row["detector_id"]] = json.loads(row["detection_metadata"])
-    return AnomalousLines(_points(lines, until, quiet_ms), lines)
+    return AnomalousLines(_points(lines, since, until, quiet), lines)
+
+
+def _instant(milliseconds: int) -> datetime:
+    return instant(max(milliseconds, 0))
 
 
 def _points(
-    lines: Mapping[int, Mapping[str, Mapping[str, Any]]], until: int, quiet_ms: Sequence[int]
+    lines: Mapping[int, Mapping[str, Mapping[str, Any]]],
+    since: int | None,
+    until: int,
+    quiet_ms: Sequence[int],
 ) -> Points:
     times = np.array(sorted(lines), dtype=np.int64)
-    last = max(until, int(times[-1])) if len(times) else until
-    candidates = [times + quiet + 1 for quiet in sorted(set(quiet_ms))]
+    # Up to the millisecond before the last one: a further line of that one may come in the next run.
+    last = (max(until, int(times[-1])) if len(times) else until) - 1
+    candidates = [times + quiet for quiet in quiet_ms]
     candidates.append(np.array([last], dtype=np.int64))
     calm = np.concatenate(candidates)
-    calm = calm[calm <= last]
-    slots = np.union1d(times, calm)
+    slots = np.union1d(times, calm[calm <= last])
+    if since is not None:
+        slots = slots[slots >= since]
     anomalous = np.isin(slots, times)
     severity = np.zeros(len(slots))
     severity[anomalous] = [
         max((float(one.get("severity") or 0.0) for one in lines[at].values()), default=0.0)
-        for at in times.tolist()
+        for at in slots[anomalous].tolist()
     ]
     return Points(
         timestamp=slots,

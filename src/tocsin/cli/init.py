@@ -48,8 +48,18 @@ def init(
         list[str] | None,
         typer.Option(
             "--from",
-            help="CSV, Parquet or JSON files to watch: all up to the next option.",
+            help="Logs, or CSV, Parquet or JSON files, to watch: all up to the next option.",
             metavar="FILE...",
+        ),
+    ] = None,
+    train: Annotated[
+        int | None,
+        typer.Option(
+            "--train",
+            min=1,
+            help="Logs: from how many lines to learn before judging [half of a short log, else 10,000].",
+            metavar="LINES",
+            show_default=False,
         ),
     ] = None,
     example: Annotated[
@@ -60,18 +70,22 @@ def init(
     """Create a project.
 
     It has one small example, or, with --from, a metric for every column of values in the files: times,
-    values, series, interval and anchor are found by looking at the data, and written as YAML. In a folder
-    that is a project already, --from adds metrics.
+    values, series, interval and anchor are found by looking at the data, and written as YAML. For a log the
+    parser is found by looking at its first lines, and the detectors are tried on them. In a folder that is a
+    project already, --from adds to it.
     """
     from tocsin.runtime.create_project import create_project, is_project
-    from tocsin.runtime.propose import propose_metrics
+    from tocsin.runtime.propose import propose_monitors
+    from tocsin.runtime.propose_log import LogProposal
 
     folder = (name or Path()).resolve()
     if files and example:
         raise ConfigError("--from and --example exclude each other", hint="keep one")
+    if train is not None and not files:
+        raise ConfigError("--train is for --from", hint="name a log: --from x.log --train 1000")
     adds = bool(files) and is_project(folder)
     # Look before writing: a file that cannot be used must not leave half a project.
-    proposals = propose_metrics([Path(file) for file in files], folder) if files else []
+    proposals = propose_monitors(files, folder, train=train) if files else []
     if not adds:
         create_project(folder, folder.name, example=not files and not example)
     if example:
@@ -81,8 +95,11 @@ def init(
     for proposal in proposals:
         proposal.write()
     if as_json:
-        metrics = [{"path": str(proposal.path), "found": proposal.reason} for proposal in proposals]
-        print_json({"schema_version": 1, "project": str(folder), "created": not adds, "metrics": metrics})
+        found: dict[str, list[dict[str, str]]] = {"metrics": [], "logs": []}
+        for proposal in proposals:
+            kind = "logs" if isinstance(proposal, LogProposal) else "metrics"
+            found[kind].append({"path": str(proposal.path), "found": proposal.reason})
+        print_json({"schema_version": 1, "project": str(folder), "created": not adds, **found})
         return
     for proposal in proposals:
         typer.echo(f"{proposal.path.name}: {proposal.reason}")

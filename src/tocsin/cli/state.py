@@ -245,8 +245,11 @@ def allow(
         done = []
         for one in _chosen(state, detector):
             act = one.disallow if take_back else one.allow
-            events = [{}] if event is None else [{"event_id": found} for found in _events(event, one)]
-            if any([act(**chosen, **_given(variable, value)) for chosen in events]):
+            events: list[dict[str, Any]] = [{}]
+            if event is not None:
+                events = [{"event_id": found} for found in _events(event, one)]
+            changed = [act(**chosen, **_given(variable, value)) for chosen in events]
+            if any(changed):
                 done.append(one.name)
         return done
 
@@ -325,7 +328,7 @@ def _given(variable: str | None, value: str | None) -> dict[str, Any]:
 
 
 def _value(text: str) -> Any:
-    """Read a value: JSON in quotes, braces or brackets is JSON, everything else is text as parsers give it."""
+    """Read a value: text as parsers give it, or JSON in quotes or brackets (a combination of values)."""
     if text[:1] in {'"', "["}:
         try:
             found = json.loads(text)

@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING
 
 from tocsin.errors import PersistencyLoadError
 from tocsin.persistency.event_persistency import EventPersistency
-from tocsin.persistency.lazy_names import __getattr__ as __getattr__  # the frames would import pandas and polars
+from tocsin.persistency.lazy_names import (
+    __getattr__ as __getattr__,
+)  # the frames would import pandas and polars
 from tocsin.persistency.stability import EventStabilityTracker
 from tocsin.persistency.structure import EventDataStructure
 

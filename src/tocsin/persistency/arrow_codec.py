@@ -101,7 +101,15 @@ def decode(content: bytes, kind: str, newest_version: int) -> Decoded:
         raise ValueError(message)
     try:
         return _decode(body, kind, newest_version)
-    except (OSError, ArithmeticError, LookupError, TypeError, NotImplementedError, struct.error, MemoryError) as error:
+    except (
+        OSError,
+        ArithmeticError,
+        LookupError,
+        TypeError,
+        NotImplementedError,
+        struct.error,
+        MemoryError,
+    ) as error:
         # Arrow reports damage as OSError, ArrowInvalid (a ValueError) or KeyError.
         message = f"this is not a {kind} state: {error}"
         raise ValueError(message) from error
@@ -127,7 +135,10 @@ def _decode(body: memoryview, kind: str, newest_version: int) -> Decoded:
         table = stream.read_all()
         table.validate(full=True)
         name = metadata[_NAME].decode()
-        if name in tables or bytes(body[reader.tell() - len(_END_OF_STREAM) : reader.tell()]) != _END_OF_STREAM:
+        if (
+            name in tables
+            or bytes(body[reader.tell() - len(_END_OF_STREAM) : reader.tell()]) != _END_OF_STREAM
+        ):
             message = f"table {name!r} is there twice or is cut off"
             raise ValueError(message)
         tables[name] = table.replace_schema_metadata(None)

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
-__all__ = ["MOST_PARTS", "BloomFilter", "GrowingFilter"]
+__all__ = ["MOST_PARTS", "BloomFilter", "GrowingFilter", "any_of"]
 
 _SHARES = (1 / 16, 3 / 16, 12 / 16)
 """How a growing filter's bytes, and its false positives, are shared out among its parts."""
@@ -22,6 +24,8 @@ MOST_PARTS = len(_SHARES)
 
 _HALF = np.uint64(32)
 _MASK = 2**64 - 1
+_MULTIPLIER = 0x9E3779B97F4A7C15
+"""2**64 over the golden ratio: the hashes are even already, this only tells the two steps apart."""
 
 
 class BloomFilter:
@@ -97,8 +101,7 @@ class BloomFilter:
 
     def contains_one(self, wanted: int) -> bool:
         """Do the same for one hash, without the cost of arrays."""
-        item, length, position = self.bits.item, 8 * len(self.bits), wanted
-        step = int(_step(np.array([wanted], dtype=np.uint64))[0])
+        item, length, position, step = self.bits.item, 8 * len(self.bits), wanted, _step_one(wanted)
         for _ in range(self.probes):
             bit = (position >> 32) * length >> 32
             if not item(bit >> 3) >> (bit & 7) & 1:
@@ -115,14 +118,24 @@ def _mask(bit: NDArray[np.uint64]) -> NDArray[np.uint8]:
 
 
 def _step(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Give a second hash of each, odd (the finaliser of MurmurHash3)."""
-    step = hashes ^ (hashes >> np.uint64(33))
-    step *= np.uint64(0xFF51AFD7ED558CCD)
-    step ^= step >> np.uint64(33)
-    step *= np.uint64(0xC4CEB9FE1A85EC53)
-    step ^= step >> np.uint64(33)
+    """Give a second hash of each, odd."""
+    step = hashes * np.uint64(_MULTIPLIER)
+    step ^= step >> _HALF
     step |= np.uint64(1)
     return step
+
+
+def _step_one(hashed: int) -> int:
+    step = hashed * _MULTIPLIER & _MASK
+    return step ^ (step >> 32) | 1
+
+
+def any_of(rates: Iterable[float]) -> float:
+    """Give how often at least one of several independent mistakes happens; exact for tiny rates too."""
+    together = 0.0
+    for rate in rates:
+        together += rate - together * rate
+    return together
 
 
 class GrowingFilter:
@@ -148,7 +161,7 @@ class GrowingFilter:
     @property
     def false_positive_rate(self) -> float:
         """How often it is wrong as it is filled now."""
-        return 1.0 - math.prod(1.0 - part.false_positive_rate for part in self.parts)
+        return any_of(part.false_positive_rate for part in self.parts)
 
     def add(self, hashes: NDArray[np.uint64]) -> None:
         """Put hashes in that it does not hold."""

@@ -1,13 +1,8 @@
-"""The distinct values of one variable, in bounded memory.
-
-Note to P1 (P2 deletes it at the end): your interface is kept. `add` takes `earliest` beside (the least of all
-times of the call, if you know it cheaply: then `first` is called only when there is something new or late).
-The slot is `settings.slot_width` wide (a quarter of forget_after, rounded UP): please cut calls there.
-`state()` / `from_state(settings, state)` as you had them.
-"""
+"""The distinct values of one variable, in bounded memory."""
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -51,8 +46,8 @@ class DistinctValues:
     Up to `max_distinct` values all is known exactly. Past it there are hashes, then a filter: "was it seen
     before?" remains, counts and times of single values do not. There is no way back to an earlier stage.
 
-    With `forget_after`, a value is forgotten as soon as the clock, which is the latest time that was given, is
-    further than that from when it was last seen. In the filter stage it is remembered for up to a quarter
+    With `forget_after`, a value is forgotten as soon as the clock, which is the latest time that was given,
+    is further than that from when it was last seen. In the filter stage it is remembered for up to a quarter
     longer. Memory of what was forgotten is freed when a new slot of time begins, and it counts against
     `max_distinct` and `max_hashes` until then. A value that came without a time counts as seen at the clock.
     """
@@ -70,11 +65,10 @@ class DistinctValues:
 
     def copy(self) -> DistinctValues:
         """Give an independent copy; what it takes is done when one of the two is changed."""
-        other = DistinctValues.__new__(DistinctValues)
-        other.settings, other._clock = self.settings, self._clock
-        other._counts, other._first, other._last = self._counts, self._first, self._last
-        other._shared = self._shared = True
-        other._hashed = None if self._hashed is None else self._hashed.copy()
+        self._shared = True
+        other = copy(self)
+        if self._hashed is not None:
+            self._hashed = self._hashed.copy()
         return other
 
     # -- what is known ----------------------------------------------------------------------------------
@@ -166,15 +160,17 @@ class DistinctValues:
             earliest: The earliest time of all, if known: it spares calls of `first`.
         """
         firsts: Mapping[Key, int] | None = None
+        late = False
         if last is None and self.settings.forget_after is not None and self._clock is not None:
             last = firsts = dict.fromkeys(counts, self._clock)
         elif last is not None:
-            if self.settings.forget_after is not None or earliest is None or self._is_late(earliest):
+            late = self.settings.forget_after is None and (earliest is None or self._is_late(earliest))
+            if late or self.settings.forget_after is not None:
                 firsts = first() if first is not None else last
             self._turn_clock(next(iter(counts)), last, firsts)
         if self._hashed is None:
-            return self._add_exact(counts, last, firsts, first)
-        return self._add_hashed(counts, last, firsts)
+            return self._add_exact(counts, last, firsts, first, late=late)
+        return self._add_hashed(self._hashed, counts, last, firsts)
 
     def _is_late(self, time: int) -> bool:
         return self._clock is not None and time < self._clock
@@ -208,21 +204,23 @@ class DistinctValues:
         last: Mapping[Key, int] | None,
         firsts: Mapping[Key, int] | None,
         first: Callable[[], Mapping[Key, int]] | None,
+        *,
+        late: bool,
     ) -> list[Key]:
         known = self._counts
         fresh = [] if counts.keys() <= known.keys() else [key for key in counts if key not in known]
-        if firsts is None and last is not None and fresh:
+        if firsts is None and last is not None and not last.keys() <= self._first.keys():
             firsts = first() if first is not None else last
         most = self.settings.max_distinct
         if most is None or len(known) + len(fresh) <= most:
-            return self._learn(counts, last, firsts, fresh)
+            return self._learn(counts, last, firsts, fresh, late=late)
         # The key that is one too many is the last one to be added here.
         place = list(counts).index(fresh[most - len(known)]) + 1
         head, tail = dict(islice(counts.items(), place)), dict(islice(counts.items(), place, None))
-        new = self._learn(head, _of(head, last), _of(head, firsts), fresh[: most - len(known) + 1])
+        new = self._learn(head, _of(head, last), _of(head, firsts), fresh[: most - len(known) + 1], late=late)
         self._hashed = HashedValues.of(self.settings, self._counts, self._last, self._slot(self._clock))
         self._counts, self._first, self._last, self._shared = {}, {}, {}, False
-        return new + self._add_hashed(tail, last, firsts)
+        return new + self._add_hashed(self._hashed, tail, last, firsts)
 
     def _learn(
         self,
@@ -230,6 +228,8 @@ class DistinctValues:
         last: Mapping[Key, int] | None,
         firsts: Mapping[Key, int] | None,
         fresh: list[Key],
+        *,
+        late: bool,
     ) -> list[Key]:
         self._own()
         new = fresh
@@ -239,7 +239,7 @@ class DistinctValues:
                 self._drop(key)
             if again:
                 new = [key for key in counts if key not in self._counts]
-        self._store(counts, last, firsts, new)
+        self._store(counts, last, firsts, late=late)
         return new
 
     def _store(
@@ -247,33 +247,42 @@ class DistinctValues:
         counts: Mapping[Key, int],
         last: Mapping[Key, int] | None,
         firsts: Mapping[Key, int] | None,
-        new: list[Key],
+        *,
+        late: bool,
     ) -> None:
-        known = self._counts
-        for key, count in counts.items():
-            known[key] = known.get(key, 0) + count
+        known, lasts, earlier = self._counts, self._last, self._first
+        if known.keys().isdisjoint(counts):
+            known.update(counts)
+        else:
+            for key, count in counts.items():
+                known[key] = known.get(key, 0) + count
         if last is None:
             return
-        if firsts is None:  # nothing is new, and nothing is late
-            self._last.update(last)
+        if not late:  # then no time is before one that is kept
+            lasts.update(last)
+            if firsts is not None:
+                for key, time in firsts.items():
+                    earlier.setdefault(key, time)
             return
-        lasts, earlier = self._last, self._first
         for key, time in last.items():
             if lasts.get(key, time) <= time:
                 lasts[key] = time
-        for key, time in firsts.items():
+        for key, time in (firsts or {}).items():
             if earlier.get(key, time) >= time:
                 earlier[key] = time
 
     def _add_hashed(
-        self, counts: Mapping[Key, int], last: Mapping[Key, int] | None, firsts: Mapping[Key, int] | None
+        self,
+        hashed: HashedValues,
+        counts: Mapping[Key, int],
+        last: Mapping[Key, int] | None,
+        firsts: Mapping[Key, int] | None,
     ) -> list[Key]:
-        assert self._hashed is not None
         keys = list(counts)
         begin = end = None
         if self.settings.forget_after is not None and last is not None and firsts is not None:
             begin, end = [firsts[key] for key in keys], [last[key] for key in keys]
-        return self._hashed.add(keys, begin, end, self._slot(self._clock))
+        return hashed.add(keys, begin, end, self._slot(self._clock))
 
     def forget(self, key: Key) -> bool:
         """Make a value news again; tell whether it was known."""

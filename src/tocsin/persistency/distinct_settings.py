@@ -34,12 +34,18 @@ class DistinctSettings:
     max_filter_bytes: int = 32 * _MEBIBYTE
 
     def __post_init__(self) -> None:
-        _check("max_distinct", self.max_distinct is None or _is_whole(self.max_distinct, 1), self.max_distinct)
+        _check(
+            "max_distinct", self.max_distinct is None or _is_whole(self.max_distinct, 1), self.max_distinct
+        )
         _check("max_hashes", _is_whole(self.max_hashes, 1), self.max_hashes)
-        _check("max_filter_bytes", _is_whole(self.max_filter_bytes, 1024, _LARGEST_FILTER), self.max_filter_bytes)
-        _check("forget_after", self.forget_after is None or _is_whole(self.forget_after, 1), self.forget_after)
+        _check(
+            "max_filter_bytes", _is_whole(self.max_filter_bytes, 1024, _LARGEST_FILTER), self.max_filter_bytes
+        )
+        _check(
+            "forget_after", self.forget_after is None or _is_whole(self.forget_after, 1), self.forget_after
+        )
         rate = self.false_positive_rate
-        _check("false_positive_rate", isinstance(rate, int | float) and 1e-9 <= rate <= 0.5, rate)  # noqa: PLR2004
+        _check("false_positive_rate", type(rate) is float and 1e-9 <= rate <= 0.5, rate)  # noqa: PLR2004
 
     @property
     def slot_width(self) -> int:

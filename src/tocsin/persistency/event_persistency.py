@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import contextmanager
 from copy import deepcopy
 from threading import RLock
@@ -9,26 +10,25 @@ from typing import TYPE_CHECKING, Any
 
 from tocsin.errors import PersistencyLoadError
 from tocsin.persistency.cut import Cut
+from tocsin.persistency.event_row import EventRows
 from tocsin.persistency.layout import Layouts
 from tocsin.persistency.memory import CutContent, EventMemory, MemoryGate
 from tocsin.persistency.structure import BuiltInStructure, EventDataStructure
-from tocsin.persistency.times import micros_of
-from tocsin.persistency.values import UnsupportedValueError, plain_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
+    from threading import Event
 
+    from tocsin.persistency.batch import Segment
     from tocsin.persistency.cut import RestoredPart
-    from tocsin.persistency.layout import Layout
+    from tocsin.persistency.event_row import EventRow
     from tocsin.persistency.values import EventID
 
 __all__ = ["EventPersistency"]
 
 _BUFFERED_ROWS = 1_024
 _BUFFERED_ROWS_IN_ALL = 65_536
-_HEAVY_ROW = 2_048  # characters: such a row does not wait, so that what waits is bounded in bytes too
-_TEXT = frozenset({str})
 
 
 class EventPersistency:
@@ -59,7 +59,8 @@ class EventPersistency:
         *,
         event_data_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
-        if not (isinstance(event_data_class, type) and issubclass(event_data_class, EventDataStructure)):
+        given: object = event_data_class
+        if not (isinstance(given, type) and issubclass(given, EventDataStructure)):
             message = f"event_data_class is a class derived from EventDataStructure, not {event_data_class!r}"
             raise TypeError(message)
         self.event_data_class = event_data_class
@@ -71,12 +72,17 @@ class EventPersistency:
         self._dirty: dict[EventID, None] = {}
         self._templates: dict[EventID, str] = {}
         self._since_settled = 0
-        self._converter: BuiltInStructure | None = None
         self.metadata: dict[str, Any] = {}
         self.events_ingested = 0
-        if issubclass(event_data_class, BuiltInStructure):  # wrong arguments are told now, not at the first event
-            prototype = event_data_class(**deepcopy(self._kwargs))
-            self._converter = prototype if prototype.converts else None
+        self._wake_at = math.inf
+        self._waked: Event | None = None
+        converter = None
+        self._takes_columns = False
+        if issubclass(event_data_class, BuiltInStructure):
+            prototype = event_data_class(**deepcopy(self._kwargs))  # wrong arguments are told now
+            self._takes_columns = not prototype.converts
+            converter = prototype if prototype.converts else None
+        self._rows = EventRows(self._layouts, converter)
 
     @property
     def kind(self) -> str:
@@ -111,54 +117,30 @@ class EventPersistency:
             UnsupportedValueError: A value, or the EventID, is of a type that cannot be kept.
             ValueError: The timestamp is not an instant, or two variables have one name.
         """
-        if type(event_id) is not str and type(event_id) is not int:
-            raise UnsupportedValueError(_wrong_event_id(event_id))
-        if named_variables:
-            layout = self._layouts.mixed(len(variables), tuple(named_variables))
-            row: Sequence[Any] = [*variables, *named_variables.values()]
-        else:
-            layout = self._layouts.positional(len(variables))
-            row = variables
-        if layout.pick is not None:
-            row = layout.pick(row)
-        if layout.names and type(event_template) is not str:
-            raise UnsupportedValueError(_wrong_template(event_id, event_template))
-        if self._converter is not None and layout.names:
-            row, layout = self._converted(event_id, row, layout)
-        names = layout.names
-        if _TEXT.issuperset(map(type, row)):
-            heavy = sum(map(len, row)) > _HEAVY_ROW
-        else:
-            row, heavy = _checked(event_id, names, row)
-        micros = None if timestamp is None else micros_of(timestamp)
+        self._keep(self._rows.prepared(event_id, event_template, variables, named_variables, timestamp))
+
+    def _keep(self, prepared: EventRow) -> None:
+        event_id, template, names, row, heavy, micros, timestamp = prepared
         with self._lock:
             memory = self._memories.get(event_id)
             if not names:
                 self._seen[event_id] = None
-                self.events_ingested += 1
+                self._count(1)
                 return
             if memory is None:
-                memory = EventMemory(self.event_data_class(**deepcopy(self._kwargs)), event_template)
+                memory = self._new_memory(template)
             if memory.built_in is None:
                 memory.backend.add_data(dict(zip(names, row, strict=True)), timestamp)
             if not memory.open:
                 self._open(event_id, memory)
-            if event_template is not memory.template:
-                memory.template = self._templates[event_id] = event_template
-            self.events_ingested += 1
-            if memory.built_in is None:
-                return
-            timed = micros is not None
-            if names is not memory.names or timed is not memory.timed:
-                memory.settle()
-                memory.names, memory.timed = names, timed
-            memory.values += row
-            memory.times.append(micros)
-            if heavy or len(memory.times) >= _BUFFERED_ROWS:
-                memory.settle()
-            self._since_settled += 1
-            if self._since_settled >= _BUFFERED_ROWS_IN_ALL:
-                self._settle_all()
+            if template is not memory.template:
+                memory.template = self._templates[event_id] = template
+            if memory.built_in is not None:
+                memory.append(names, row, micros)
+                if heavy or len(memory.times) >= _BUFFERED_ROWS:
+                    memory.settle()
+                self._waits(1)
+            self._count(1)
 
     def ingest_batch(self, table: Any) -> None:
         """Learn the rows of an Arrow table, record batch or Polars frame, as `ingest_event` would row by row.
@@ -170,14 +152,36 @@ class EventPersistency:
             ValueError: The columns are not these.
             UnsupportedValueError: A value cannot be kept; no row of the batch was.
         """
-        from tocsin.persistency.batch import ingest_batch
+        from tocsin.persistency.batch import read_batch, rows_of
 
-        ingest_batch(self, table)
+        if not self._takes_columns:
+            rows = [self._rows.prepared(*row) for row in rows_of(table)]
+            with self._lock:
+                for row in rows:
+                    self._keep(row)
+            return
+        batch = read_batch(table, self._layouts)
+        with self._lock:
+            self._seen.update(dict.fromkeys(batch.event_ids))
+            for segment in batch.segments:
+                self._keep_segment(segment)
+            self._count(batch.rows)
+
+    def _keep_segment(self, segment: Segment) -> None:
+        event_id = segment.event_id
+        memory = self._memories.get(event_id)
+        if memory is None:
+            memory = self._new_memory(segment.template)
+        if not memory.open:
+            self._open(event_id, memory)
+        memory.template = self._templates[event_id] = segment.template
+        memory.append_columns(segment.names, segment.columns, segment.times)
+        self._waits(len(segment.columns[0]))
 
     def get_event_data(self, event_id: EventID) -> EventDataStructure | None:
         """Give the backend of one event, `None` when it is unknown or has no variables."""
         with self._lock:
-            memory = self._memories.get(_typed(event_id))
+            memory = self._memories.get(event_id) if type(event_id) in {int, str} else None
             if memory is None:
                 return None
             memory.settle()
@@ -195,7 +199,7 @@ class EventPersistency:
     def get_event_template(self, event_id: EventID) -> str | None:
         """Give the template of one event, `None` when it is unknown or has no variables."""
         with self._lock:
-            return self._templates.get(_typed(event_id))
+            return self._templates.get(event_id) if type(event_id) in {int, str} else None
 
     def get_event_templates(self) -> dict[EventID, str]:
         """Give the templates of all events that have one."""
@@ -206,6 +210,23 @@ class EventPersistency:
         """Give every EventID ever ingested, those without variables too."""
         with self._lock:
             return set(self._seen)
+
+    def wake_at(self, count: int | None, event: Event | None) -> None:
+        """Set an event, once, when `events_ingested` reaches a count; `None` for never."""
+        with self._lock:
+            self._wake_at, self._waked = (math.inf if count is None else count), event
+            if self.events_ingested >= self._wake_at:
+                self._wake()
+
+    def _count(self, rows: int) -> None:
+        self.events_ingested += rows
+        if self.events_ingested >= self._wake_at:
+            self._wake()
+
+    def _wake(self) -> None:
+        self._wake_at = math.inf
+        if self._waked is not None:
+            self._waked.set()
 
     def cut(self, *, complete: bool = False, leave_dirty: bool = False) -> Cut:
         """Take the state of this instant for a snapshot, cheaply: what has to be copied is copied later.
@@ -249,19 +270,21 @@ class EventPersistency:
         Raises:
             PersistencyLoadError: The part is of another kind of backend, or its content cannot be read.
         """
+        if part.kind != self.kind:
+            message = f"the saved state is of kind {part.kind!r}, this persistency keeps {self.kind!r}"
+            raise PersistencyLoadError(message, hint="use the backend it was saved with, or another path")
         memories = {event_id: self._loaded(part, event_id) for event_id in part.contents}
         seen = dict.fromkeys((*part.seen, *memories))
         with self._lock:
-            for event_id, memory in memories.items():
-                self._attach(event_id, memory)
+            for memory in self._memories.values():
+                memory.let_go()
             self._memories, self._seen, self._dirty = memories, seen, {}
             self._templates = {event_id: memory.template for event_id, memory in memories.items()}
             self.metadata = deepcopy(dict(part.metadata))
+            for event_id, memory in memories.items():
+                self._attach(event_id, memory)
 
     def _loaded(self, part: RestoredPart, event_id: EventID) -> EventMemory:
-        if part.kind != self.kind:
-            message = f"the saved state is of kind {part.kind!r}, this persistency keeps {self.kind!r}"
-            raise PersistencyLoadError(message, hint="use the backend that it was saved with, or another path")
         template = part.templates.get(event_id)
         if type(event_id) not in {int, str} or type(template) is not str:
             message = f"the saved state has no EventID and template of the right types for event {event_id!r}"
@@ -275,63 +298,30 @@ class EventPersistency:
             raise PersistencyLoadError(message, hint="load an older generation") from error
         return EventMemory(backend, template)
 
-    def _converted(self, event_id: EventID, row: Sequence[Any], layout: Layout) -> tuple[list[Any], Layout]:
-        _checked(event_id, layout.names, row)
-        converted = self._converter.convert(dict(zip(layout.names, row, strict=True)))  # type: ignore[union-attr]
-        return list(converted.values()), self._layouts.of_names(tuple(converted))
-
     def _attach(self, event_id: EventID, memory: EventMemory) -> None:
         if memory.built_in is not None:
             memory.built_in.attach(MemoryGate(memory, self._lock, lambda: self._open(event_id, memory)))
 
+    def _new_memory(self, template: str) -> EventMemory:
+        return EventMemory(self.event_data_class(**deepcopy(self._kwargs)), template)
+
     def _open(self, event_id: EventID, memory: EventMemory) -> None:
-        """Let an event change: the cuts that wait for it take what it was before, and it counts as changed."""
+        """Let an event change: cuts that wait for it take what it was before, and it counts as changed."""
         memory.release()
         memory.open = True
+        self._dirty[event_id] = None
         if event_id not in self._memories:
             self._memories[event_id] = memory
             self._seen[event_id] = None
             self._templates[event_id] = memory.template
             self._attach(event_id, memory)
-        if self._memories[event_id] is memory:  # not one that a restore has replaced
-            self._dirty[event_id] = None
+
+    def _waits(self, rows: int) -> None:
+        self._since_settled += rows
+        if self._since_settled >= _BUFFERED_ROWS_IN_ALL:
+            self._settle_all()
 
     def _settle_all(self) -> None:
         self._since_settled = 0
         for memory in self._memories.values():
             memory.settle()
-
-
-def _typed(event_id: Any) -> EventID | None:
-    """Give the EventID, `None` for what cannot be one: `True` and `1.0` equal 1, and are not it."""
-    return event_id if type(event_id) in {int, str} else None
-
-
-def _wrong_event_id(event_id: Any) -> str:
-    return f"an EventID is an int or a str, not a {type(event_id).__name__} ({event_id!r:.60})"
-
-
-def _wrong_template(event_id: EventID, template: Any) -> str:
-    return f"the template of event {event_id!r} is a text, not a {type(template).__name__}"
-
-
-def _checked(event_id: EventID, names: tuple[str, ...], row: Sequence[Any]) -> tuple[list[Any], bool]:
-    """Give the values as plain ones, and whether they are much text.
-
-    Raises:
-        UnsupportedValueError: One cannot be kept.
-    """
-    plain = []
-    size = 0
-    for name, value in zip(names, row, strict=True):
-        try:
-            kept = plain_value(value)
-        except UnsupportedValueError as error:
-            message = f"event {event_id!r}, variable {name!r}: {error}"
-            raise UnsupportedValueError(message) from None
-        plain.append(kept)
-        if isinstance(kept, str | bytes):
-            size += len(kept)
-        elif not isinstance(kept, int | float | None):
-            size += 64
-    return plain, size > _HEAVY_ROW

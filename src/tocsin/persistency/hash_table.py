@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,15 +26,16 @@ class HashTable:
     Open addressing with linear probing; the hash is its own slot number, since it is spread evenly. Zero
     marks an empty slot: no hash given to a table is zero. Copies share their arrays until one is changed.
 
-    Args:
-        timed: Whether to keep last times.
+    Attributes:
+        timed: Whether last times are kept.
     """
 
-    __slots__ = ("_count", "_hashes", "_shared", "_times")
+    __slots__ = ("_count", "_hashes", "_shared", "_times", "timed")
 
     def __init__(self, *, timed: bool) -> None:
         self._hashes = np.zeros(_SMALLEST, dtype=np.uint64)
-        self._times = np.zeros(_SMALLEST, dtype=np.int64) if timed else None
+        self._times = np.zeros(_SMALLEST if timed else 0, dtype=np.int64)
+        self.timed = timed
         self._count = 0
         self._shared = False
 
@@ -42,10 +44,8 @@ class HashTable:
 
     def copy(self) -> HashTable:
         """Give an independent copy; what it takes is done when one of the two is changed."""
-        other = HashTable.__new__(HashTable)
-        other._hashes, other._times, other._count = self._hashes, self._times, self._count
-        other._shared = self._shared = True
-        return other
+        self._shared = True
+        return copy(self)
 
     def find(self, hashes: NDArray[np.uint64]) -> NDArray[np.intp]:
         """Give the place of each hash, -1 for one that is not there."""
@@ -76,18 +76,15 @@ class HashTable:
 
     def times(self, places: NDArray[np.intp]) -> NDArray[np.int64]:
         """Give the last times at places that `find` gave; of a timed table."""
-        assert self._times is not None
         return self._times[places]
 
     def time_one(self, place: int) -> int:
         """Do the same for one place."""
-        assert self._times is not None
         return int(self._times.item(place))
 
     def touch(self, places: Any, times: Any) -> None:
         """Lift last times at distinct places (arrays, or one place and one time); of a timed table."""
         self._own()
-        assert self._times is not None
         self._times[places] = np.maximum(self._times[places], times)
 
     def add(self, hashes: NDArray[np.uint64], times: NDArray[np.int64] | None) -> None:
@@ -107,7 +104,7 @@ class HashTable:
         while item(at):
             at = (at + 1) & mask
         self._hashes[at] = new
-        if self._times is not None:
+        if self.timed:
             self._times[at] = time
 
     def remove(self, place: int) -> None:
@@ -117,29 +114,26 @@ class HashTable:
 
     def drop_before(self, time: int) -> None:
         """Drop what was last seen before a time; what never had a time stays."""
-        assert self._times is not None
         kept = ((self._times >= time) | (self._times == NO_TIME)) & (self._hashes != _EMPTY)
         if int(np.count_nonzero(kept)) < self._count:
             self._keep(kept)
 
     def clear(self) -> None:
         """Drop everything."""
-        self.__init__(timed=self._times is not None)  # type: ignore[misc]
+        self.__init__(timed=self.timed)  # type: ignore[misc]
 
     def sorted(self) -> tuple[NDArray[np.uint64], NDArray[np.int64] | None]:
         """Give all hashes in rising order, and their last times: the same whatever their history."""
         places = np.flatnonzero(self._hashes)
         places = places[np.argsort(self._hashes[places])]
-        return self._hashes[places], None if self._times is None else self._times[places]
+        return self._hashes[places], self._times[places] if self.timed else None
 
     def _own(self) -> None:
         if self._shared:
-            self._hashes = self._hashes.copy()
-            self._times = None if self._times is None else self._times.copy()
-            self._shared = False
+            self._hashes, self._times, self._shared = self._hashes.copy(), self._times.copy(), False
 
     def _keep(self, kept: NDArray[np.bool_]) -> None:
-        hashes, times = self._hashes[kept], None if self._times is None else self._times[kept]
+        hashes, times = self._hashes[kept], self._times[kept] if self.timed else None
         self.clear()
         self.add(hashes, times)
 
@@ -150,9 +144,9 @@ class HashTable:
         while count > _FULLEST * size:
             size *= 2
         places = np.flatnonzero(self._hashes)
-        hashes, times = self._hashes[places], None if self._times is None else self._times[places]
+        hashes, times = self._hashes[places], self._times[places] if self.timed else None
         self._hashes = np.zeros(size, dtype=np.uint64)
-        self._times = None if times is None else np.zeros(size, dtype=np.int64)
+        self._times = np.zeros(size if self.timed else 0, dtype=np.int64)
         self._place(hashes, times)
 
     def _place(self, hashes: NDArray[np.uint64], times: NDArray[np.int64] | None) -> None:
@@ -162,7 +156,7 @@ class HashTable:
             free = table[at] == _EMPTY
             table[at[free]] = hashes[free]  # of several that want one slot, one wins
             won = table[at] == hashes
-            if self._times is not None and times is not None:
+            if self.timed and times is not None:
                 self._times[at[won]] = times[won]
                 times = times[~won]
             hashes, at = hashes[~won], (at[~won] + 1) & mask

@@ -43,7 +43,9 @@ class Layouts:
         entries = tuple(blacklist)
         wrong = [entry for entry in entries if type(entry) not in {str, int}]
         if isinstance(blacklist, str) or wrong:
-            message = f"variable_blacklist is a list of names and indexes, not {wrong[0] if wrong else blacklist!r}"
+            message = (
+                f"variable_blacklist is a list of names and indexes, not {wrong[0] if wrong else blacklist!r}"
+            )
             raise TypeError(message)
         self.blacklist = entries
         self._names = frozenset(entry for entry in entries if type(entry) is str)
@@ -92,7 +94,7 @@ class Layouts:
                 message = f"the name of a variable is a text, not {name!r}"
                 raise TypeError(message)
             if name in positional:
-                message = f"the named variable {name!r} has the name of a positional one: rename it, or leave one out"
+                message = f"the named variable {name!r} has the name of a positional one: rename it"
                 raise ValueError(message)
         names = (*positional, *map(str, named))
         kept = [index for index in range(count) if index not in self._indexes]

@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING, Any
 from tocsin.persistency.structure import BuiltInStructure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from threading import RLock
 
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tocsin.persistency.columns import CodedColumn
     from tocsin.persistency.structure import EventDataStructure
     from tocsin.persistency.values import EventID
+
+_MANY_ROWS = 48
+"""From here on it is quicker to look at columns than at rows."""
 
 __all__ = ["CutContent", "EventMemory", "MemoryGate"]
 
@@ -38,6 +45,34 @@ class EventMemory:
         """Whether it may change with no further notice: it counts as changed, and no cut waits for it."""
         self.holders: list[CutContent] = []
 
+    def append(self, names: tuple[str, ...], row: Sequence[Any], micros: int | None) -> None:
+        """Let a row wait."""
+        timed = micros is not None
+        if names is not self.names or timed is not self.timed:
+            self.settle()
+            self.names, self.timed = names, timed
+        self.values += row
+        self.times.append(micros)
+
+    def append_columns(
+        self, names: tuple[str, ...], columns: Sequence[CodedColumn], times: NDArray[np.int64] | None
+    ) -> None:
+        """Take rows of one layout in: many at once, few as if they came one by one."""
+        rows = len(columns[0])
+        if rows >= _MANY_ROWS and self.built_in is not None:
+            self.settle()
+            given: Sequence[Sequence[Any]] = columns
+            if not self.built_in.takes_codes:
+                given = [column.tolist() for column in columns]
+            self.built_in.add_rows(names, given, None if times is None else times.tolist())
+            return
+        values = [column.tolist() for column in columns]
+        instants = [None] * rows if times is None else times.tolist()
+        for row, micros in zip(zip(*values, strict=True), instants, strict=True):
+            self.append(names, row, micros)
+        if len(self.times) >= _MANY_ROWS or any(column.dictionary.is_heavy for column in columns):
+            self.settle()
+
     def settle(self) -> None:
         """Bring the waiting rows into the backend."""
         if not self.times or self.built_in is None:
@@ -55,6 +90,13 @@ class EventMemory:
         for holder in self.holders:
             holder.give = give
         self.holders.clear()
+
+    def let_go(self) -> None:
+        """Leave the backend to whoever still has it."""
+        self.settle()
+        self.release()
+        if self.built_in is not None:
+            self.built_in.attach(None)
 
     def take(self) -> Callable[[], bytes]:
         """Give what gives the bytes of the state as it is now."""

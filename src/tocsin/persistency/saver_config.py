@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 from tocsin.errors import ConfigError
+from tocsin.persistency.snapshots.redact import shown_uri
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["PersistencySaverConfig"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class PersistencySaverConfig:
     """Where state is saved, and when; an unknown name is refused.
 
@@ -44,17 +45,15 @@ class PersistencySaverConfig:
     save_interval_seconds: float = 300.0
     events_until_save: int | None = None
     auto_load: bool | Literal["if_present"] = False
-    storage_options: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
+    storage_options: Mapping[str, Any] = field(default_factory=dict, hash=False)
     keep_generations: int = 3
     keep_days: int = 0
     on_corruption: OnCorruption = "raise"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "storage_options", dict(self.storage_options or {}))
-        _check("path", isinstance(self.path, str | os.PathLike) and str(self.path) != "", "a folder or a URI")
-        seconds = self.save_interval_seconds
-        timed = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-        _check("save_interval_seconds", timed and 0 < seconds < math.inf, "more than 0 seconds")
+        _check("path", _path(self.path), "a folder or a URI")
+        _check("save_interval_seconds", _seconds(self.save_interval_seconds), "more than 0 seconds")
         _check(
             "events_until_save",
             self.events_until_save is None or _whole(self.events_until_save, 1),
@@ -65,6 +64,23 @@ class PersistencySaverConfig:
         _check("keep_generations", _whole(self.keep_generations, 1), "a whole number from 1")
         _check("keep_days", _whole(self.keep_days, 0), "a whole number from 0")
         _check("on_corruption", self.on_corruption in {"raise", "previous"}, "'raise' or 'previous'")
+
+    def __repr__(self) -> str:
+        """Tell all but the secrets."""
+        shown = [
+            f"{one.name}={getattr(self, one.name)!r}"
+            for one in fields(self)
+            if one.name not in {"path", "storage_options"}
+        ]
+        return f"{type(self).__name__}(path={shown_uri(str(self.path))!r}, {', '.join(shown)})"
+
+
+def _path(value: Any) -> bool:
+    return isinstance(value, str | os.PathLike) and str(value) != ""
+
+
+def _seconds(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
 
 
 def _whole(value: Any, least: int) -> bool:

@@ -63,7 +63,7 @@ class Gate(Protocol):
         ...
 
     def changing(self) -> AbstractContextManager[object]:
-        """Do the same, for a change: pending cuts take what they hold first, and the event counts as changed."""
+        """Do the same for a change: cuts take what they hold first, and the event counts as changed."""
         ...
 
 
@@ -74,6 +74,9 @@ class BuiltInStructure(EventDataStructure):
     So that this cannot be seen from outside, whatever a backend offers its users runs in `with
     self._reading():` or `with self._changing():`; only `add_rows` and `cut` are called from inside.
     """
+
+    takes_codes: ClassVar[bool] = False
+    """Whether columns may be `CodedColumn`s: sequences of values too, but quicker to those who know them."""
 
     _gate: Gate | None = None
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-__all__ = ["datetime_of", "micros_of", "micros_of_duration"]
+__all__ = ["LIMIT", "datetime_of", "micros_of", "micros_of_duration"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_LIMIT = 2**62
+LIMIT = 2**62
 """No instant is further from the epoch: sums and differences of two fit in 64 bits."""
 
 
@@ -41,7 +41,7 @@ def micros_of(timestamp: datetime | float) -> int:
     except TypeError:
         message = f"a timestamp is an aware datetime or Unix seconds, not a {type(timestamp).__name__}"
         raise TypeError(message) from None
-    if not -_LIMIT < micros < _LIMIT:
+    if not -LIMIT < micros < LIMIT:
         message = f"the timestamp {timestamp} is too far from the epoch: Unix seconds are expected"
         raise ValueError(message)
     return int(micros)
@@ -68,12 +68,12 @@ def micros_of_duration(duration: timedelta | float) -> int:
     elif isinstance(duration, bool) or not isinstance(duration, int | float):
         message = f"a duration is a timedelta or seconds, not a {type(duration).__name__}"
         raise TypeError(message)
-    elif not 0 < duration < _LIMIT / 1_000_000:
+    elif not 0 < duration < LIMIT / 1_000_000:
         message = f"a duration is positive and finite, not {duration}"
         raise ValueError(message)
     else:
         micros = round(duration * 1_000_000)
-    if not 0 < micros < _LIMIT:
+    if not 0 < micros < LIMIT:
         message = f"a duration is positive and at least a microsecond, not {duration}"
         raise ValueError(message)
     return micros

@@ -77,7 +77,8 @@ def _base_value(value: Any) -> Any:
         plain = value.item()
         if type(plain) in _MAKERS or type(plain) in PLAIN_TYPES:
             return plain
-    for kind in (str, int, float, bytes, Decimal, IPv4Address, IPv6Address):  # bool cannot be derived from
+    kinds: tuple[Any, ...] = (str, int, float, bytes, Decimal, IPv4Address, IPv6Address)
+    for kind in kinds:  # bool cannot be derived from
         if isinstance(value, kind):
             return kind(value)
     if isinstance(value, tuple):
@@ -101,9 +102,11 @@ def plain_value(value: Any) -> Any:
     kind = type(value)
     if kind in PLAIN_TYPES or (kind in _MAKERS and kind is not tuple):
         return value
-    if kind is tuple:
-        return tuple(map(plain_value, value))
-    return _base_value(value)
+    try:
+        return tuple(map(plain_value, value)) if kind is tuple else _base_value(value)
+    except RecursionError:
+        message = "a tuple of tuples that is so deep cannot be kept"
+        raise UnsupportedValueError(message) from None
 
 
 def _shortened(text: str) -> str:
@@ -141,24 +144,23 @@ def value_of(key: Key) -> Any:
     if type(key) is not tuple:
         return key
     tag, payload = key
-    match tag:
-        case "bool" | "bytes":
-            return payload
-        case "float":
-            return math.nan if payload == "nan" else payload
-        case "none":
-            return None
-        case "tuple":
-            return tuple(map(value_of, payload))
-        case "decimal":
-            return Decimal(payload)
-        case "datetime":
-            return datetime.fromisoformat(payload)
-        case "address":
-            return ip_address(payload)
-        case _:
-            message = f"{tag!r} is not the tag of a value"
-            raise ValueError(message)
+    make = _VALUES.get(tag)
+    if make is None:
+        message = f"{tag!r} is not the tag of a value"
+        raise ValueError(message)
+    return make(payload)
+
+
+_VALUES: dict[str, Any] = {
+    "bool": lambda payload: payload,
+    "float": lambda payload: math.nan if payload == "nan" else payload,
+    "none": lambda _: None,
+    "bytes": lambda payload: payload,
+    "tuple": lambda payload: tuple(map(value_of, payload)),
+    "decimal": Decimal,
+    "datetime": datetime.fromisoformat,
+    "address": ip_address,
+}
 
 
 def encode_key(key: Key) -> tuple[str, str]:
@@ -170,48 +172,57 @@ def encode_key(key: Key) -> tuple[str, str]:
     if type(key) is str:
         return "str", key
     if type(key) is int:
-        return "int", str(key) if -(10**4000) < key < 10**4000 else hex(key)
+        return "int", str(key) if -_LONGEST_INTEGER < key < _LONGEST_INTEGER else hex(key)
     tag, payload = key
-    match tag:
-        case "bool":
-            return tag, "true" if payload else "false"
-        case "float":
-            return tag, "nan" if payload == "nan" else payload.hex()
-        case "bytes":
-            return tag, payload.hex()
-        case "tuple":
-            return tag, json.dumps([encode_key(item) for item in payload])
-        case _:
-            return tag, payload
+    make = _TEXTS.get(tag)
+    return tag, payload if make is None else make(payload)
+
+
+_LONGEST_INTEGER = 10**4000
+"""Python refuses to read or write longer ones as decimals."""
+
+_TEXTS: dict[str, Any] = {
+    "bool": lambda payload: "true" if payload else "false",
+    "float": lambda payload: "nan" if payload == "nan" else payload.hex(),
+    "bytes": bytes.hex,
+    "tuple": lambda payload: json.dumps([encode_key(item) for item in payload]),
+}
 
 
 def decode_key(tag: str, text: str) -> Key:
     """Undo `encode_key`.
 
     Raises:
-        ValueError: The tag is none of the closed set, or the text does not fit it.
+        ValueError: The tag is none of the closed set, or the text is not how a value of it is written.
     """
-    match tag:
-        case "str":
-            return text
-        case "int":
-            return int(text, 0)
-        case "bool" if text in {"true", "false"}:
-            return tag, text == "true"
-        case "float":
-            return tag, "nan" if text == "nan" else float.fromhex(text)
-        case "bytes":
-            return tag, bytes.fromhex(text)
-        case "none" if not text:
-            return tag, text
-        case "tuple":
-            return tag, tuple(decode_key(*item) for item in json.loads(text))
-        case "decimal" | "datetime" | "address":
-            key = key_of(value_of((tag, text)))
-            if key[1] != text:
-                message = f"{text!r} is not how a {tag} is written"
-                raise ValueError(message)
-            return key
-        case _:
-            message = f"{tag!r} with {text!r} is not a value"
-            raise ValueError(message)
+    if tag == "str":
+        return text
+    read = _READERS.get(tag)
+    key = None
+    if read is not None:
+        try:
+            key = read(text)
+        except (ArithmeticError, TypeError, RecursionError) as error:
+            message = f"{text!r:.80} is not a {tag}"
+            raise ValueError(message) from error
+    if key is None or encode_key(key) != (tag, text):
+        message = f"{tag!r} with {text!r:.80} is not a value"
+        raise ValueError(message)
+    return key
+
+
+def _read_tuple(text: str) -> Key:
+    return "tuple", tuple(decode_key(*item) for item in json.loads(text))
+
+
+_READERS: dict[str, Any] = {
+    "int": lambda text: int(text, 0),
+    "bool": lambda text: ("bool", text == "true"),
+    "float": lambda text: ("float", "nan" if text == "nan" else float.fromhex(text)),
+    "bytes": lambda text: ("bytes", bytes.fromhex(text)),
+    "none": lambda _: ("none", ""),
+    "tuple": _read_tuple,
+    "decimal": lambda text: key_of(Decimal(text)),
+    "datetime": lambda text: key_of(datetime.fromisoformat(text)),
+    "address": lambda text: key_of(ip_address(text)),
+}

@@ -2,32 +2,36 @@
 
 The table has one row for a monitor, detector and instant, in milliseconds. Lines may share their instant
 (syslog writes whole seconds), so that each anomalous line gets an instant of its own: the first free
-millisecond at or after its time. A line that was kept before, known by its log id, keeps its instant, so
-reading it again replaces its rows. Where and when exactly it was is in the metadata.
+millisecond at or after its time. A line from the future is kept at the instant it was read at, or what
+comes after it would be late. Where and when exactly a line was is in the metadata.
 """
 
 from __future__ import annotations
 
 import json
+import math
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from tocsin.database.tables import TABLE_DETECTIONS
 from tocsin.runtime.load_position import from_ms, to_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tocsin.abc import Transaction
     from tocsin.detectors.events import CoreDetector
     from tocsin.model import LogAlert
 
-__all__ = ["AnomalousLine", "LineAlert", "write_line_alerts"]
+__all__ = ["AnomalousLine", "LineAlert", "Written", "forget_lines", "write_line_alerts"]
 
 _LONGEST_LOG = 2000
-_SEARCHED_MS = 60_000  # how far after its time a line may have been kept
 _LAST_MS = 253_402_300_799_000  # the year 9999: what a time in a database can be
+_PAGE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,20 +85,33 @@ class AnomalousLine:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written.
+
+    Attributes:
+        lines: The anomalous lines, in the order they were read.
+        first: The earliest of their instants (ms), `None` when there are none.
+    """
+
+    lines: list[AnomalousLine]
+    first: int | None
+
+
 def write_line_alerts(
     tx: Transaction, monitor: str, alerts: Sequence[LineAlert], now: datetime
-) -> tuple[list[AnomalousLine], int]:
-    """Write the alerts of some lines; give the lines in the order they were read, and the last instant (ms).
+) -> Written:
+    """Write the alerts of some lines.
 
     Args:
         tx: The transaction of state and position.
         monitor: The monitor's name.
         alerts: In the order of the lines; those of one line one after the other.
-        now: For `created_at`.
+        now: For `created_at`; a line from the future is kept at this instant.
     """
     if not alerts:
-        return [], 0
-    instants = _instants(tx, monitor, alerts)
+        return Written([], None)
+    instants = _instants(tx, monitor, alerts, to_ms(now))
     rows = [_row(alert, instants[alert.log_id]) for alert in alerts]
     tx.insert_batch(
         TABLE_DETECTIONS,
@@ -105,48 +122,95 @@ def write_line_alerts(
             "is_anomaly": [True] * len(rows),
             "confidence_lower": [None] * len(rows),
             "confidence_upper": [None] * len(rows),
-            "value": [alert.alert["score"] for alert in alerts],
+            "value": [_severity(alert) for alert in alerts],
             "detector_params": [alert.detector.get_detector_params() for alert in alerts],
             "detection_metadata": rows,
             "created_at": [now] * len(rows),
         },
         "replace",
     )
-    return _lines(alerts), max(instants.values())
+    return Written(_lines(alerts), min(instants.values()))
+
+
+def forget_lines(tx: Transaction, monitor: str, is_gone: Callable[[str], bool]) -> int:
+    """Delete the detections of lines that will be read again; give how many lines.
+
+    Args:
+        tx: Where to delete.
+        monitor: The log.
+        is_gone: Tells from a log id whether the line goes.
+    """
+    table = tx.get_full_table_name(TABLE_DETECTIONS)
+    gone: set[datetime] = set()
+    last = None
+    while True:
+        beyond = "" if last is None else " AND timestamp > %(last)s"
+        instants = tx.execute_query(
+            f"SELECT DISTINCT timestamp FROM {table} WHERE metric_name = %(monitor)s{beyond}"
+            f" ORDER BY timestamp LIMIT {_PAGE}",
+            {"monitor": monitor, "last": last},
+        )
+        if not instants:
+            break
+        first, last = instants[0]["timestamp"], instants[-1]["timestamp"]
+        rows = tx.execute_query(
+            f"SELECT timestamp, detection_metadata FROM {table} WHERE metric_name = %(monitor)s"
+            " AND timestamp >= %(first)s AND timestamp <= %(last)s",
+            {"monitor": monitor, "first": first, "last": last},
+        )
+        gone |= {
+            row["timestamp"]
+            for row in rows
+            if is_gone(str(json.loads(row["detection_metadata"]).get("logID", "")))
+        }
+    for instant in gone:
+        tx.execute_query(
+            f"DELETE FROM {table} WHERE metric_name = %(monitor)s AND timestamp = %(instant)s",
+            {"monitor": monitor, "instant": instant},
+        )
+    return len(gone)
 
 
 def _event_ms(alert: LogAlert) -> int:
-    return min(max(round(alert["detectionTimestamp"] * 1000), 0), _LAST_MS - _SEARCHED_MS)
+    """Give the time of a line in milliseconds, as far as a database can have it."""
+    seconds = alert["detectionTimestamp"]
+    return min(max(round(seconds * 1000), 0), _LAST_MS) if math.isfinite(seconds) else 0
 
 
-def _instants(tx: Transaction, monitor: str, alerts: Sequence[LineAlert]) -> dict[str, int]:
-    """Choose the instant of each line: the one it has, or the first free one at or after its time."""
+def _severity(alert: LineAlert) -> float:
+    return min(max(float(alert.alert["score"]), 0.0), sys.float_info.max)  # NaN gives 0
+
+
+def _instants(tx: Transaction, monitor: str, alerts: Sequence[LineAlert], now: int) -> dict[str, int]:
+    """Choose the instant of each line: the first free one at or after its time."""
     wanted: dict[str, int] = {}
     for alert in alerts:
-        wanted.setdefault(alert.log_id, _event_ms(alert.alert))
-    known = _known_instants(tx, monitor, min(wanted.values()), max(wanted.values()) + _SEARCHED_MS)
-    taken = set(known.values())
-    chosen: dict[str, int] = {}
-    for log_id, at in wanted.items():
-        instant = known.get(log_id)
-        if instant is None:
-            instant = at
-            while instant in taken:
-                instant += 1
-            taken.add(instant)
-        chosen[log_id] = instant
-    return chosen
+        wanted.setdefault(alert.log_id, min(_event_ms(alert.alert), now))
+    ids = {f"d{n}": name for n, name in enumerate({alert.detector.get_detector_id() for alert in alerts})}
+    taken = tx.read_columns(
+        f"SELECT DISTINCT timestamp FROM {tx.get_full_table_name(TABLE_DETECTIONS)}"
+        f" WHERE metric_name = %(monitor)s AND detector_id IN ({', '.join(f'%({d})s' for d in ids)})"
+        " AND timestamp >= %(first)s",
+        {"monitor": monitor, **ids, "first": from_ms(min(wanted.values()))},
+    )["timestamp"]
+    following = dict.fromkeys(taken.astype(np.int64).tolist(), 1)
+    return {log_id: _first_free(following, at) for log_id, at in wanted.items()}
 
 
-def _known_instants(tx: Transaction, monitor: str, first: int, last: int) -> dict[str, int]:
-    rows = tx.execute_query(
-        f"SELECT timestamp, detection_metadata FROM {tx.get_full_table_name(TABLE_DETECTIONS)}"
-        " WHERE metric_name = %(monitor)s AND timestamp >= %(first)s AND timestamp <= %(last)s",
-        {"monitor": monitor, "first": from_ms(first), "last": from_ms(last)},
-    )
-    return {
-        str(json.loads(row["detection_metadata"]).get("logID", "")): to_ms(row["timestamp"]) for row in rows
-    }
+def _first_free(following: dict[int, int], at: int) -> int:
+    """Take the first free instant from `at` on.
+
+    `following` tells of each that is taken how far behind it the next one may be that is free; it is kept
+    short on the way, so that thousands of lines of one second do not go through them all again.
+    """
+    free, passed = at, []
+    while (step := following.get(free)) is not None:
+        passed.append(free)
+        free += step
+    for instant in passed:
+        following[instant] = free + 1 - instant
+    following[free] = 1
+    return free
 
 
 def _row(alert: LineAlert, instant: int) -> str:
@@ -156,7 +220,7 @@ def _row(alert: LineAlert, instant: int) -> str:
         "EventID": said["EventID"],
         "variables": said["alertsObtain"],
         "explanation": said["description"],
-        "severity": said["score"],
+        "severity": _severity(alert),
         "direction": "up",
         "detector": alert.detector.name,
         "file": alert.source,
@@ -165,8 +229,9 @@ def _row(alert: LineAlert, instant: int) -> str:
         "alertID": said["alertID"],
         "log": alert.text[:_LONGEST_LOG],
     }
-    if instant != round(said["detectionTimestamp"] * 1000):
-        metadata["time"] = said["detectionTimestamp"]
+    seconds = said["detectionTimestamp"]
+    if math.isfinite(seconds) and round(seconds * 1000) != instant:
+        metadata["time"] = seconds
     return json.dumps(metadata, sort_keys=True, default=str)
 
 
@@ -180,7 +245,7 @@ def _lines(alerts: Sequence[LineAlert]) -> list[AnomalousLine]:
             line=said[0].number,
             timestamp=datetime.fromtimestamp(_event_ms(said[0].alert) / 1000, UTC),
             event_id=said[0].alert["EventID"],
-            severity=max(one.alert["score"] for one in said),
+            severity=max(map(_severity, said)),
             explanations={one.detector.name: one.alert["description"] for one in said},
             log=said[0].text[:_LONGEST_LOG],
         )

@@ -42,15 +42,14 @@ def log_position_name(monitor: str) -> str:
 def forget_log(tx: Transaction, monitor: str) -> None:
     """Delete position, learned state and detections of a log; what was told stays known."""
     store.delete_position(tx, log_position_name(monitor))
-    for table, column in ((TABLE_STATE, "owner"), (TABLE_DETECTIONS, "metric_name")):
+    for table, column in (
+        (TABLE_STATE, "owner"),
+        (TABLE_DETECTIONS, "metric_name"),
+        (TABLE_TASKS, "metric_name"),
+    ):
         tx.execute_query(
             f"DELETE FROM {tx.get_full_table_name(table)} WHERE {column} = %(monitor)s", {"monitor": monitor}
         )
-    tx.execute_query(
-        f"DELETE FROM {tx.get_full_table_name(TABLE_TASKS)}"
-        " WHERE metric_name = %(monitor)s AND process_type <> 'alert'",
-        {"monitor": monitor},
-    )
 
 
 def open_snapshots(memory: BaseDatabaseManager | Transaction, monitor: str, config: StateConfig) -> Snapshots:
@@ -113,22 +112,38 @@ class LogMemory:
         identities = snapshot.positions.get("parts", {})
         notes = list(snapshot.notes)
         for name, detector in self._detectors.items():
-            part = snapshot.parts.get(_DETECTOR_PREFIX + name)
-            if part is None:
-                notes.append(f"detector {name} is new: it learns from here on")
-            elif identities.get(name) == detector.get_detector_id():
-                detector.restore(part)
-            else:
-                notes.append(f"the parameters of detector {name} changed: it learns anew, from here on")
+            kept, note = self._kept_as(name, detector, snapshot, identities)
+            if kept is not None:
+                detector.restore(snapshot.parts[_DETECTOR_PREFIX + kept])
+            if note:
+                notes.append(note)
         self._restore_parser(snapshot, identities.get(PARSER_PART), notes)
         return notes
 
+    def _kept_as(
+        self, name: str, detector: CoreDetector, snapshot: Snapshot, identities: Mapping[str, str]
+    ) -> tuple[str | None, str | None]:
+        """Find under which name a detector's state is kept, and what there is to say about that."""
+        identity = detector.get_detector_id()
+        if _DETECTOR_PREFIX + name in snapshot.parts:
+            if identities.get(name) == identity:
+                return name, None
+            return None, f"the parameters of detector {name} changed: it learns anew, from here on"
+        for old, kept in identities.items():
+            is_free = old not in self._detectors and _DETECTOR_PREFIX + old in snapshot.parts
+            if is_free and kept == identity:
+                return old, f"detector {name} goes on with what {old} has learned: only the name changed"
+        return None, f"detector {name} is new: it learns from here on"
+
     def _restore_parser(self, snapshot: Snapshot, identity: str | None, notes: list[str]) -> None:
+        if identity != self._parser_id:
+            notes.append(
+                "the parser changed: detectors know the EventIDs that the old one gave; where the new one "
+                f"gives others, learn anew with `tocsin run --select {self._monitor} --full-refresh`"
+            )
+            return
         part = snapshot.parts.get(PARSER_PART)
         if part is None:
-            return
-        if identity != self._parser_id:
-            notes.append("the parameters of the parser changed: it learns its templates anew")
             return
         self._parser_state = part.contents[_PARSER_KEY]
         try:

@@ -11,6 +11,7 @@ from tocsin.database.leases import this_process
 from tocsin.errors import ConfigError
 from tocsin.runtime.config.monitors import BrokenMonitor, LogMonitor
 from tocsin.runtime.config.yaml_file import suggest
+from tocsin.runtime.log_detections import forget_lines
 from tocsin.runtime.log_memory import LogMemory, log_position_name, open_snapshots
 from tocsin.runtime.log_parts import create_log_detector, create_log_parser
 from tocsin.runtime.pipeline import lease_name
@@ -139,14 +140,29 @@ def revert_state(
     """
     with _leased(monitor, memory) as lease, memory.transaction(lease=lease) as tx:
         snapshots = open_snapshots(memory, monitor.name, monitor.config.state)
-        snapshots.load(generation)
+        found = snapshots.load(generation)
         info = snapshots.revert(generation, now=clock.now())
         if not keep_position:
-            found = snapshots.load()
-            position: dict[str, Any] = dict(found.positions) if found is not None else {}
-            position.pop("parts", None)
-            store.write_position(tx, log_position_name(monitor.name), position, clock.now())
+            old: dict[str, Any] = {} if found is None else dict(found.positions)
+            old.pop("parts", None)
+            new = store.read_position(tx, log_position_name(monitor.name)) or {}
+            forget_lines(tx, monitor.name, _read_again(old, new))
+            store.write_position(tx, log_position_name(monitor.name), old, clock.now())
     return info
+
+
+def _read_again(old: Mapping[str, Any], new: Mapping[str, Any]) -> Callable[[str], bool]:
+    """Give a function that tells from its log id whether a line lies between two positions."""
+    before, after = (
+        {key: int(entry["offset"]) for key, entry in position.get("sources", {}).get("files", {}).items()}
+        for position in (old, new)
+    )
+
+    def is_read_again(log_id: str) -> bool:
+        file_id, _, offset = log_id.rpartition(":")
+        return offset.isdecimal() and before.get(file_id, 0) <= int(offset) < after.get(file_id, 0)
+
+    return is_read_again
 
 
 @contextmanager

@@ -4,63 +4,76 @@ from __future__ import annotations
 
 import sys
 import time
-from bisect import bisect_left
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from tocsin.alerting.evaluate import evaluate
 from tocsin.alerting.log_reading import read_anomalous_lines
 from tocsin.database import series_store as store
-from tocsin.runtime.load_position import from_ms
+from tocsin.database.leases import LONGEST_LEASE_SECONDS
+from tocsin.runtime.load_position import from_ms, to_ms
 from tocsin.runtime.log_detections import LineAlert, write_line_alerts
 from tocsin.runtime.log_memory import LogMemory, forget_log, log_position_name
 from tocsin.runtime.log_parts import create_log_detector, create_log_parser
+from tocsin.runtime.project_state import task_positions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+    from io import BufferedIOBase
 
     from tocsin.abc import Transaction
-    from tocsin.model import ParsedBatch, RawLines, RejectedLine
+    from tocsin.model import LogAlert, ParsedLog, RawLines, RejectedLine
     from tocsin.runtime.config.monitors import LogMonitor
     from tocsin.runtime.job import Job
     from tocsin.sources.log_files import LogChunk
 
 __all__ = ["run_log"]
 
-_FAR = 2**62
 _COMMIT_SECONDS = 2.0  # how much work a kill can cost; each commit costs some, too
+_CHUNK_LINES = 10_000
 _MOST_LINES = 200_000  # what is read between two commits is held in memory
+_FILES, _STREAM = "sources", "stream"  # where in the position each kind of source keeps its own
 
 
 def run_log(job: Job[LogMonitor]) -> None:
     """Read, judge and decide, from the saved position to the end of the files.
 
+    Reading and judging are one step (`detect`): what is read without being judged would have to be kept.
+
     Raises:
         TocsinError: The files, the memory or what was learned cannot be used; what was committed before
             is kept.
     """
+    if job.options.start is not None or job.options.end is not None:
+        job.report.notes.append("--from and --to are for metrics: of a log all that is new is read")
     if job.options.full_refresh:
         with job.memory.transaction(lease=job.lease) as tx:
             forget_log(tx, job.monitor.name)
     run = _LogRun(job)
     if "detect" in job.options.steps:
         run.read()
-    elif "alert" in job.options.steps:
+    if "alert" in job.options.steps:
         run.decide()
 
 
 class _LogRun:
     def __init__(self, job: Job[LogMonitor]) -> None:
         self._job, self._config, self._report = job, job.monitor.config, job.report
+        self._rules = self._config.rules()
         self._position: dict[str, Any] = (
             store.read_position(job.memory, log_position_name(job.monitor.name)) or {}
         )
+        evaluated = task_positions(job.memory, job.monitor.name, "alert").get(job.monitor.name, {})
+        self._evaluated = {name: to_ms(instant) for name, instant in evaluated.items()}
         self._alerts: list[LineAlert] = []
         self._rejected: list[RejectedLine] = []
-        self._late_from: int | None = None  # the earliest anomaly before what was evaluated
-        self._uncommitted = 0
+        self._lines = 0
         self._cut_lines = 0
+        self._lease, self._renewed_at = job.lease, time.monotonic()
+
+    # -- reading ----------------------------------------------------------------------------------------
 
     def read(self) -> None:
         """Read what is new; commit every few seconds, and at the end."""
@@ -69,54 +82,55 @@ class _LogRun:
             detector.name: detector
             for detector in (create_log_detector(self._config, entry) for entry in self._config.detectors)
         }
-        self._memory: LogMemory | None = None
+        memory: LogMemory | None = None
         committed_at = time.monotonic()
         for chunk in self._chunks():
-            if self._memory is None:
-                self._memory = self._restored()
+            if memory is None:
+                memory = self._restored()
             self._judge(chunk.lines)
-            self._position["sources"] = chunk.position
-            self._uncommitted += len(chunk.lines.texts)
-            self._job.progress(chunk.consumed, chunk.total)
+            self._position[_STREAM if self._config.source.stdin else _FILES] = chunk.position
             self._cut_lines += chunk.cut_lines
-            if self._uncommitted >= _MOST_LINES or time.monotonic() - committed_at >= _COMMIT_SECONDS:
-                self._commit()
+            self._job.progress(chunk.consumed, chunk.total)
+            if self._lines >= _MOST_LINES or time.monotonic() - committed_at >= _COMMIT_SECONDS:
+                self._commit(memory)
                 committed_at = time.monotonic()
-        if self._memory is not None:
-            self._commit()
-        elif "alert" in self._job.options.steps:
-            self.decide()
-
-    def decide(self) -> None:
-        """Decide about what was found by runs that did not."""
-        if self._config.rules() and self._position.get("undecided"):
-            with self._job.memory.transaction(lease=self._job.lease) as tx:
-                self._evaluate(tx)
-                store.write_position(
-                    tx, log_position_name(self._job.monitor.name), self._position, self._job.now
-                )
+        if memory is None:
+            self._note_success()
+        else:
+            self._commit(memory)
 
     def _chunks(self) -> Iterator[LogChunk]:
-        from tocsin.sources.log_files import LogFiles, LogStream
-
         source = self._config.source
-        reader: LogFiles | LogStream
         if source.stdin:
-            if sys.stdin.isatty():
-                self._report.notes.append("it reads standard input, and that is a terminal: nothing is read")
-                return
-            reader = LogStream(sys.stdin.buffer, encoding=source.encoding)
-        else:
-            reader = LogFiles(
-                source.files,
-                self._job.project.folder,
-                encoding=source.encoding,
-                unfinished_line_after=source.unfinished_line_after.total_seconds(),
-            )
-        yield from reader.read(self._position.get("sources"), now=self._job.now)
+            yield from self._stream()
+            return
+        from tocsin.sources.log_files import LogFiles
+
+        reader = LogFiles(
+            source.files,
+            self._job.project.folder,
+            encoding=source.encoding,
+            unfinished_line_after=source.unfinished_line_after.total_seconds(),
+        )
+        yield from reader.read(self._position.get(_FILES), now=self._job.now, max_lines=_CHUNK_LINES)
         self._report.notes.extend(reader.notes)
         if self._cut_lines:
             self._report.notes.append(f"lines longer than 1 MiB, cut there: {self._cut_lines}")
+
+    def _stream(self) -> Iterator[LogChunk]:
+        from tocsin.sources.log_files import LogStream
+
+        if sys.stdin is None or sys.stdin.closed or sys.stdin.isatty():
+            self._report.notes.append("it reads standard input, and nothing is piped into it")
+            return
+        reader = LogStream(cast("BufferedIOBase", sys.stdin.buffer), encoding=self._config.source.encoding)
+        chunks = iter(reader.read(now=self._job.now, max_lines=_CHUNK_LINES))
+        while True:
+            with self._job.gate.outside():  # who writes to the pipe may take a long time
+                chunk = next(chunks, None)
+            if chunk is None:
+                return
+            yield chunk
 
     def _restored(self) -> LogMemory:
         memory = LogMemory(self._job.memory, self._job.monitor, self._parser, self._detectors)
@@ -125,84 +139,127 @@ class _LogRun:
 
     def _judge(self, lines: RawLines) -> None:
         batch = self._parser.parse(lines)
-        self._report.lines_read += len(lines.texts)
-        self._report.lines_rejected += len(batch.rejected)
+        self._lines += len(lines.texts)
         self._rejected.extend(batch.rejected)
         if not batch.events:
             return
-        self._note_time(batch)
-        found: list[tuple[int, LineAlert]] = []
-        for detector in self._detectors.values():
-            for alert in detector.process_batch(batch.events):
-                offset = int(alert["logIDs"][-1].rpartition(":")[2])
-                place = bisect_left(lines.offsets, offset)
-                line = LineAlert(detector, alert, lines.source, lines.numbers[place], lines.texts[place])
-                found.append((place, line))
-        found.sort(key=lambda item: item[0])
-        self._alerts.extend(line for _, line in found)
-        for _, line in found:
-            at = int(line.alert["detectionTimestamp"] * 1000)
-            if at <= self._position.get("until", -1):
-                self._late_from = at if self._late_from is None else min(self._late_from, at)
+        self._note_time(batch.events)
+        found = [
+            (detector, alert)
+            for detector in self._detectors.values()
+            for alert in detector.process_batch(batch.events)
+        ]
+        if not found:
+            return
+        place_of = {event["logID"]: at for event, at in zip(batch.events, batch.indexes, strict=True)}
+        last = batch.indexes[-1]
 
-    def _note_time(self, batch: ParsedBatch) -> None:
+        def place(alert: LogAlert) -> int:
+            """Find the line; one of an earlier chunk, that a detector names, stands for what was read last."""
+            return place_of.get(alert["logIDs"][-1], last) if alert["logIDs"] else last
+
+        placed = sorted(((place(alert), detector, alert) for detector, alert in found), key=lambda one: one[0])
+        self._alerts.extend(
+            LineAlert(detector, alert, lines.source, lines.numbers[at], lines.texts[at])
+            for at, detector, alert in placed
+        )
+
+    def _note_time(self, events: Sequence[ParsedLog]) -> None:
         """Move on to the latest time of the lines; one from the future cannot hurry the others on."""
         last = max(
             event["receivedTimestamp"] if event["parsedTimestamp"] is None else event["parsedTimestamp"]
-            for event in batch.events
+            for event in events
         )
-        now = self._job.now.timestamp()
-        self._position["latest"] = max(self._position.get("latest", 0), int(min(last, now) * 1000))
+        latest = int(min(last, self._job.now.timestamp()) * 1000)
+        self._position["latest"] = max(self._position.get("latest", 0), latest)
 
-    def _commit(self) -> None:
-        if self._memory is None:
-            return
+    # -- keeping ----------------------------------------------------------------------------------------
+
+    def _commit(self, memory: LogMemory) -> None:
+        self._renew()
         if self._rejected:
             self._position["dead_letters"] = self._write_dead_letters()
-        name = log_position_name(self._job.monitor.name)
-        with self._report.counting(), self._job.memory.transaction(lease=self._job.lease) as tx:
-            lines, last = write_line_alerts(tx, self._job.monitor.name, self._alerts, self._job.now)
-            self._report.anomalies += len(lines)
-            self._report.add_lines(lines)
-            self._note_alerts(last)
+        for key, number in (("lines", self._lines), ("rejected", len(self._rejected))):
+            self._position[key] = self._position.get(key, 0) + number
+        name = self._job.monitor.name
+        with self._report.counting(), self._job.memory.transaction(lease=self._lease) as tx:
+            self._report.lines_read += self._lines
+            self._report.lines_rejected += len(self._rejected)
+            written = write_line_alerts(tx, name, self._alerts, self._job.now)
+            self._report.anomalies += len(written.lines)
+            self._report.add_lines(written.lines)
+            self._note_late(written.first)
             if "alert" in self._job.options.steps:
                 self._evaluate(tx)
-            self._memory.write(self._position, self._job.now)
-            store.write_position(tx, name, self._position, self._job.now)
+            memory.write(self._position, self._job.now)
+            store.write_position(tx, log_position_name(name), self._position, self._job.now)
+            self._job.memory.upsert_task_status(name, "load", "load", "completed")
             self._job.memory.upsert_task_status(
-                self._job.monitor.name,
-                "log",
-                "detect",
-                "completed",
-                from_ms(self._position.get("latest", 0)),
-                timeout_seconds=int(self._job.options.timeouts["detect"].total_seconds()),
+                name, "log", "detect", "completed", from_ms(self._position.get("latest", 0))
             )
-        self._alerts, self._rejected, self._late_from, self._uncommitted = [], [], None, 0
+        self._alerts, self._rejected, self._lines = [], [], 0
 
-    def _note_alerts(self, last: int) -> None:
-        """Note, for an evaluation now or later, what there is to decide, and what comes late for it."""
-        if last:
-            self._position["undecided"] = True
-            self._position["last_alert"] = max(last, self._position.get("last_alert", 0))
-        if self._late_from is not None:
-            self._position["late_from"] = min(self._late_from, self._position.get("late_from", _FAR))
+    def _renew(self) -> None:
+        """Keep the lease while reading goes on, however long that takes."""
+        seconds = sum(self._job.options.timeouts[step].total_seconds() for step in self._job.options.steps)
+        seconds = min(seconds, LONGEST_LEASE_SECONDS)
+        if time.monotonic() - self._renewed_at > seconds / 4:
+            self._lease = self._job.memory.renew(self._lease, seconds)
+            self._renewed_at = time.monotonic()
+
+    def _write_dead_letters(self) -> Any:
+        from tocsin.sources.log_files import DeadLetters
+
+        folder = self._job.project.dead_letters
+        letters = DeadLetters(folder / f"{self._job.monitor.name}.jsonl")
+        return letters.append(self._rejected, self._position.get("dead_letters"), now=self._job.now)
+
+    def _note_success(self) -> None:
+        """Forget an old failure when there was nothing to read."""
+        tasks = self._job.memory.execute_query(
+            f"SELECT status FROM {self._job.memory.get_full_table_name('_tocsin_tasks')}"
+            " WHERE metric_name = %(monitor)s AND process_type = 'load' AND status <> 'completed'",
+            {"monitor": self._job.monitor.name},
+        )
+        if tasks:
+            with self._job.memory.transaction(lease=self._lease):
+                self._job.memory.upsert_task_status(self._job.monitor.name, "load", "load", "completed")
+
+    # -- deciding ---------------------------------------------------------------------------------------
+
+    def decide(self) -> None:
+        """Decide about what is not decided yet: by a rule that is new, or since runs without this step."""
+        latest = self._position.get("latest")
+        if latest is None or not self._rules:
+            return
+        positions = [self._evaluated.get(rule.name, -1) for rule in self._rules]
+        if min(positions) >= latest - 1 and "late_from" not in self._position:
+            return
+        with self._job.memory.transaction(lease=self._lease) as tx:
+            self._evaluate(tx)
+            store.write_position(
+                tx, log_position_name(self._job.monitor.name), self._position, self._job.now
+            )
+
+    def _note_late(self, first: int | None) -> None:
+        """Note from where to decide again: an anomaly may be older than what was evaluated."""
+        if first is not None and first <= max(self._evaluated.values(), default=-1):
+            self._position["late_from"] = min(first, self._position.get("late_from", first))
 
     def _evaluate(self, tx: Transaction) -> None:
-        rules = self._config.rules()
-        until = self._position.get("latest", 0)
-        self._position["until"] = max(until, self._position.get("last_alert", 0))
-        self._position.pop("undecided", None)
         late = self._position.pop("late_from", None)
-        if not rules:
+        if not self._rules:
             return
-        ids = [detector.get_detector_id() for detector in self._job.monitor.detectors]
         monitor = self._job.monitor.name
-        quiet = [int(rule.keep_firing_for.total_seconds() * 1000) for rule in rules if rule.keep_firing_for]
+        # What was evaluated stays so, also when the position went back.
+        until = max([self._position.get("latest", 0), *self._evaluated.values()])
+        ids = [detector.get_detector_id() for detector in self._job.monitor.detectors]
+        quiet = [round((rule.keep_firing_for or timedelta(0)).total_seconds() * 1000) for rule in self._rules]
         evaluate(
             tx,
             monitor=monitor,
             series=monitor,
-            rules=rules,
+            rules=self._rules,
             detector_ids=ids,
             interval_ms=1,
             rejudged_from=None if late is None else np.datetime64(late, "ms"),
@@ -216,10 +273,5 @@ class _LogRun:
                 tx, monitor, ids, since=since, until=until, quiet_ms=quiet
             ),
         )
-
-    def _write_dead_letters(self) -> Any:
-        from tocsin.sources.log_files import DeadLetters
-
-        folder = self._job.project.dead_letters
-        letters = DeadLetters(folder / f"{self._job.monitor.name}.jsonl")
-        return letters.append(self._rejected, self._position.get("dead_letters"), now=self._job.now)
+        evaluated = task_positions(tx, monitor, "alert").get(monitor, {})
+        self._evaluated = {name: to_ms(instant) for name, instant in evaluated.items()}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import shutil
 import tempfile
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -154,9 +156,12 @@ class LoggingMachine(RuleBasedStateMachine):
     def _chunks(self, now: datetime, max_lines: int) -> Iterator[LogChunk]:
         return self.reader.read(self.position, now=now, max_lines=max_lines, max_bytes=max_lines * 300)
 
-    def _check(
-        self, chunk: LogChunk, given: dict[int, int], files: dict[str, Written] | None = None
-    ) -> None:
+    def _commit(self, chunk: LogChunk, given: dict[int, int]) -> None:
+        self.position = json.loads(json.dumps(chunk.position))
+        for written in self.all:
+            written.given = given.get(id(written), written.given)
+
+    def _check(self, chunk: LogChunk, given: dict[int, int], files: dict[str, Written] | None = None) -> None:
         if not chunk.lines.texts:
             return
         written = (files or self.files)[Path(chunk.lines.source).name]
@@ -171,9 +176,7 @@ class LoggingMachine(RuleBasedStateMachine):
         given: dict[int, int] = {}
         for chunk, _ in zip(self._chunks(_HOT, max_lines), range(chunks), strict=False):
             self._check(chunk, given)
-            self.position = chunk.position
-            for written in self.all:
-                written.given = given.get(id(written), written.given)
+            self._commit(chunk, given)
 
     @rule(chunks=st.integers(1, 6), max_lines=st.integers(1, 25))
     def read_and_crash(self, chunks: int, max_lines: int) -> None:
@@ -191,9 +194,7 @@ class LoggingMachine(RuleBasedStateMachine):
         names = dict(self.files)  # what is read is called as it was when reading began
         for number, chunk in enumerate(self._chunks(_HOT, max_lines)):
             self._check(chunk, given, names)
-            self.position = chunk.position
-            for written in self.all:
-                written.given = given.get(id(written), written.given)
+            self._commit(chunk, given)
             if number == chunks:
                 getattr(self, rotation)()
 
@@ -201,9 +202,7 @@ class LoggingMachine(RuleBasedStateMachine):
         given: dict[int, int] = {}
         for chunk in self._chunks(now, 1000):
             self._check(chunk, given)
-            self.position = chunk.position
-        for written in self.all:
-            written.given = given.get(id(written), written.given)
+            self._commit(chunk, given)
 
     @rule()
     def read_everything(self) -> None:
@@ -221,8 +220,35 @@ class FollowingMachine(LoggingMachine):
     pattern = "app.log"
 
 
-_SETTINGS = settings(max_examples=3000, stateful_step_count=40, deadline=None)
+class SameBeginningMachine(LoggingMachine):
+    """All files begin with the same line: what tells them apart comes after it."""
+
+    header = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: Counter[str] = Counter()
+
+    def _check(self, chunk: LogChunk, given: dict[int, int], files: dict[str, Written] | None = None) -> None:
+        pass
+
+    def _commit(self, chunk: LogChunk, given: dict[int, int]) -> None:
+        super()._commit(chunk, given)
+        self.given.update(text for text in chunk.lines.texts if text[0] != "#")
+
+    def _check_complete(self) -> None:
+        lines = [line for written in self.files.values() for line in written.lines if line[0] != "#"]
+        assert [line for line in lines if not self.given[line]] == []
+
+    @invariant()
+    def nothing_comes_twice(self) -> None:
+        assert [line for line, count in self.given.items() if count > 1] == []
+
+
+_SETTINGS = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestEveryFileIsNamed = LoggingMachine.TestCase
 TestEveryFileIsNamed.settings = _SETTINGS
 TestOnlyTheLiveFileIsNamed = FollowingMachine.TestCase
 TestOnlyTheLiveFileIsNamed.settings = _SETTINGS
+TestAllFilesBeginAlike = SameBeginningMachine.TestCase
+TestAllFilesBeginAlike.settings = _SETTINGS

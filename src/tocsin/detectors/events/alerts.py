@@ -8,6 +8,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from tocsin.detectors.events.life_cycle import event_time
+from tocsin.detectors.events.words import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +24,7 @@ def complete_alert(input_: Mapping[str, Any], output: dict[str, Any], detector_i
     output.setdefault("score", float(max(len(reasons), 1)))
     event_id = output.setdefault("EventID", input_["EventID"])
     if "description" not in output:
-        output["description"] = ". ".join(reasons.values()) or f"event {event_id!r} is an anomaly"
+        output["description"] = ". ".join(reasons.values()) or f"event {quoted(event_id)} is an anomaly"
     if "detectionTimestamp" not in output:
         output["detectionTimestamp"] = _time_of(input_)
     output.setdefault("logIDs", [log_id_of(input_)])

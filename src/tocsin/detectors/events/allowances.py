@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from tocsin.persistency.values import decode_key, encode_key, key_of
+from tocsin.detectors.events.words import quoted, quoted_key
+from tocsin.persistency.values import decode_key, encode_key, key_of, value_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from tocsin.detectors.events.config import Allowance
     from tocsin.persistency.values import EventID, Key
@@ -87,11 +88,15 @@ class Allowances:
             for item in (key, ANY)
         )
 
-    def of(self, event_id: EventID, variable: str) -> Iterator[Key]:
-        """Give the keys of the values that are allowed for a variable of an event, one by one."""
-        for allowed in (*self._configured, *self._told):
-            if allowed.event_id in (event_id, ANY) and allowed.variable in (variable, ANY):
-                yield allowed.value
+    def values_of(self, event_id: EventID, variable: str) -> list[Any]:
+        """Give the values that are allowed one by one for a variable of an event."""
+        return [
+            value_of(allowed.value)
+            for allowed in (*self._configured, *self._told)
+            if allowed.value is not ANY
+            and allowed.event_id in (event_id, ANY)
+            and allowed.variable in (variable, ANY)
+        ]
 
     def to_json(self) -> list[list[Any]]:
         """Give what `add` was told."""
@@ -122,7 +127,7 @@ class Allowances:
     def describe(self) -> list[str]:
         """Give every allowance in words."""
         return [
-            f"event {event_id!r}, variable {variable!r}, value {value!r}"
+            f"event {quoted(event_id)}, variable {quoted(variable)}, value {value if value is ANY else quoted_key(value)}"
             for event_id, variable, value in (*sorted(self._configured, key=repr), *self._told)
         ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tocsin.detectors.events.allowances import ANY
 from tocsin.detectors.events.plain_state import PlainStructure
 
 if TYPE_CHECKING:
@@ -74,6 +75,18 @@ class EventCount(PlainStructure):
         """Give how many rows there were, first and last."""
         with self._reading():
             return self._span
+
+    def export(self) -> Any:
+        """Give how many rows there were, first and last."""
+        with self._reading():
+            return {"count": self._span.rows, "first": self._span.first, "last": self._span.last}
+
+    def forget(self, variable: Any = ANY, value: Any = ANY) -> int:  # noqa: ARG002 - there is the event only
+        """Count anew; tell whether there was anything."""
+        with self._changing():
+            known = int(self._span.rows > 0)
+            self._span = Span()
+            return known
 
     def _state(self) -> Any:
         return self._span.to_json()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tocsin.detectors.events.expectation import MISSING, Expectation, Finding
-from tocsin.detectors.events.words import counted, one_of, quoted, since
+from tocsin.detectors.events.words import counted, one_of, plain, quoted, since
 from tocsin.persistency.stability import Stability
 from tocsin.persistency.values import UnsupportedValueError, key_of
 
@@ -16,10 +16,9 @@ if TYPE_CHECKING:
     from tocsin.persistency.stability.variable import VariableTracker
     from tocsin.persistency.values import EventID
 
-__all__ = ["KnownTexts", "KnownValues", "expected_values", "stable_variables"]
+__all__ = ["KnownSet", "KnownValues", "expected_values", "stable_variables"]
 
 _MICROSECONDS = 1_000_000
-_TEXTS = frozenset({str, type(MISSING)})
 
 
 def stable_variables(tracker: EventStabilityTracker) -> list[str]:
@@ -28,14 +27,22 @@ def stable_variables(tracker: EventStabilityTracker) -> list[str]:
     return [name for name, variable in tracker.get_data().items() if variable.classify().type in wanted]
 
 
-def expected_values(tracker: VariableTracker, event_id: EventID, name: str, *, frozen: bool) -> Expectation:
+def expected_values(
+    tracker: VariableTracker, event_id: EventID, name: str, *, frozen: bool, forgets: bool
+) -> Expectation:
     """Give what is expected of a variable; in a quicker form when the tracker learns no more."""
-    known = KnownValues(tracker, event_id, name)
+    known = KnownValues(tracker, event_id, name, forgets=forgets)
     if frozen and tracker.stage == "exact":
-        texts = [value for value in tracker.values() if type(value) is str]
-        if texts:
-            return KnownTexts(known, texts)
+        plain = [value for value in tracker.values() if _is_itself(value)]
+        if plain:
+            return KnownSet(known, plain)
     return known
+
+
+def _is_itself(value: Any) -> bool:
+    """Tell whether nothing of another type equals a value, as 1, 1.0 and `True` do."""
+    kind = type(value)
+    return kind is str or kind is bytes or value is None or (kind is tuple and all(map(_is_itself, value)))
 
 
 class KnownValues(Expectation):
@@ -45,27 +52,37 @@ class KnownValues(Expectation):
         tracker: The variable's.
         event_id: Its event, for the words.
         name: Its name, for the words.
+        forgets: Whether values are forgotten, so that time counts.
     """
 
-    def __init__(self, tracker: VariableTracker, event_id: EventID, name: str) -> None:
+    def __init__(self, tracker: VariableTracker, event_id: EventID, name: str, *, forgets: bool) -> None:
+        self._forgets = forgets
         self._tracker = tracker
         self._event_id = event_id
         self._name = name
         self._expected: str | None = None
 
+    def __contains__(self, value: object) -> bool:
+        if self._forgets:
+            return value is MISSING
+        try:
+            return value is MISSING or self._tracker.seen(value)
+        except UnsupportedValueError:
+            return False
+
     def judge(self, value: Any, time: float | None) -> Finding | None:
         """Tell whether the value is new, and what was expected."""
         try:
             known = self._tracker.seen(value)
-            if known and time is not None:  # the later of both instants decides what is forgotten
+            if known and self._forgets and time is not None:  # the later instant decides what is forgotten
                 known = self._tracker.seen(value, round(time * _MICROSECONDS))
         except UnsupportedValueError as error:
-            return Finding(1.0, f"{self._name} of event {self._event_id!r}: {error}")
+            return Finding(1.0, f"{plain(self._name)} of event {quoted(self._event_id)}: {error}")
         if known:
             return None
         return Finding(
             1.0,
-            f"{self._name} {quoted(value)} was never seen for event {self._event_id!r} in {self._expectation()}",
+            f"{plain(self._name)} {quoted(value)} was never seen for event {quoted(self._event_id)} in {self._expectation()}",
         )
 
     def _expectation(self) -> str:
@@ -76,22 +93,24 @@ class KnownValues(Expectation):
             firsts = [first for _, (_, first, _) in known if first is not None]
             start = min(firsts) / _MICROSECONDS if firsts else None
             counts = [(key, count) for key, (count, _, _) in known]
-            values = one_of(counts) if counts else f"about {counted(tracker.distinct_count, 'value')} are known"
+            values = (
+                one_of(counts) if counts else f"about {counted(tracker.distinct_count, 'value')} are known"
+            )
             self._expected = f"{counted(tracker.total, 'event')}{since(start)}; {values}"
         return self._expected
 
 
-class KnownTexts(frozenset[Any], Expectation):
-    """The texts that a tracker has seen, as a set: what is not in it is judged as `KnownValues` does.
+class KnownSet(frozenset[Any], Expectation):
+    """What a tracker has seen, as a set: what is not in it is judged as `KnownValues` does.
 
-    Only texts are in the set, since 1, 1.0 and `True` would be one there.
+    Texts and the like are in the set, numbers are not, since 1, 1.0 and `True` would be one there.
     """
 
     _known: KnownValues
 
-    def __new__(cls, known: KnownValues, texts: Sequence[str]) -> KnownTexts:
+    def __new__(cls, known: KnownValues, values: Sequence[Any]) -> KnownSet:
         """Make the set."""
-        self = super().__new__(cls, (*texts, MISSING))
+        self = super().__new__(cls, (*values, MISSING))
         self._known = known
         return self
 
@@ -102,6 +121,6 @@ class KnownTexts(frozenset[Any], Expectation):
     def odd_values(self, column: Sequence[Any]) -> set[Any] | None:
         """Give the values of a column that are new."""
         odd = set(column).difference(self)
-        if odd and not _TEXTS.issuperset(map(type, odd)):
-            return self._known.odd_values(column)
+        if odd and not all(map(_is_itself, odd)):
+            return self._known.odd_values(column)  # numbers: perhaps known ones
         return odd

@@ -45,10 +45,6 @@ class FeatureDetector(WatchingDetector):
     def _is_watchable(self, feature: Feature) -> bool:
         """Tell whether a variable's values have the feature at all."""
 
-    @abstractmethod
-    def _describe_feature(self, feature: Feature) -> dict[str, Any]:
-        """Give a feature as JSON, for people."""
-
     def _stable_variables(self, backend: FeatureStructure) -> list[str]:
         stable = {Stability.STATIC, Stability.STABLE}
         return [
@@ -68,5 +64,5 @@ class FeatureDetector(WatchingDetector):
             "type": verdict.type.value,
             "reason": verdict.reason,
             "total": feature.span.rows,
-            **self._describe_feature(feature),
+            **feature.in_words(),
         }

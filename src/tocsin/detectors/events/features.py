@@ -5,8 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from tocsin.detectors.events.allowances import ANY
 from tocsin.detectors.events.counts import Span
 from tocsin.detectors.events.plain_state import PlainStructure
+from tocsin.errors import DetectorError
 from tocsin.persistency.stability import Classification, Stability
 from tocsin.persistency.stability.classification import is_stable
 
@@ -86,6 +88,10 @@ class Feature(ABC):
         """Learn values in order, and give the places of those that brought something new."""
 
     @abstractmethod
+    def in_words(self) -> dict[str, Any]:
+        """Give what `widen` learned as JSON, for people."""
+
+    @abstractmethod
     def state(self) -> Any:
         """Give what `widen` learned as JSON that nothing changes later."""
 
@@ -145,10 +151,34 @@ class FeatureStructure(PlainStructure):
         with self._reading():
             return list(self._features)
 
-    def forget(self, variable: str) -> bool:
-        """Learn a variable anew; tell whether it was known."""
+    def export(self) -> Any:
+        """Give the feature of each variable."""
+        with self._reading():
+            return {
+                name: {
+                    "total": feature.span.rows,
+                    "first": feature.span.first,
+                    "last": feature.span.last,
+                    **feature.in_words(),
+                }
+                for name, feature in self._features.items()
+            }
+
+    def forget(self, variable: Any = ANY, value: Any = ANY) -> int:
+        """Learn a variable anew (`ANY`: each); tell how many were known.
+
+        Raises:
+            DetectorError: One value is to be forgotten, and a feature does not know which values made it.
+        """
+        if value is not ANY:
+            raise DetectorError(
+                f"{self.kind} keep no single values, so none can be forgotten", hint="forget the variable"
+            )
         with self._changing():
-            return self._features.pop(variable, None) is not None
+            names = [name for name in self._features if variable is ANY or name == variable]
+            for name in names:
+                del self._features[name]
+            return len(names)
 
     def _state(self) -> Any:
         return {name: feature.to_json() for name, feature in self._features.items()}

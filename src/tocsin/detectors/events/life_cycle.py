@@ -40,23 +40,26 @@ def event_time(input_: Mapping[str, Any]) -> float | None:
     return None
 
 
-def first_phase(config: CoreDetectorConfig) -> Phase:
+def first_phase(config: CoreDetectorConfig, *, judges_at_once: bool) -> Phase:
     """Give the phase in which a detector without a past begins."""
+    if judges_at_once:
+        return Phase.DETECT
     if config.data_use_configure:
         return Phase.CONFIGURE
     return Phase.DETECT if config.data_use_training == 0 else Phase.TRAIN
 
 
-def new_record(config: CoreDetectorConfig) -> dict[str, Any]:
+def new_record(config: CoreDetectorConfig, *, judges_at_once: bool) -> dict[str, Any]:
     """Give what is kept of the life of a detector that begins now; JSON.
 
-    `first` and `latest` are times of events in training, in Unix seconds; `quiet` is what the quiet
+    `trained_before` is where the present training began to count. `first` and `latest` are times of events in training, in Unix seconds; `quiet` is what the quiet
     rule compares.
     """
     return {
-        "phase": first_phase(config).value,
+        "phase": first_phase(config, judges_at_once=judges_at_once).value,
         "configured": 0,
         "trained": 0,
+        "trained_before": 0,
         "judged": 0,
         "alerts": 0,
         "first": None,

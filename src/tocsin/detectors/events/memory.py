@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tocsin.detectors.events.core import CoreDetector
 from tocsin.detectors.events.life_cycle import event_time
+from tocsin.detectors.events.words import quoted
 from tocsin.persistency.values import UnsupportedValueError, key_of
 
 if TYPE_CHECKING:
@@ -25,9 +26,7 @@ class MemoryDetector(CoreDetector):
     too: a hostile line neither stops the run nor fills the memory.
     """
 
-    def __init__(
-        self, name: str | None = None, config: Any = None
-    ) -> None:
+    def __init__(self, name: str | None = None, config: Any = None) -> None:
         super().__init__(name=name, config=config)
         self.persistency = self._make_memory()
         self._register_persistency(self.persistency)
@@ -93,7 +92,9 @@ class MemoryDetector(CoreDetector):
         kept = {}
         for name, value in named.items():
             if type(name) is not str or name in positional:
-                self.warn(f"event {event_id!r}: {name!r} cannot be the name of a variable, it is left out")
+                self.warn(
+                    f"event {quoted(event_id)}: {quoted(name)} cannot be the name of a variable, it is left out"
+                )
             elif self._supported(event_id, name, value) is not None or value is None:
                 kept[name] = value
         return row, kept
@@ -102,6 +103,6 @@ class MemoryDetector(CoreDetector):
         try:
             key_of(value)
         except UnsupportedValueError as error:
-            self.warn(f"event {event_id!r}, variable {name!r}: {error}, it is left out")
+            self.warn(f"event {quoted(event_id)}, variable {quoted(name)}: {error}, it is left out")
             return None
         return value

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from tocsin.detectors.events.counts import EventCount, Span
 from tocsin.detectors.events.life_cycle import event_time
 from tocsin.detectors.events.memory import MemoryDetector
-from tocsin.detectors.events.words import counted, one_of, since
+from tocsin.detectors.events.words import counted, one_of, quoted, since
 from tocsin.persistency import EventPersistency
 
 if TYPE_CHECKING:
@@ -36,10 +36,16 @@ class NewEventDetector(MemoryDetector):
     event 'sudo' was never seen in 3 events since 2026-01-20 10:00 UTC; expected one of 'login' (2×), 'logout' (1×)
     """
 
-    type: ClassVar[str] = "new_event"
+    type_name: ClassVar[str] = "new_event"
 
     def _make_memory(self) -> EventPersistency:
         return EventPersistency(EventCount)
+
+    @property
+    def _known_events(self) -> set[EventID]:
+        if self._events is None:
+            self._events = {event_id for event_id, count in self._counts().items() if count.rows}
+        return self._events
 
     def train(self, input_: Mapping[str, Any]) -> None:
         """Count the event."""
@@ -65,15 +71,15 @@ class NewEventDetector(MemoryDetector):
         return last is not None and now - last > forget_after.total_seconds()
 
     def _reason(self, event_id: EventID) -> str:
-        counts = self._counts()
+        counts = {known: count for known, count in self._counts().items() if count.rows}
         firsts = [count.first for count in counts.values() if count.first is not None]
         total = sum(count.rows for count in counts.values())
         mine = counts.get(event_id)
         if mine is not None:
-            seen = f"event {event_id!r} was not seen{since(mine.last)}, it came {mine.rows:,}× before"
+            seen = f"event {quoted(event_id)} was not seen{since(mine.last)}, it came {mine.rows:,}× before"
         else:
             start = since(min(firsts, default=None))
-            seen = f"event {event_id!r} was never seen in {counted(total, 'event')}{start}"
+            seen = f"event {quoted(event_id)} was never seen in {counted(total, 'event')}{start}"
         if not counts:
             return seen
         return f"{seen}; {one_of([(known, count.rows) for known, count in counts.items()])}"
@@ -82,7 +88,7 @@ class NewEventDetector(MemoryDetector):
         return {event_id: count.get_data() for event_id, count in self.memory.get_events_data().items()}
 
     def _judge_batch(self, events: Sequence[Mapping[str, Any]]) -> list[LogAlert]:
-        if self.config.learn == "always":
+        if self._learns_always:
             return super()._judge_batch(events)
         new = {event["EventID"] for event in events}.difference(self._known_events)
         judged = self._record["judged"]

@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import ClassVar
 
-from pydantic import Field
-
-from tocsin.detectors.events.expected_values import expected_values, stable_variables
-from tocsin.detectors.events.watching import WatchingConfig, WatchingDetector
-from tocsin.persistency import EventPersistency, EventStabilityTracker
-
-if TYPE_CHECKING:
-    from tocsin.detectors.events.expectation import Expectation
-    from tocsin.persistency.values import EventID
+from tocsin.detectors.events.tracked_values import TrackedValuesConfig, TrackedValuesDetector
 
 __all__ = ["NewValueConfig", "NewValueDetector"]
 
 
-class NewValueConfig(WatchingConfig):
-    """The configuration of `NewValueDetector`.
-
-    Attributes:
-        max_distinct: How many values of a variable are kept exactly; more are kept as hashes, then in a
-            filter.
-        false_positive_rate: How often the filter may take a new value for a known one.
-        min_samples: From how many values on a variable is classified.
-    """
-
-    max_distinct: int = Field(default=10_000, ge=1)
-    false_positive_rate: float = Field(default=0.001, gt=0, lt=1)
-    min_samples: int = Field(default=3, ge=1)
+class NewValueConfig(TrackedValuesConfig):
+    """The configuration of `NewValueDetector`."""
 
 
-class NewValueDetector(WatchingDetector):
+class NewValueDetector(TrackedValuesDetector):
     """Alerts when a watched variable has a value that it never had for this event.
 
     It remembers, in an `EventStabilityTracker`, the values of each variable of each event with count, first
@@ -51,41 +32,6 @@ class NewValueDetector(WatchingDetector):
     user 'eve' was never seen for event 'login' in 40 events; expected one of 'ada' (30×), 'bob' (10×)
     """
 
-    type: ClassVar[str] = "new_value"
+    type_name: ClassVar[str] = "new_value"
     config_class: ClassVar[type[NewValueConfig]] = NewValueConfig
     config: NewValueConfig
-
-    def _make_memory(self) -> EventPersistency:
-        config = self.config
-        return EventPersistency(
-            EventStabilityTracker,
-            (),
-            event_data_kwargs={
-                "min_samples": config.min_samples,
-                "max_distinct": config.max_distinct,
-                "false_positive_rate": config.false_positive_rate,
-                "forget_after": config.forget_after,
-            },
-        )
-
-    def _expectation(
-        self, backend: EventStabilityTracker, event_id: EventID, name: str, *, frozen: bool
-    ) -> Expectation:
-        return expected_values(backend.get_data()[name], event_id, name, frozen=frozen)
-
-    def _stable_variables(self, backend: EventStabilityTracker) -> list[str]:
-        return stable_variables(backend)
-
-    def _novelty(self, backend: EventStabilityTracker, name: str) -> int:
-        return backend.get_data()[name].change_series.ones
-
-    def _describe_variable(self, backend: EventStabilityTracker, name: str) -> dict[str, Any]:
-        variable = backend.get_data()[name]
-        return {
-            "type": variable.classify().type.value,
-            "reason": variable.classify().reason,
-            "values": variable.distinct_count,
-            "total": variable.total,
-            "kept_as": variable.stage,
-            "false_positive_rate": variable.false_positive_rate,
-        }

@@ -6,6 +6,7 @@ import json
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from tocsin.detectors.events.allowances import ANY
 from tocsin.persistency.structure import BuiltInStructure
 from tocsin.persistency.times import micros_of
 
@@ -29,6 +30,18 @@ class PlainStructure(BuiltInStructure):
         times = None if timestamp is None else [micros_of(timestamp)]
         with self._changing():
             self.add_rows(tuple(data), [[value] for value in data.values()], times)
+
+    @abstractmethod
+    def export(self) -> Any:
+        """Give all that was learned as JSON, for people."""
+
+    @abstractmethod
+    def forget(self, variable: Any = ANY, value: Any = ANY) -> int:
+        """Unlearn a value of a variable (`ANY`: every one); tell how many things were known.
+
+        Raises:
+            DetectorError: This backend cannot unlearn that.
+        """
 
     @abstractmethod
     def _state(self) -> Any:

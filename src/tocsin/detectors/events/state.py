@@ -20,7 +20,9 @@ STATE_KEY = "detector"
 _KEYS = frozenset({"type", "version", "config", "chosen", "life", "allowed", "warnings"})
 
 
-def new_state(type_name: str, version: int, config: CoreDetectorConfig) -> dict[str, Any]:
+def new_state(
+    type_name: str, version: int, config: CoreDetectorConfig, *, judges_at_once: bool
+) -> dict[str, Any]:
     """Give the state of a detector that begins now; JSON.
 
     `config` is the effective configuration, `chosen` the part of it that training chose, `life` the phase
@@ -31,7 +33,7 @@ def new_state(type_name: str, version: int, config: CoreDetectorConfig) -> dict[
         "version": version,
         "config": config_json(config),
         "chosen": {},
-        "life": new_record(config),
+        "life": new_record(config, judges_at_once=judges_at_once),
         "allowed": [],
         "warnings": [],
     }
@@ -94,4 +96,3 @@ def check_state(
                 f" the configuration has {value!r}",
                 hint=f"set {key} back, or begin anew with another path",
             )
-

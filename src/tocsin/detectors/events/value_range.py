@@ -12,7 +12,7 @@ from pydantic import Field
 from tocsin.detectors.events.expectation import Expectation, Finding
 from tocsin.detectors.events.feature_detector import FeatureConfig, FeatureDetector
 from tocsin.detectors.events.features import Feature, FeatureStructure
-from tocsin.detectors.events.words import counted, quoted, since
+from tocsin.detectors.events.words import counted, plain, quoted, since
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,6 +70,11 @@ class NumberRange(Feature):
         self.smallest, self.largest = smallest, largest
         return new
 
+    def in_words(self) -> dict[str, Any]:
+        """Give the range as JSON, for people."""
+        kept = "no number" if self.smallest is None else f"{self.smallest:.6g} to {self.largest:.6g}"
+        return {"kept_as": kept, "not_numbers": self.others}
+
     def state(self) -> Any:
         """Give the range as JSON."""
         return [self.smallest, self.largest, self.others]
@@ -125,7 +130,7 @@ class ValueRangeDetector(FeatureDetector):
     size '9000' is far above what it was for event 'upload' in 100 events; expected 10 to 59, with margin 5.1 to 63.9
     """
 
-    type: ClassVar[str] = "value_range"
+    type_name: ClassVar[str] = "value_range"
     config_class: ClassVar[type[ValueRangeConfig]] = ValueRangeConfig
     config: ValueRangeConfig
     structure: ClassVar[type[FeatureStructure]] = NumberRanges
@@ -141,15 +146,9 @@ class ValueRangeDetector(FeatureDetector):
     def _is_watchable(self, feature: Feature) -> bool:
         return isinstance(feature, NumberRange) and feature.smallest is not None and not feature.others
 
-    def _describe_feature(self, feature: Feature) -> dict[str, Any]:
-        smallest, largest, others = feature.state()
-        return {"smallest": smallest, "largest": largest, "not_numbers": others}
-
 
 class _WithinRange(Expectation):
-    def __init__(
-        self, feature: NumberRange, event_id: EventID, name: str, config: ValueRangeConfig
-    ) -> None:
+    def __init__(self, feature: NumberRange, event_id: EventID, name: str, config: ValueRangeConfig) -> None:
         self._feature = feature
         self._event_id = event_id
         self._name = name
@@ -165,9 +164,11 @@ class _WithinRange(Expectation):
         if number is None and self._feature.others:
             return None
         feature = self._feature
-        where = f"event {self._event_id!r} in {counted(feature.span.rows, 'event')}{since(feature.span.first)}"
+        where = f"event {quoted(self._event_id)} in {counted(feature.span.rows, 'event')}{since(feature.span.first)}"
         if number is None:
-            return Finding(1.0, f"{self._name} {quoted(value)} is no number, as it always was for {where}")
+            return Finding(
+                1.0, f"{plain(self._name)} {quoted(value)} is no number, as it always was for {where}"
+            )
         distance = self._lower - number if number < self._lower else number - self._upper
         score = min(distance / self._width if self._width > 0 else distance, _LARGEST_SCORE)
         side = "below" if number < self._lower else "above"
@@ -176,6 +177,6 @@ class _WithinRange(Expectation):
             band += f", with margin {self._lower:.6g} to {self._upper:.6g}"
         return Finding(
             max(score, 1e-9),
-            f"{self._name} {quoted(value)} is {'far ' if score > 1 else ''}{side} what it was for {where};"
+            f"{plain(self._name)} {quoted(value)} is {'far ' if score > 1 else ''}{side} what it was for {where};"
             f" expected {band}",
         )

@@ -12,6 +12,7 @@ from tocsin.detectors.events.config import CoreDetectorConfig
 from tocsin.detectors.events.expectation import MISSING
 from tocsin.detectors.events.life_cycle import event_time
 from tocsin.detectors.events.memory import MemoryDetector
+from tocsin.detectors.events.words import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -48,9 +49,11 @@ class WatchingConfig(CoreDetectorConfig):
     Attributes:
         variables: Which: a list of names for all events, or a mapping of EventIDs to lists; `var_0` is the
             first positional one. `None`: those that were static or stable in training.
+        max_variables: How many variables of an event are remembered.
     """
 
     variables: WatchedVariables | None = None
+    max_variables: int = Field(default=1_000, ge=1)
 
 
 class Watch(NamedTuple):
@@ -98,13 +101,47 @@ class WatchingDetector(MemoryDetector):
 
     def train(self, input_: Mapping[str, Any]) -> None:
         """Learn the watched variables, or all while they are still to be chosen."""
-        named = input_.get("logFormatVariables") or {}
-        variables = input_.get("variables") or ()
+        named = self._named_of(input_)
+        variables = self._positional_of(input_)
         names = self._names_of(input_["EventID"])
         if names is not None:
             row = _with_positional(variables, named) if variables else named
             variables, named = (), {name: row[name] for name in names if name in row}
+        elif len(variables) + len(named) > self._room or not self._is_known_layout(input_["EventID"], named):
+            variables, named = self._with_room(input_["EventID"], variables, named)
         self._ingest(input_, variables, named)
+
+    def _named_of(self, input_: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Give the named variables of an event, as they are learned and judged."""
+        return input_.get("logFormatVariables") or {}
+
+    def _positional_of(self, input_: Mapping[str, Any]) -> Sequence[Any]:
+        """Give the positional variables of an event, as they are learned and judged."""
+        return input_.get("variables") or ()
+
+    def _is_known_layout(self, event_id: EventID, named: Mapping[str, Any]) -> bool:
+        known = self._learned.get(event_id)
+        return known is not None and known.issuperset(named)
+
+    def _with_room(
+        self, event_id: EventID, variables: Sequence[Any], named: Mapping[str, Any]
+    ) -> tuple[Sequence[Any], Mapping[str, Any]]:
+        """Leave out variables beyond `max_variables`: the keys of a JSON line can be anything."""
+        known = self._learned.get(event_id)
+        if known is None:
+            backend = self.memory.get_event_data(event_id)
+            known = self._learned[event_id] = set() if backend is None else self._variables_of(backend)
+        most = self.config.max_variables
+        kept = {}
+        for name, value in named.items():
+            if name in known or len(known) < most:
+                known.add(name)
+                kept[name] = value
+        if len(kept) < len(named) or len(variables) > most:
+            self.warn(
+                f"event {quoted(event_id)} has more than {most:,} variables, further ones are not learned"
+            )
+        return variables[:most], kept
 
     def post_train(self) -> None:
         """Choose the variables to watch if nobody did, and warn about those that were never there."""
@@ -127,7 +164,9 @@ class WatchingDetector(MemoryDetector):
         given = self._given.variables  # type: ignore[attr-defined]  # of config_class
         if given is None:
             return
-        known = {event_id: self._variables_of(data) for event_id, data in self.memory.get_events_data().items()}
+        known = {
+            event_id: self._variables_of(data) for event_id, data in self.memory.get_events_data().items()
+        }
         everywhere = set().union(*known.values()) if known else set()
         seen = self.memory.get_events_seen()
         for entry in given:
@@ -137,11 +176,13 @@ class WatchingDetector(MemoryDetector):
                 continue
             event_id, names = entry
             if event_id not in seen:
-                self.warn(f"event {event_id!r} is configured, but training never saw it")
+                self.warn(f"event {quoted(event_id)} is configured, but training never saw it")
                 continue
             for name in names:
                 if name not in known.get(event_id, ()):
-                    self.warn(f"variable {name!r} of event {event_id!r} is configured, but training never saw it")
+                    self.warn(
+                        f"variable {quoted(name)} of event {quoted(event_id)} is configured, but training never saw it"
+                    )
 
     def _variables_of(self, backend: Any) -> set[str]:
         return set(backend.get_variables())
@@ -162,6 +203,8 @@ class WatchingDetector(MemoryDetector):
         if given == []:
             self._names = {}
         self._watches: dict[EventID, Watch | None] | None = None
+        self._learned: dict[EventID, set[str]] = {}
+        self._room = self.config.max_variables
 
     def learning_mark(self) -> Any:
         """Give a value that changes when a variable that would be watched has learned something."""
@@ -200,7 +243,7 @@ class WatchingDetector(MemoryDetector):
 
     def _watch_of(self, event_id: EventID) -> Watch | None:
         """Give what is watched of an event; made anew for each event while the memory still learns."""
-        if self.config.learn == "always":
+        if self._learns_always:
             return self._make_watch(event_id, self.memory.get_event_data(event_id), frozen=False)
         if self._watches is None:
             self._watches = {
@@ -233,7 +276,7 @@ class WatchingDetector(MemoryDetector):
         watch = self._watch_of(input_["EventID"])
         if watch is None:
             return False
-        named = input_.get("logFormatVariables") or {}
+        named = self._named_of(input_)
         try:
             get = named.get
             for name, expected in watch.named:
@@ -242,7 +285,7 @@ class WatchingDetector(MemoryDetector):
             else:
                 if not watch.positional:
                     return False
-                row = input_.get("variables") or ()
+                row = self._positional_of(input_)
                 for index, _, expected in watch.positional:
                     if index < len(row) and row[index] not in expected:
                         break
@@ -258,7 +301,8 @@ class WatchingDetector(MemoryDetector):
         reasons: dict[str, str] = {}
         score = 0.0
         time = event_time(input_)
-        for name, value, expected in _watched_values(input_, watch):
+        values = _watched_values(self._named_of(input_), self._positional_of(input_), watch)
+        for name, value, expected in values:
             finding = expected.judge(value, time)
             if finding is None or self.is_allowed(event_id, name, value):
                 continue
@@ -272,7 +316,7 @@ class WatchingDetector(MemoryDetector):
 
     def _judge_batch(self, events: Sequence[Mapping[str, Any]]) -> list[LogAlert]:
         """Compare whole columns with what is expected; only events with something odd are looked at."""
-        if self.config.learn == "always":
+        if self._learns_always:
             return super()._judge_batch(events)
         places: dict[EventID, list[int]] = {}
         for place, event in enumerate(events):
@@ -285,41 +329,40 @@ class WatchingDetector(MemoryDetector):
         for event_id, at in places.items():
             watch = self._watch_of(event_id)
             if watch is not None:
-                odd |= _odd_places(events, at, watch)
+                odd |= self._odd_places(events, at, watch)
         judged = self._record["judged"]
         alerts = [alert for place in sorted(odd) if (alert := self._judge(events[place])) is not None]
         self._record["judged"] = judged + len(events)
         return alerts
+
+    def _odd_places(self, events: Sequence[Mapping[str, Any]], places: list[int], watch: Watch) -> set[int]:
+        """Give the places of the events in which something is not as expected at first sight."""
+        odd: set[int] = set()
+        if watch.named:
+            rows = [self._named_of(events[place]) for place in places]
+            for name, expected in watch.named:
+                odd |= _odd_rows([row.get(name, MISSING) for row in rows], places, expected)
+        if watch.positional:
+            lists = [self._positional_of(events[place]) for place in places]
+            for index, _, expected in watch.positional:
+                column = [row[index] if index < len(row) else MISSING for row in lists]
+                odd |= _odd_rows(column, places, expected)
+        return odd
 
 
 def _with_positional(variables: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any]:
     return {**{f"var_{index}": value for index, value in enumerate(variables)}, **named}
 
 
-def _watched_values(input_: Mapping[str, Any], watch: Watch) -> Iterable[tuple[str, Any, Expectation]]:
-    named = input_.get("logFormatVariables") or {}
-    row = input_.get("variables") or ()
+def _watched_values(
+    named: Mapping[str, Any], row: Sequence[Any], watch: Watch
+) -> Iterable[tuple[str, Any, Expectation]]:
     for name, expected in watch.named:
         if name in named:
             yield name, named[name], expected
     for index, name, expected in watch.positional:
         if index < len(row):
             yield name, row[index], expected
-
-
-def _odd_places(events: Sequence[Mapping[str, Any]], places: list[int], watch: Watch) -> set[int]:
-    """Give the places of the events in which something is not as expected at first sight."""
-    odd: set[int] = set()
-    if watch.named:
-        rows = [events[place].get("logFormatVariables") or {} for place in places]
-        for name, expected in watch.named:
-            odd |= _odd_rows([row.get(name, MISSING) for row in rows], places, expected)
-    if watch.positional:
-        lists = [events[place].get("variables") or () for place in places]
-        for index, _, expected in watch.positional:
-            column = [row[index] if index < len(row) else MISSING for row in lists]
-            odd |= _odd_rows(column, places, expected)
-    return odd
 
 
 def _odd_rows(column: list[Any], places: list[int], expected: Expectation) -> set[int]:

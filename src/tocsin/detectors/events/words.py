@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import heapq
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tocsin.persistency.values import value_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tocsin.persistency.values import Key
 
-__all__ = ["counted", "moment", "one_of", "quoted", "quoted_key", "since"]
+__all__ = ["counted", "moment", "most_frequent", "one_of", "plain", "quoted", "quoted_key", "since"]
 
 _LONGEST = 80
 _SHOWN = 5
@@ -21,22 +22,30 @@ _SHOWN = 5
 def quoted(value: Any) -> str:
     r"""Give a value as it is written in Python, printable and cut when long.
 
-    >>> quoted("a\nb"), quoted("x" * 1000)[-40:]
-    ("'a\\nb'", "xxxxxxxxxxxxxxxxxxx'… (1000 characters)")
+    >>> quoted("a\nb"), quoted("x" * 1000)[-24:]
+    ("'a\\nb'", "xxxx'… (1000 characters)")
     """
     if isinstance(value, str | bytes) and len(value) > _LONGEST:
         unit = "characters" if isinstance(value, str) else "bytes"
         return f"{_printable(value[:_LONGEST])}… ({len(value)} {unit})"
     text = _printable(value)
-    return text if len(text) <= 2 * _LONGEST else f"{text[: 2 * _LONGEST]}…"
+    return text if len(text) <= _LONGEST * _SHOWN else f"{text[: _LONGEST * _SHOWN]}…"
 
 
 def _printable(value: Any) -> str:
+    if isinstance(value, tuple) and len(value) > 1:
+        more = ", …" if len(value) > _SHOWN else ""
+        return f"({', '.join(map(quoted, value[:_SHOWN]))}{more})"
     try:
         text = repr(value)
     except ValueError:  # an integer of too many digits
-        text = hex(value)
+        text = hex(value) if isinstance(value, int) else f"a {type(value).__name__}"
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def plain(name: str) -> str:
+    """Give a name as it is; one that is long or not printable as `quoted` does."""
+    return name if len(name) <= _LONGEST and name.isprintable() else quoted(name)
 
 
 def quoted_key(key: Key) -> str:
@@ -81,9 +90,21 @@ def one_of(values: Sequence[tuple[Key, int]], total: int | None = None) -> str:
     >>> one_of([("a", 3)])
     "expected 'a' (3×)"
     """
-    ranked = sorted(values, key=lambda item: (-item[1], repr(item[0])))
-    shown = ", ".join(f"{quoted_key(key)} ({count:,}×)" for key, count in ranked[:_SHOWN])
-    rest = max(total or 0, len(ranked)) - min(len(ranked), _SHOWN)
-    if rest > 0:
-        shown += f" and {rest:,} more"
-    return f"expected {'one of ' if len(ranked) + rest > 1 else ''}{shown}"
+    return f"expected {'one of ' if max(len(values), total or 0) > 1 else ''}{most_frequent(values, total)}"
+
+
+def most_frequent(
+    values: Sequence[tuple[Any, int]],
+    total: int | None = None,
+    in_words: Callable[[Any], str] | None = None,
+) -> str:
+    """Give the most frequent keys with their counts; the same words in whichever order they come.
+
+    >>> most_frequent([("b", 1), ("a", 1), ("c", 2)])
+    "'c' (2×), 'a' (1×), 'b' (1×)"
+    """
+    least = min(heapq.nlargest(_SHOWN, (count for _, count in values)), default=0)
+    often = [(-count, (in_words or quoted_key)(key)) for key, count in values if count >= least]
+    shown = ", ".join(f"{words} ({-count:,}×)" for count, words in heapq.nsmallest(_SHOWN, often))
+    rest = max(total or 0, len(values)) - min(len(values), _SHOWN)
+    return f"{shown} and {rest:,} more" if rest > 0 else shown

@@ -64,6 +64,14 @@ class LocalLock:
 
     def release(self) -> None:
         """Give the lock back; the file stays, since removing it would let two in."""
+        import fcntl
+
+        if self._descriptor is not None:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)  # for a child just forked, which shares it, too
+            self.forget()
+
+    def forget(self) -> None:
+        """Close the file of a lock that may be another process's."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -79,7 +87,7 @@ def _holder(content: bytes) -> str:
 
 def _forget_all() -> None:
     for lock in _locks:
-        lock.release()
+        lock.forget()
 
 
 _locks: weakref.WeakSet[LocalLock] = weakref.WeakSet()

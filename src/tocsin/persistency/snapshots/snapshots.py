@@ -193,8 +193,7 @@ class Snapshots:
             PersistencyLoadError: That generation is damaged, or not there.
             PersistencyError: The store failed.
         """
-        self._own_process()
-        self.store.lock(self._writer)
+        self.claim()
         found = find(self.store, generation, "raise")
         assert found is not None  # noqa: S101 - a generation that is not there is an error
         self._start_from(found)
@@ -210,6 +209,15 @@ class Snapshots:
         files = self.store.list()
         return [self._look_at(generation, files) for generation in manifests_of(files)]
 
+    def claim(self) -> None:
+        """Keep other writers out from now on; the first commit does so too.
+
+        Raises:
+            StateLockedError: Another writer is there.
+        """
+        self._own_process()
+        self.store.lock(self._writer)
+
     def close(self) -> None:
         """Let other writers in."""
         if self._writer.pid == os.getpid():
@@ -224,8 +232,7 @@ class Snapshots:
 
     def _take_turn(self) -> Mapping[str, int]:
         """Make sure that we are the writer and that nobody wrote since; give what is in the store."""
-        self._own_process()
-        self.store.lock(self._writer)
+        self.claim()
         if self._newest is None:  # we start anew, beside whatever is there
             self._start_from(find(self.store, None, self._on_corruption))
         files = self.store.list()

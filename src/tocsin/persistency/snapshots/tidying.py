@@ -58,6 +58,8 @@ class Tidier:
             superseded: Generations that go in any case.
         """
         present = [number for number in manifests_of(files) if number <= newest]
+        if newest not in present:
+            return  # a list that is behind: what it does not show may be what is needed
         unreadable = self._read_cards(store, files, [one for one in present if one not in superseded])
         known = {one: self._cards[one][0] for one in present if one in self._cards and one not in superseded}
         kept = kept_generations(known, self._keep_generations, self._keep_days, now)

@@ -149,7 +149,7 @@ def _carried(
         for event_id in cut.keys - cut.changed.keys():
             entry = events.get(event_id)
             if entry is None or files.get(entry.segment.name) != entry.segment.length:
-                message = f"event {event_id!r:.80} is neither in the cut nor in {store.where}"
+                message = f"event {_shown(event_id)} is neither in the cut nor in {store.where}"
                 raise KeysMissingError(message, hint="cut with complete=True")
             carried[name, event_id] = replace(entry, template=cut.templates.get(event_id))
     return carried
@@ -177,6 +177,15 @@ def _rewrite(
 
 def _part(name: str, cut: Cut, places: Mapping[_Key, EventEntry]) -> PartEntry:
     ordered = [event_id for event_id in cut.seen if event_id in cut.keys]
-    ordered += sorted(cut.keys.difference(ordered), key=repr)
+    ordered += sorted(cut.keys.difference(ordered), key=_order)
     events = {event_id: places[name, event_id] for event_id in ordered}
     return PartEntry(cut.kind, cut.seen, events, plain_copy(dict(cut.metadata)))
+
+
+def _order(event_id: EventID) -> tuple[bool, Any]:
+    return isinstance(event_id, str), event_id
+
+
+def _shown(event_id: EventID) -> str:
+    """Give an EventID for people; Python does not write very long numbers."""
+    return f"{event_id!r:.80}" if isinstance(event_id, str) else hex(event_id)[:80]

@@ -7,8 +7,12 @@ from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from tocsin.persistency.values import Key
 
@@ -32,12 +36,23 @@ class RowTimes:
         return max(self.times)
 
     @cached_property
-    def _order(self) -> list[int] | None:
+    def array(self) -> NDArray[np.int64]:
+        """The times as an array."""
+        return np.asarray(self.times, dtype=np.int64)
+
+    @cached_property
+    def order(self) -> NDArray[np.int64] | None:
         """The rows in the order of time; `None` when they are in it."""
-        times = self.times
-        if list(times) == sorted(times):
+        times = self.array
+        if (times[1:] >= times[:-1]).all():
             return None
-        return sorted(range(len(times)), key=times.__getitem__)
+        return np.argsort(times, kind="stable")
+
+    @cached_property
+    def _order(self) -> list[int] | None:
+        if list(self.times) == sorted(self.times):
+            return None
+        return sorted(range(len(self.times)), key=self.times.__getitem__)
 
     @cached_property
     def counts(self) -> Mapping[int, int]:

@@ -31,7 +31,7 @@ class ChangeSeries:
     def __init__(self) -> None:
         self._length = 0
         self._runs = array("q")
-        """Lengths of runs, alternately of ones and zeros; the first may be 0, when the series begins with 0."""
+        """Lengths of runs, by turns of ones and zeros; the first may be 0, if the series begins with 0."""
         self._block = 0
         """How many values a block covers; 0 while runs are exact."""
         self._ones = array("q")
@@ -102,7 +102,9 @@ class ChangeSeries:
         borders = [i * self._length // SEGMENTS for i in range(SEGMENTS + 1)]
         sums = self._ones_before(borders)
         return tuple(
-            float(sums[i + 1] - sums[i]) / (borders[i + 1] - borders[i]) if borders[i + 1] > borders[i] else 0.0
+            float(sums[i + 1] - sums[i]) / (borders[i + 1] - borders[i])
+            if borders[i + 1] > borders[i]
+            else 0.0
             for i in range(SEGMENTS)
         )
 
@@ -178,7 +180,9 @@ class ChangeSeries:
         whole._length, whole._block = length, block
         if block:
             right = block & (block - 1) == 0 and len(numbers) == -(-length // block) <= MOST_RUNS
-            right = right and bool(((numbers >= 0) & (numbers <= block)).all()) and int(numbers.sum()) <= length
+            right = (
+                right and bool(((numbers >= 0) & (numbers <= block)).all()) and int(numbers.sum()) <= length
+            )
             whole._ones = array("q", numbers.tobytes())
         else:
             right = len(numbers) <= MOST_RUNS and bool((numbers[1:] > 0).all() and (numbers[:1] >= 0).all())

@@ -49,6 +49,7 @@ class EventStabilityTracker(BuiltInStructure):
     """
 
     kind: ClassVar[str] = "stability_tracker"
+    takes_codes: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -153,7 +154,5 @@ class EventStabilityTracker(BuiltInStructure):
             ValueError: It is not the state of a tracker.
         """
         tracker = cls(**kwargs)
-        tracker._variables, tracker._latest = load_variables(
-            cls.kind, content, tracker._new_variable
-        )
+        tracker._variables, tracker._latest = load_variables(cls.kind, content, tracker._new_variable)
         return tracker

@@ -8,27 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tocsin.persistency.arrow_codec import read_numbers
+from tocsin.persistency.columns import CodedColumn, DistinctCodes
 from tocsin.persistency.distinct import DistinctValues
 from tocsin.persistency.stability.classification import Classification, Stability, is_stable
 from tocsin.persistency.stability.series import ChangeSeries, TimedChanges
+from tocsin.persistency.stability.state import VariableState
 from tocsin.persistency.values import LONGEST_TEXT, Key, key_of, value_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    import pyarrow as pa
-
-    from tocsin.persistency.stability.settings import TrackerSettings
     from tocsin.persistency.stability.rows import RowTimes
+    from tocsin.persistency.stability.settings import TrackerSettings
 
 __all__ = ["VariableTracker"]
 
+_MANY_ROWS = 48
 _TEXT = {str}
 _INTEGER = {int}
-_NOTHING = np.zeros(0, dtype=np.int64)
-_SLOT_COLUMNS = ("slot", "values", "ones")
+_NO_SLOTS = (np.zeros(0, dtype=np.int64),) * 3
 
 
 class VariableTracker:
@@ -125,59 +124,80 @@ class VariableTracker:
             column: The values in order, at least one.
             rows: Their times; with ageing, such as one call of `DistinctValues.add` may have.
         """
+        if type(column) is CodedColumn and len(column) >= _MANY_ROWS:
+            ones = self._add_codes(column, rows)
+        else:
+            ones = self._add_values(column, rows)
+        self._series.append(len(column), ones)
+        if rows is not None:
+            self._latest = rows.latest if self._latest is None else max(self._latest, rows.latest)
+            if self._timed is not None:
+                times = rows.times
+                self._timed.add(rows.counts, Counter([times[place] for place in ones]))
+
+    def _add_values(self, column: Sequence[Any], rows: RowTimes | None) -> Sequence[int]:
+        """Learn the values, and give the places of the new ones."""
         keys = _keys(column)
         counts = Counter(keys)
         if rows is None:
-            new = self._values.add(counts, None, None)
+            return _first_places(keys, self._values.add(counts))
+        return _first_places(
+            keys,
+            self._values.add(counts, rows.last_of(keys), lambda: rows.first_of(keys), earliest=rows.earliest),
+        )
+
+    def _add_codes(self, column: CodedColumn, rows: RowTimes | None) -> Sequence[int]:
+        distinct = DistinctCodes(column, None if rows is None else rows.order)
+        keys = distinct.keys
+        counts = dict(zip(keys, distinct.counts, strict=True))
+        if rows is None:
+            new = self._values.add(counts)
         else:
-            self._latest = rows.latest if self._latest is None else max(self._latest, rows.latest)
+            times = rows.array
+            last = dict(zip(keys, times[distinct.latest_rows()].tolist(), strict=True))
             new = self._values.add(
-                counts, rows.last_of(keys), lambda: rows.first_of(keys), earliest=rows.earliest
+                counts,
+                last,
+                lambda: dict(zip(keys, times[distinct.earliest_rows()].tolist(), strict=True)),
+                earliest=rows.earliest,
             )
-        ones = _first_places(keys, new)
-        self._series.append(len(keys), ones)
-        if self._timed is not None and rows is not None:
-            self._timed.add(rows.counts, Counter([rows.times[place] for place in ones]))
+        if not new:
+            return ()
+        places = distinct.firsts.tolist()
+        if len(new) == len(keys):
+            return range(len(column)) if len(new) == len(column) else places
+        place_of = dict(zip(keys, places, strict=True))
+        return [place_of[key] for key in new]
 
     def copy(self) -> VariableTracker:
         """Give an independent copy, without the way back to whoever owns this one."""
-        other = VariableTracker.__new__(VariableTracker)
-        other._settings, other._reading, other._changing = self._settings, nullcontext, nullcontext
+        other = VariableTracker(self._settings)
         other._series, other._values = self._series.copy(), self._values.copy()
         other._timed = None if self._timed is None else self._timed.copy()
         other._latest = self._latest
         return other
 
-    def to_tables(self) -> tuple[dict[str, pa.Table], dict[str, Any]]:
-        """Give all there is to save as tables and attributes; not while it changes."""
-        import pyarrow as pa
-
+    def state(self) -> VariableState:
+        """Give all there is to save; not while it changes."""
         length, block, runs = self._series.state()
-        tables, values = self._values.to_tables()
-        tables["runs"] = pa.table({"length": runs})
-        width = 0
-        if self._timed is not None:
-            width, columns = self._timed.state()
-            tables["slots"] = pa.table(dict(zip(_SLOT_COLUMNS, columns, strict=True)))
-        attributes = {"length": length, "block": block, "width": width, "latest": self._latest, "values": values}
-        return tables, attributes
+        width, slots = (0, _NO_SLOTS) if self._timed is None else self._timed.state()
+        attributes = {"length": length, "block": block, "width": width, "latest": self._latest}
+        return VariableState(attributes, runs, slots, self._values.state())
 
-    def fill(self, tables: Mapping[str, pa.Table], attributes: Mapping[str, Any]) -> None:
-        """Become what was saved; tables without rows may be missing.
+    def set_state(self, state: VariableState) -> None:
+        """Become what was saved.
 
         Raises:
             ValueError: It is not the state of a variable, or not of one with these settings.
         """
-        runs = read_numbers(tables["runs"], "length") if "runs" in tables else _NOTHING
-        self._series = ChangeSeries.from_state(attributes["length"], attributes["block"], runs)
+        attributes = state.attributes
+        self._series = ChangeSeries.from_state(attributes["length"], attributes["block"], state.runs)
         if self._timed is not None:
             if not attributes["width"] and len(self._series):
                 message = "this state was kept with segmentation='count' and has no times: load it with that"
                 raise ValueError(message)
-            slots = tables.get("slots")
-            columns = [_NOTHING if slots is None else read_numbers(slots, name) for name in _SLOT_COLUMNS]
-            self._timed = TimedChanges.from_state(attributes["width"] or 1, columns)
-        self._values = DistinctValues.from_tables(self._settings.distinct, tables, attributes["values"])
+            self._timed = TimedChanges.from_state(attributes["width"] or 1, state.slots)
+        self._values = DistinctValues.from_state(self._settings.distinct, state.values)
         latest = attributes["latest"]
         if not (latest is None or type(latest) is int):
             message = f"{latest!r} is not a time"
@@ -209,7 +229,9 @@ def _classify(
 ) -> Classification:
     total, new = len(series), series.ones
     if total < settings.min_samples:
-        return Classification(Stability.INSUFFICIENT_DATA, f"only {total} of at least {settings.min_samples} values came")
+        return Classification(
+            Stability.INSUFFICIENT_DATA, f"only {total} of at least {settings.min_samples} values came"
+        )
     approximate = values.stage != "exact"
     count = values.count
     if count == 1 and not approximate:

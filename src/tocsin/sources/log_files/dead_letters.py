@@ -28,7 +28,7 @@ class DeadLetters:
     """A file of rejected lines: one JSON object a line with `source`, `number`, `reason`, `time`, `text`.
 
     What is appended counts when its position is committed: appending again from an older position first
-    takes back what came after it. `dead.jsonl` is continued as `dead-2.jsonl`, `dead-3.jsonl`, … when it is
+    takes back what came after it. `dead.jsonl` is continued as `dead.jsonl.2`, `dead.jsonl.3`, … when it is
     full; the oldest files go. Files are readable by their owner only.
 
     When there is no space the lines are not kept, and counted as `lost` in the position: a full disk
@@ -75,24 +75,23 @@ class DeadLetters:
             return _position(number, length, lost)
         content = b"".join(_encode(line, now) for line in rejected)
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._remove_all_but(number)
-            length = self._cut(number, length)
-            if length and length + len(content) > self._max_bytes:
-                number, length = number + 1, 0
-                self._cut(number, 0)
-            try:
-                self._write(number, length, content)
-            except OSError as error:
-                if error.errno not in _NO_ROOM:
-                    raise
-                self._cut(number, length)
-                return _position(number, length, lost + len(rejected))
+            return self._keep_content(content, number, length, lost)
         except OSError as error:
+            if error.errno in _NO_ROOM:
+                return _position(number, length, lost + len(rejected))
             raise PersistencyError(
                 f"rejected lines cannot be kept in {self._path}: {error.strerror or error}",
                 hint="make the folder writable, or name another file",
             ) from error
+
+    def _keep_content(self, content: bytes, number: int, length: int, lost: int) -> dict[str, Any]:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._remove_all_but(number)
+        length = self._cut(number, length)
+        if length and length + len(content) > self._max_bytes:
+            number, length = number + 1, 0
+            self._cut(number, 0)
+        self._write(number, length, content)
         return _position(number, length + len(content), lost)
 
     def files(self) -> list[Path]:
@@ -100,16 +99,10 @@ class DeadLetters:
         return [self._file(number) for number in self._numbers()]
 
     def _file(self, number: int) -> Path:
-        return (
-            self._path
-            if number == 1
-            else self._path.with_name(f"{self._path.stem}-{number}{self._path.suffix}")
-        )
+        return self._path if number == 1 else self._path.with_name(f"{self._path.name}.{number}")
 
     def _numbers(self) -> list[int]:
-        name = re.compile(
-            rf"{re.escape(self._path.stem)}(?:-([2-9]|[1-9]\d+))?{re.escape(self._path.suffix)}"
-        )
+        name = re.compile(rf"{re.escape(self._path.name)}(?:\.([2-9]|[1-9]\d+))?")
         try:
             names = os.listdir(self._path.parent)  # noqa: PTH208  names only
         except FileNotFoundError:

@@ -23,11 +23,13 @@ class FoundPaths:
 
     Attributes:
         paths: Each once, sorted within its pattern; folders may be among them.
+        plain: Those of them that were named as they are.
         missing: Plain paths that are not there.
         notes: Patterns without a match, folders that cannot be read.
     """
 
     paths: list[str] = field(default_factory=list)
+    plain: set[str] = field(default_factory=set)
     missing: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -43,7 +45,9 @@ def find_paths(patterns: Sequence[str], base: str, ignore: Sequence[str]) -> Fou
     seen: set[str] = set()
     for pattern in patterns:
         path = join(base, pattern)
-        matches = [path] if _exists(path) else sorted(set(_expand(path, found.notes)))
+        if is_plain := _exists(path):
+            found.plain.add(path)
+        matches = [path] if is_plain else sorted(set(_expand(path, found.notes)))
         if not matches and _MAGIC.search(pattern):
             found.notes.append(f"no file matches {pattern}")
         elif not matches:

@@ -8,9 +8,11 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Protocol
 
 from tocsin.errors import ConfigError
+from tocsin.model import RawLines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
 
 __all__ = [
     "MAX_LINE_BYTES",
@@ -58,6 +60,25 @@ class Lines:
     ends: list[int]
     unfinished: bool = False
     cut: int = 0
+
+    def part(self, start: int, end: int, *, source: str, file_id: str, reference: datetime) -> RawLines:
+        """Give some of the lines as what flows on."""
+        part = slice(start, end)
+        return RawLines(
+            source=source,
+            file_id=file_id,
+            texts=self.texts[part],
+            numbers=self.numbers[part],
+            offsets=self.offsets[part],
+            reference=reference,
+        )
+
+    def cut_in(self, start: int, end: int) -> int:
+        """Give how many of some lines were cut."""
+        if not self.cut or end - start == len(self.texts):
+            return self.cut
+        lengths = (self.ends[at] - self.offsets[at] for at in range(start, end))
+        return sum(length > MAX_LINE_BYTES + 2 for length in lengths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +212,13 @@ class _Splitter:
         self._after_unfinished = after_unfinished
 
     def read(self, stream: ByteStream, window: int, takes_rest: Callable[[], bool]) -> Iterator[Lines]:
+        odd = b""  # half of a code unit
         while block := stream.read(window):
-            yield from self._feed(block)
+            block = odd + block
+            whole = len(block) - len(block) % self._codec.width
+            odd = block[whole:]
+            yield from self._feed(block[:whole])
+        self._pending += odd
         if (self._pending or self._skipped) and not self._after_unfinished and takes_rest():
             yield self._single(b"")
 
@@ -224,6 +250,7 @@ class _Splitter:
         for late in (newline, "\r".encode(self._codec.name) + newline):
             if buffer.startswith(late):
                 self._at += len(late)
+                self._gone = late
                 buffer = buffer[len(late) :]
                 break
             if late.startswith(buffer):  # half of it is here

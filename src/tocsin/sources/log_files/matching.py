@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tocsin.sources.log_files.finding import join, names_in
-from tocsin.sources.log_files.opened import HEAD_BYTES, LogFile, digest, look_at
+from tocsin.sources.log_files.opened import HEAD_BYTES, LogFile, OpenLog, digest, look_at
 from tocsin.sources.log_files.rotation import could_become, file_name
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def match_files(files: list[LogFile], entries: Mapping[str, FileEntry], notes: l
     if search.missing:
         search.offer(list(_siblings(search, notes)))
         search.assign()
-    copies = _Copies(search.known)
+    copies = _Copies(files, search.known)
     new = [file for file in files if search.is_free(file) and not copies.has(file)]
     return Matched(search.known, new)
 
@@ -81,27 +81,36 @@ class _Search:
         return (file.device, file.inode) not in self._taken
 
     def assign(self) -> None:
-        for key, entry in [*self.missing.items()]:
-            self._try(key, entry, [self._inodes.get((entry.device, entry.inode))])
-        for key, entry in [*self.missing.items()]:
-            self._try(key, entry, [self.paths.get(entry.path)])
-        self._assign_moved()
+        """Give files to the entries that miss one; the longest first.
 
-    def _assign_moved(self) -> None:
-        """Look at what has another inode and another name: packed, copied, or on another file system."""
+        What was read of a small file can be how another one begins, and its inode is used again soon:
+        there, the longest beginning tells more than the inode.
+        """
+        for key, entry in [*self.missing.items()]:
+            if entry.offset >= HEAD_BYTES:
+                self._try(key, entry, [self._inodes.get((entry.device, entry.inode))])
         if not self.missing:
             return
-        families: dict[tuple[str, str], list[LogFile]] = defaultdict(list)
-        heads: dict[str, list[LogFile]] = defaultdict(list)
+        families, heads = self._by_family(), self._by_head()
+        for key, entry in [*self.missing.items()]:
+            name = file_name(entry.path)
+            same = [self._inodes.get((entry.device, entry.inode)), self.paths.get(entry.path)]
+            self._try(key, entry, [*same, *families[name.folder, name.live], *heads[entry.head]])
+
+    def _by_family(self) -> dict[tuple[str, str], list[LogFile]]:
+        families = defaultdict(list)
         for file in filter(self.is_free, self._inodes.values()):
             name = file_name(file.path)
             if name.rotated:
                 families[name.folder, name.live].append(file)
+        return families
+
+    def _by_head(self) -> dict[str, list[LogFile]]:
+        heads = defaultdict(list)
+        for file in filter(self.is_free, self._inodes.values()):
             if len(file.head) == HEAD_BYTES:
                 heads[digest(file.head)].append(file)
-        for key, entry in [*self.missing.items()]:
-            name = file_name(entry.path)
-            self._try(key, entry, [*families[name.folder, name.live], *heads[entry.head]])
+        return heads
 
     def _try(self, key: str, entry: FileEntry, candidates: Iterable[LogFile | None]) -> None:
         for file in candidates:
@@ -118,10 +127,10 @@ class _Search:
 
 
 class _Copies:
-    """Tells what is a copy of a file that is followed: on its way to be put away, the original still there."""
+    """Tells what is a copy, on its way to be put away, of a file that is still there."""
 
-    def __init__(self, known: Mapping[str, LogFile]) -> None:
-        self._paths = {file.path: file for file in known.values()}
+    def __init__(self, files: Iterable[LogFile], known: Mapping[str, LogFile]) -> None:
+        self._paths = {file.path: file for file in [*files, *known.values()]}
         self._live = {}
         for file in known.values():
             name = file_name(file.path)
@@ -130,29 +139,57 @@ class _Copies:
 
     def has(self, file: LogFile) -> bool:
         if file.compression:  # app.log.1.gz, and app.log.1 is not yet removed
-            packed = Path(file.path)
-            original = self._paths.get(str(packed.with_suffix(""))) if packed.suffix else None
-            return original is not None and (bool(file.damage) or _begin_alike(original, file))
+            original = self._paths.get(os.path.splitext(file.path)[0])  # noqa: PTH122  as join does
+            return original is not None and original is not file and _is_packed(original, file)
         name = file_name(file.path)
         original = self._live.get((name.folder, name.live)) if name.rotated else None
-        return original is not None and _begin_alike(original, file)
+        return original is not None and _is_copied(original, file)
 
 
-def _begin_alike(original: LogFile, copy: LogFile) -> bool:
-    """Say whether one is how the other begins."""
-    length = min(len(original.head), len(copy.head))
-    if original.head[:length] != copy.head[:length]:
+def _is_packed(original: LogFile, packed: LogFile) -> bool:
+    """Say whether a compressed file holds the original, or as much of it as was written so far."""
+    length = min(len(original.head), len(packed.head))
+    if original.head[:length] != packed.head[:length]:
         return False
-    if copy.compression:
-        end = original.size
-    else:
-        end = min(original.size, copy.size)
-    return copy.tail_at(end) == original.tail_at(end)
+    try:
+        with OpenLog(packed) as content:
+            tail = content.skip_to(original.size)
+            return bool(content.damage) if tail is None else tail == original.tail_at(original.size)
+    except OSError:
+        return True
+
+
+def _is_copied(original: LogFile, copy: LogFile) -> bool:
+    """Say whether a copy is how the original begins, or was until just now.
+
+    An original that is shorter than what looks like its copy was written anew, with the same beginning.
+    """
+    if not _begin_alike(original, copy):
+        return False
+    if copy.size <= original.size:
+        return True
+    try:
+        now = look_at(original.path)
+    except OSError:
+        return True
+    if now is None or now.size < original.size or not _begin_alike(now, original):
+        return True  # it was truncated since it was looked at: the next reading knows the copy by it
+    return now.size >= copy.size and _begin_alike(now, copy)
+
+
+def _begin_alike(one: LogFile, other: LogFile) -> bool:
+    """Say whether one is how the other begins."""
+    length, end = min(len(one.head), len(other.head)), min(one.size, other.size)
+    return one.head[:length] == other.head[:length] and one.tail_at(end) == other.tail_at(end)
 
 
 def _siblings(search: _Search, notes: list[str]) -> Iterator[LogFile]:
-    """Look at what could be a missing file under another name: in its folder, by inode or by name."""
+    """Look at what could be a missing file under another name: in its folder, by inode or by name.
+
+    A file that is where it was, and not put away, is missing because nobody asks for it any more.
+    """
     folders: dict[str, tuple[set[int], set[str]]] = defaultdict(lambda: (set(), set()))
+    given_up = {entry.path for entry in search.missing.values() if not file_name(entry.path).rotated}
     for entry in search.missing.values():
         name = file_name(entry.path)
         inodes, stems = folders[name.folder]
@@ -163,7 +200,7 @@ def _siblings(search: _Search, notes: list[str]) -> Iterator[LogFile]:
         for sibling in names_in(folder, notes):
             path = join(folder, sibling.name)
             akin = sibling.name.startswith(beginnings) or sibling.inode() in inodes
-            if path in search.paths or not akin:
+            if path in search.paths or path in given_up or not akin:
                 continue
             try:
                 file = look_at(path)

@@ -195,11 +195,12 @@ class _Decompressed:
             self._content = lzma.LZMAFile(file)  # noqa: SIM115  the file below is what is closed
 
     def read(self, size: int) -> bytes:
-        """Give up to `size` bytes of the content."""
-        if self.damage:
-            return b""
+        """Give `size` bytes of the content, fewer at its end."""
+        parts = []
         try:
-            return self._content.read1(size)  # type: ignore[union-attr]
+            while size and not self.damage and (part := self._content.read1(size)):  # type: ignore[union-attr]
+                parts.append(part)
+                size -= len(part)
         except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
             self.damage = str(error)
-            return b""
+        return b"".join(parts)

@@ -85,13 +85,13 @@ def position_from_entries(entries: Mapping[str, dict[str, Any]]) -> dict[str, An
 
 
 def read_position(position: Mapping[str, Any] | None) -> dict[str, FileEntry]:
-    """Give the entries of a position by file id; of `None` none.
+    """Give the entries of a position by file id; of `None`, and of a stream's, none.
 
     Raises:
         StateVersionError: A newer Tocsin wrote it.
         PersistencyLoadError: It is not a position.
     """
-    if position is None:
+    if position is None or "stream" in position:
         return {}
     version = position.get("version")
     if isinstance(version, int) and version > _VERSION:

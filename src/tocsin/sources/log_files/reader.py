@@ -7,12 +7,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from tocsin.errors import ConfigError
-from tocsin.sources.log_files.finding import find_paths
+from tocsin.sources.log_files.finding import find_paths, join
 from tocsin.sources.log_files.lines import TAIL_BYTES, Codec, Lines, codec_for, known_encoding, read_lines
 from tocsin.sources.log_files.matching import match_files
 from tocsin.sources.log_files.opened import LogFile, OpenLog, digest, look_at
 from tocsin.sources.log_files.position import FileEntry, display, read_position
 from tocsin.sources.log_files.reading import Reading, in_order
+from tocsin.sources.log_files.rotation import file_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -70,7 +71,7 @@ class LogFiles:
         if not patterns or not all(patterns):
             raise ConfigError("no log files are named", hint="give at least one path or pattern")
         self._patterns = list(patterns)
-        self._base = str(base)
+        self._base = str(base.absolute())
         self._encoding = known_encoding(encoding)
         self._ignore = list(ignore)
         self._unfinished_line_after = unfinished_line_after
@@ -152,14 +153,8 @@ class LogFiles:
     def _look(self, entries: Mapping[str, FileEntry]) -> list[LogFile]:
         found = find_paths(self._patterns, self._base, self._ignore)
         self._notes += [display(note) for note in found.notes]
-        known = {entry.path for entry in entries.values()}
-        for path in found.missing:
-            if path not in known:
-                raise ConfigError(
-                    f"there is no log file {display(path)}",
-                    hint="correct the path, or write a pattern (app*.log) for a file that comes later",
-                )
-            self._notes.append(f"{display(path)} is gone")
+        if found.missing:
+            self._check_missing(found.missing, entries)
         files: dict[tuple[int, int], LogFile] = {}
         for path in found.paths:
             try:
@@ -170,9 +165,23 @@ class LogFiles:
                 reason = error.strerror if isinstance(error, OSError) and error.strerror else error
                 self._notes.append(f"{display(path)} is not read: {reason}")
                 continue
+            if file is None and path in found.plain:
+                raise ConfigError(f"{display(path)} is a folder", hint=f"write {display(path)}/*.log")
             if file is not None and file.size:
                 files.setdefault((file.device, file.inode), file)
         return list(files.values())
+
+    def _check_missing(self, missing: list[str], entries: Mapping[str, FileEntry]) -> None:
+        names = [file_name(entry.path) for entry in entries.values()]
+        known = {join(name.folder, name.live) for name in names}
+        known |= {entry.path for entry in entries.values()}
+        for path in missing:
+            if path not in known:
+                raise ConfigError(
+                    f"there is no log file {display(path)}",
+                    hint="correct the path, or write a pattern (app*.log) for a file that comes later",
+                )
+            self._notes.append(f"{display(path)} is not there now")
 
     def _is_text(self, file: LogFile) -> bool:
         codec = codec_for(self._encoding, file.head)

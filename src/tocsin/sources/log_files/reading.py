@@ -35,6 +35,7 @@ class Reading:
         self.now = now
         self.total = 0
         self.consumed = 0
+        self._begun: dict[str, int] = {}  # first file id to how many begin alike
         self._entries: dict[str, FileEntry] = {}
         missing = []
         oldest = now.timestamp() - forget_after.total_seconds()
@@ -66,11 +67,12 @@ class Reading:
     def begin(self, file: LogFile, codec: Codec) -> str:
         """Give a new file its id."""
         first = file_id_of(file.head, codec)
-        key, count = first, 1
-        while key in self._entries:
-            count += 1
-            key = digest(f"{first} {count}".encode())
-        return key
+        while True:
+            count = self._begun.get(first, 0)
+            self._begun[first] = count + 1
+            key = digest(f"{first} {count}".encode()) if count else first
+            if key not in self._entries:
+                return key
 
     def advance(self, key: str, file: LogFile, lines: Lines, read: int, max_lines: int) -> Iterator[LogChunk]:
         """Give lines as chunks, and move the file's entry with each."""
@@ -93,16 +95,8 @@ class Reading:
                     unfinished=lines.unfinished,
                 ),
             )
-            part = slice(start, end)
-            raw_lines = RawLines(
-                source=display(file.path),
-                file_id=key,
-                texts=lines.texts[part],
-                numbers=lines.numbers[part],
-                offsets=lines.offsets[part],
-                reference=reference,
-            )
-            yield self._chunk(raw_lines, self.consumed + read, lines.cut if end == count else 0)
+            part = lines.part(start, end, source=display(file.path), file_id=key, reference=reference)
+            yield self._chunk(part, self.consumed + read, lines.cut_in(start, end))
 
     def finish(self, key: str | None, file: LogFile) -> None:
         """Note that a compressed file was read to its end, so that it is not decompressed again."""

@@ -50,5 +50,7 @@ def file_name(path: str) -> FileName:
 
 
 def could_become(known: FileName, new: FileName) -> bool:
-    """Say whether a file may have been renamed so: what was put away is not written to again."""
-    return not (known.rotated and not new.rotated and known[:2] == new[:2])
+    """Say whether rotation may rename a file so: it only ever puts it further away."""
+    if known[:2] != new[:2] or not known.rotated:
+        return True
+    return new.rotated and (new.number >= known.number or not new.number)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import select
 from typing import TYPE_CHECKING, Any
 
-from tocsin.model import RawLines
 from tocsin.sources.log_files.chunk import LogChunk
 from tocsin.sources.log_files.lines import Lines, codec_for, known_encoding, read_lines
 from tocsin.sources.log_files.reading import file_id_of
@@ -81,18 +80,11 @@ class LogStream:
                 yield self._chunk(lines, start, max(1, max_lines), file_id, received)
 
     def _chunk(self, lines: Lines, start: int, count: int, file_id: str, received: datetime) -> LogChunk:
-        part = slice(start, start + count)
-        end = min(start + count, len(lines.texts)) - 1
-        raw_lines = RawLines(
-            source=self._name,
-            file_id=file_id,
-            texts=lines.texts[part],
-            numbers=lines.numbers[part],
-            offsets=lines.offsets[part],
-            reference=received,
-        )
-        position = {"version": 1, "stream": {"offset": lines.ends[end], "line": lines.numbers[end]}}
-        return LogChunk(raw_lines, position, lines.ends[end], 0, lines.cut if start == 0 else 0)
+        end = min(start + count, len(lines.texts))
+        part = lines.part(start, end, source=self._name, file_id=file_id, reference=received)
+        read, number = lines.ends[end - 1], lines.numbers[end - 1]
+        position = {"version": 1, "stream": {"offset": read, "line": number}}
+        return LogChunk(part, position, read, 0, lines.cut_in(start, end))
 
 
 class _Waiting:

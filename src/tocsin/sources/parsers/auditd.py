@@ -23,13 +23,13 @@ _HEAD = re.compile(
 
 
 class AuditdParser(BaseParser):
-    """Reads `audit.log`: the EventID is the record's type.
+    r"""Reads `audit.log`: the EventID is the record's type.
 
     Named variables are the record's fields, those in `msg='…'` among them, and `node`. Values stay text:
     quotes are taken off, hexadecimal ones are not decoded. A field that comes twice is `field` and
     `field_2`; words outside of fields (`avc: denied { read } for`) are `text`.
 
-    >>> line = 'type=USER_LOGIN msg=audit(1795338900.250:7): pid=1 msg=\\'op=login acct="eve" res=failed\\''
+    >>> line = 'type=USER_LOGIN msg=audit(1795338900.250:7): pid=1 msg=\'op=login acct="eve" res=failed\''
     >>> event = AuditdParser().parse_line(line)
     >>> event["EventID"], event["parsedTimestamp"], event["logFormatVariables"]
     ('USER_LOGIN', 1795338900.25, {'pid': '1', 'op': 'login', 'acct': 'eve', 'res': 'failed'})

@@ -27,9 +27,9 @@ _AROUND = "\0\r\n\ufeff"
 
 
 def clean_line(text: str) -> str:
-    """Take away what is not of the log: colours, line ends, a byte order mark, the zeros of a sparse file.
+    r"""Take away what is not of the log: colours, line ends, a byte order mark, the zeros of a sparse file.
 
-    >>> clean_line("\\x1b[31mfailed\\x1b[0m\\r")
+    >>> clean_line("\x1b[31mfailed\x1b[0m\r")
     'failed'
     """
     if "\x1b" in text:

@@ -34,6 +34,8 @@ def read_object(text: str) -> dict[str, Any]:
         pairs = _DECODER.decode(text)
     except RecursionError as error:
         raise ParseError("the JSON is nested too deeply") from error
+    except ParseError:
+        raise
     except ValueError as error:
         raise ParseError(f"the line is not JSON: {error}") from error
     if type(pairs) is not _Pairs:

@@ -17,21 +17,58 @@ if TYPE_CHECKING:
     from tocsin.sources.parsers.drain import TemplateMiner
     from tocsin.sources.parsers.times import TimeReader
 
-__all__ = ["EVENT_KEYS", "MESSAGE_KEYS", "TIME_KEYS", "JsonParser", "event_id_of_keys", "take_time"]
+__all__ = [
+    "EVENT_KEYS",
+    "MESSAGE_KEYS",
+    "TIME_KEYS",
+    "JsonParser",
+    "event_id_of_keys",
+    "names_a_kind",
+    "take_time",
+]
 
-TIME_KEYS = (
-    "@timestamp timestamp time ts datetime date eventTime event_time EventTime TimeCreated UtcTime @t t "
-    "asctime created created_at"
-).split()
+TIME_KEYS = [
+    "@timestamp",
+    "timestamp",
+    "time",
+    "ts",
+    "datetime",
+    "date",
+    "eventTime",
+    "event_time",
+    "EventTime",
+    "TimeCreated",
+    "UtcTime",
+    "@t",
+    "t",
+    "asctime",
+    "created",
+    "created_at",
+]
 """Where the time of a line is looked for, in this order."""
 
-EVENT_KEYS = (
-    "EventID EventId event_id eventId event.id event.code event_name eventName event.action event "
-    "event_type eventType type kind action msg_id messageId"
-).split()
+EVENT_KEYS = [
+    "EventID",
+    "EventId",
+    "event_id",
+    "eventId",
+    "event.id",
+    "event.code",
+    "event_name",
+    "eventName",
+    "event.action",
+    "event",
+    "event_type",
+    "eventType",
+    "type",
+    "kind",
+    "action",
+    "msg_id",
+    "messageId",
+]
 """Where the EventID of a line is looked for, in this order."""
 
-MESSAGE_KEYS = "message msg @m MESSAGE log text".split()
+MESSAGE_KEYS = ["message", "msg", "@m", "MESSAGE", "log", "text"]
 """Where the message is looked for, whose template is learned when there is no EventID."""
 
 _LONGEST_ID = 128
@@ -87,7 +124,7 @@ class JsonParser(BaseParser):
             return event_id, " ".join(f"{key}={named[key]}" for key in self._event_keys), [], named, time
         for key in () if self._mines_first else EVENT_KEYS:
             value = named.get(key)
-            if value is not None and _names_a_kind(value):
+            if value is not None and names_a_kind(value):
                 return value, f"{key}={value}", [], named, time
         for key in self._message_keys:
             value = named.get(key)
@@ -134,7 +171,7 @@ def event_id_of_keys(named: dict[str, Any], keys: Sequence[str]) -> int | str:
     return values[0] if len(values) == 1 else ":".join(map(str, values))
 
 
-def _names_a_kind(value: Any) -> bool:
+def names_a_kind(value: Any) -> bool:
     """Say whether a value can be the name of a kind of event."""
     if type(value) is int:
         return True

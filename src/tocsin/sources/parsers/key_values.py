@@ -11,8 +11,8 @@ __all__ = ["MOST_FIELDS", "Fields", "Span", "read_fields"]
 
 MOST_FIELDS = 1000
 
-Span = tuple[str, int, int, bool]
-"""A value's name, where it begins and ends in the line, and whether it is quoted."""
+Span = tuple[str, int, int, str]
+"""A value's name, where it begins and ends in the line, and what it stands in: `"`, `{` or nothing."""
 
 _TRANSLATED = "\x1d"  # in front of what auditd adds when it translates numbers to names
 _FIELD = re.compile(
@@ -22,6 +22,7 @@ _FIELD = re.compile(
     re.VERBOSE,
 )
 _KEY, _QUOTED, _BRACED, _NESTED, _BARE, _WORD = range(1, 7)
+_AROUND = {_QUOTED: '"', _BRACED: "{"}
 
 
 @dataclass(slots=True)
@@ -33,7 +34,7 @@ class Fields:
             `text`.
         spans: Where the values stand, in the order of the line.
         words: The words that belong to no key.
-        plain: Whether every value is bare or quoted, and nested ones are in `msg='…'` only.
+        plain: Whether no value is empty, and single quotes are those of `msg='…'` only.
     """
 
     named: dict[str, str] = field(default_factory=dict)
@@ -60,7 +61,7 @@ class Fields:
 
 
 def read_fields(text: str, begin: int = 0) -> Fields:
-    """Read the fields of a record from a place in its line on.
+    r"""Read the fields of a record from a place in its line on.
 
     A value in double quotes ends at the next double quote, one in braces at the next brace; every other
     one ends at the next space. Quotes and braces are taken off. `msg='…'` holds fields itself, and ends at
@@ -70,14 +71,13 @@ def read_fields(text: str, begin: int = 0) -> Fields:
     Raises:
         ParseError: There are more than `MOST_FIELDS`.
 
-    >>> read_fields('pid=7 msg=\\'op=login acct="eve" res=failed\\'').named
+    >>> read_fields('pid=7 msg=\'op=login acct="eve" res=failed\'').named
     {'pid': '7', 'op': 'login', 'acct': 'eve', 'res': 'failed'}
     """
     fields = Fields()
     split = text.find(_TRANSLATED, begin)
     _scan(fields, text, begin, len(text) if split < 0 else split, nested=False)
     if split >= 0:
-        fields.plain = False
         _scan(fields, text, split, len(text), nested=False)
     if fields.words:
         fields.add("text", " ".join(fields.words))
@@ -104,10 +104,14 @@ def _scan(fields: Fields, text: str, position: int, end: int, *, nested: bool) -
             position = _scan_quoted(fields, key, text, position, end)
         else:
             begin, stop = match.span(kind)
-            name = fields.add(key, text[begin:stop])
-            fields.spans.append((name, begin, stop, kind == _QUOTED))
-            if kind == _BRACED or begin == stop:
-                fields.plain = False
+            value = text[begin:stop]
+            if kind == _BRACED:
+                value = value.strip()
+                begin = text.index(value, begin)
+                stop = begin + len(value)
+            name = fields.add(key, value)
+            fields.spans.append((name, begin, stop, _AROUND.get(kind, "")))
+            fields.plain &= bool(value)
 
 
 _BARE_VALUE = re.compile(r"\S*+")

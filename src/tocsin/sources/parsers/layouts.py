@@ -18,8 +18,11 @@ _MOST = 512  # layouts; as many may wait to be seen often
 _MOST_VALUES = 64
 
 # Stricter than the general reader: what could end a value, or make something else of it, is in none.
-_QUOTED = r"""([^"'\x1d]++)"""
-_BARE = r"""([^\s"'{][^\s']*+)"""
+_VALUES = {
+    '"': r"""([^"'\x1d]++)""",
+    "{": r"""([^\s'{}](?:[^'{}\x1d]*[^\s'{}])?)""",
+    "": r"""([^\s"'{][^\s']*+)""",
+}
 
 
 class _Layout(NamedTuple):
@@ -73,7 +76,7 @@ class Layouts:
 def _pattern_of(text: str, begin: int, fields: Fields) -> str:
     parts = []
     position = begin
-    for _, start, stop, quoted in fields.spans:
-        parts += [re.escape(text[position:start]), _QUOTED if quoted else _BARE]
+    for _, start, stop, around in fields.spans:
+        parts += [re.escape(text[position:start]), _VALUES[around]]
         position = stop
     return "".join((*parts, re.escape(text[position:])))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import numbers
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -96,9 +94,7 @@ def between(minimum: float, maximum: float) -> Check:
 
     def check(value: Any) -> float:
         wanted = f"a number from {minimum:g} to {maximum:g}"
-        if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
-            raise ValueError(wanted)
-        if not minimum <= value <= maximum:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not minimum <= value <= maximum:
             raise ValueError(wanted)
         return float(value)
 
@@ -118,19 +114,24 @@ def suggestion(word: object, known: Mapping[str, Any] | Sequence[str]) -> str:
 def read_parameters(owner: str, known: Mapping[str, Parameter], given: Mapping[str, Any]) -> dict[str, Any]:
     """Check what was given and fill in the defaults.
 
+    Args:
+        owner: Whose parameters they are, for the errors.
+        known: The parameters that there are.
+        given: Values by name.
+
     Raises:
         ConfigError: A parameter is unknown or has a wrong value.
     """
     for name in given:
         if name not in known:
             if not known:
-                raise ConfigError(f"parser {owner} has no parameter {name}", hint="it has none at all")
-            raise ConfigError(f"parser {owner} has no parameter {name}", hint=suggestion(name, known))
+                raise ConfigError(f"{owner} has no parameter {name}", hint="it has none at all")
+            raise ConfigError(f"{owner} has no parameter {name}", hint=suggestion(name, known))
     values = {}
     for name, parameter in known.items():
         value = given.get(name, parameter.default)
         try:
             values[name] = parameter.check(value)
         except (ValueError, TypeError) as error:
-            raise ConfigError(f"parser {owner}: {name} is {value!r}", hint=f"give {error}") from error
+            raise ConfigError(f"{owner}: {name} is {value!r}", hint=f"give {error}") from error
     return values

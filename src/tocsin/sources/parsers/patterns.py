@@ -12,7 +12,9 @@ NAMED_PATTERNS = {
     "SPACE": r"\s*",
     "DATA": r".*?",
     "GREEDYDATA": r".*",
-    "INT": r"[+-]?\d+",
+    "TEXT": r".{0,256}?",
+    "NAME": r"[A-Za-z][\w.$/()-]{1,128}",
+    "INT": r"[+-]?\d{1,19}",
     "NUMBER": r"[+-]?\d+(?:\.\d+)?",
     "QUOTED": r'"(?:[^"\\]|\\.)*"',
     "UUID": r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}",
@@ -24,14 +26,19 @@ NAMED_PATTERNS = {
     "PATH": r"/\S*",
     "LEVEL": (
         r"(?i:trace|debug|info(?:rmation)?|notice|warn(?:ing)?|err(?:or)?|crit(?:ical)?|alert|fatal|emerg"
-        r"(?:ency)?|severe|panic)"
+        r"(?:ency)?|severe|panic|failure)(?!\w)"
     ),
+    "LETTERLEVEL": r"[VDIWEF](?!\S)",
     "ISOTIME": (
         r"\d{4}[-/.]\d\d?[-/.]\d\d?(?:[T _-]\d\d?[:.]\d\d(?:[:.]\d\d(?:[.,:]\d{1,9})?)?)?"
         r"(?: ?(?:Z|UTC|GMT|[+-]\d\d:?\d\d))?"
     ),
     "SYSLOGTIME": r"[A-Z][a-z]{2} +\d{1,2} (?:\d{4} )?\d\d:\d\d:\d\d(?:\.\d{1,9})?",
     "HTTPTIME": r"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}",
+    "CTIME": r"[A-Z][a-z]{2} [A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d(?:\.\d{1,9})? \d{4}",
+    "COMPACTTIME": (
+        r"\d{6}(?:\d\d)?[T -]\d\d:?\d\d:?\d\d(?:[:.,]\d{1,9})?|\d\d/\d\d/\d\d \d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
+    ),
     "EPOCH": r"\d{9,19}(?:\.\d{1,9})?",
 }
 """What `%{NAME}` and `%{NAME:group}` stand for."""
@@ -46,8 +53,9 @@ def compile_header(pattern: str) -> re.Pattern[str]:
     r"""Compile a header: a regular expression, or a log format.
 
     A regular expression has named groups `(?P<level>…)` or named pieces `%{LEVEL:level}`. A log format has
-    fields in angle brackets and between them regular expressions, in which spaces are any number of
-    spaces: a field ends at the first place where what follows it fits, and the last one takes the rest.
+    fields in angle brackets: each ends at the first place where what follows it fits, and the last one
+    takes the rest. What stands between them is text, or, when there is a backslash in the format, regular
+    expressions; spaces are any number of spaces.
 
     Raises:
         ValueError: It is neither, with the reason.
@@ -77,6 +85,8 @@ def _expand(match: re.Match[str]) -> str:
 def _expression_of_format(pattern: str) -> str:
     """Make a regular expression that never goes back over what a field has taken."""
     pieces = _FIELD.split(pattern)  # literal, field, literal, field, …, literal
+    if "\\" not in pattern:
+        pieces[::2] = [re.escape(literal).replace("\\ ", " ") for literal in pieces[::2]]
     source = _spaces(pieces[0])
     pending = ""
     last = len(pieces) - 2

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from tocsin.errors import ParseError
 from tocsin.sources.parsers.base import BaseParser, Reading
 from tocsin.sources.parsers.flatten import free_name
-from tocsin.sources.parsers.times import TimeReader
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from tocsin.sources.parsers.drain import TemplateMiner
+    from tocsin.sources.parsers.times import TimeReader
 
 __all__ = ["SyslogParser"]
 
@@ -32,10 +32,32 @@ _ESCAPED = re.compile(r'\\(["\\\]])')
 _MOST_PARAMETERS = 256
 _HIGHEST_PRIORITY = 191
 _SEVERITIES = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
-_FACILITIES = (
-    "kern user mail daemon auth syslog lpr news uucp cron authpriv ftp ntp audit console clock "
-    "local0 local1 local2 local3 local4 local5 local6 local7"
-).split()
+_FACILITIES = [
+    "kern",
+    "user",
+    "mail",
+    "daemon",
+    "auth",
+    "syslog",
+    "lpr",
+    "news",
+    "uucp",
+    "cron",
+    "authpriv",
+    "ftp",
+    "ntp",
+    "audit",
+    "console",
+    "clock",
+    "local0",
+    "local1",
+    "local2",
+    "local3",
+    "local4",
+    "local5",
+    "local6",
+    "local7",
+]
 
 
 class SyslogParser(BaseParser):
@@ -131,5 +153,3 @@ def _read_structured(named: dict[str, Any], text: str, begin: int) -> int:
             name = free_name(named, f"{element[1]}.{parameter[1]}")
             named[name] = _ESCAPED.sub(r"\1", parameter[2])
     return begin
-
-

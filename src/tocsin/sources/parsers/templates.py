@@ -93,9 +93,8 @@ class TemplatesParser(BaseParser):
             else:
                 self._anywhere.append(template)
         rank = {id(template): number for number, template in enumerate(ranked)}
-        for same_word in self._by_word.values():
-            same_word += self._anywhere
-            same_word.sort(key=lambda one: rank[id(one)])
+        for word, same_word in self._by_word.items():
+            self._by_word[word] = sorted(same_word + self._anywhere, key=lambda one: rank[id(one)])
 
     def dump(self) -> bytes | None:
         """Give the templates learned so far; `None` for a parser that does not learn."""

@@ -73,7 +73,7 @@ class TimeReader:
         >>> TimeReader().read("2026-11-22T10:15:00.250+01:00")
         1795338900.25
         """
-        if reference is not self._reference:
+        if reference is not self._reference and reference != self._reference:
             self._known.clear()
             self._reference = reference
         known = self._known
@@ -120,10 +120,7 @@ class TimeReader:
         return None if seconds is None else seconds + found.microsecond / 1e6
 
     def _seconds_of(self, fields: TimeFields) -> float | None:
-        if fields.year is not None:
-            instant = self._instant(fields, fields.year)
-        else:
-            instant = self._latest(fields)
+        instant = self._instant(fields, fields.year) if fields.year is not None else self._latest(fields)
         if instant is None:
             return None
         seconds = instant.timestamp()

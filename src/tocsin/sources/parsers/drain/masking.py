@@ -21,7 +21,7 @@ _DEFAULT = re.compile(
         {_HEX}{{8}}-(?:{_HEX}{{4}}-){{3}}{_HEX}{{12}}              # UUID
         | (?:{_HEX}{{2}}[:-]){{5,7}}{_HEX}{{2}}                    # hardware address
         | 0[xX]{_HEX}++                                            # hexadecimal
-        | (?=[A-Fa-f]*+[0-9])(?={_HEX}*+[A-Fa-f]){_HEX}{{8,64}}    # a digest or an id
+        | (?=[A-Fa-f]*+[0-9])(?=[0-9]*+[A-Fa-f]){_HEX}{{8,64}}    # a digest or an id
         | (?:[-+](?=\d))?\d++(?:[.,:]\d++)*+                       # number, address, version, time
           (?:[KMGTkm]i?[Bb]?|[BbsmhdT%]|[mun]s|µs|min|sec)?
     )(?![A-Za-z0-9])""",
@@ -81,11 +81,11 @@ class PatternMasker:
         self._patterns = tuple(patterns)
 
     def split(self, content: str) -> tuple[tuple[str, ...], Sequence[str]]:
-        """Give the words with `<*>` for what is variable, and the same words as they were.
+        r"""Give the words with `<*>` for what is variable, and the same words as they were.
 
         A match may hold spaces: the words around it then become one.
 
-        >>> PatternMasker([re.compile(r"\\d+ ms")]).split("took 12 ms")
+        >>> PatternMasker([re.compile(r"\d+ ms")]).split("took 12 ms")
         (('took', '<*>'), ['took', '12 ms'])
         """
         masked = content

@@ -16,12 +16,13 @@ KIND = "drain"
 VERSION = 1
 
 _LARGEST = 256 * 2**20
-_MOST_WORDS = 100_000
+_MOST_TEMPLATES = 1_000_000
+_MOST_WORDS = 10_000
 _NO_STATE = "the content is no state of a drain parser"
 
 
 def write_state(clusters: Iterable[Cluster], settings: Mapping[str, Any]) -> bytes:
-    """Write templates, in the order in which they were learned, and the settings they depend on."""
+    """Write templates, in the order in which they were learned, and the settings that give them meaning."""
     return json.dumps(
         {
             "kind": KIND,
@@ -49,12 +50,14 @@ def read_state(content: bytes, settings: Mapping[str, Any]) -> list[Cluster]:
         raise ValueError(_NO_STATE)
     version = state.get("version")
     if not isinstance(version, int) or version > VERSION:
-        raise ValueError(f"the state has version {version}, this tocsin reads up to {VERSION}: upgrade tocsin")
+        raise ValueError(
+            f"the state has version {version}, this tocsin reads up to {VERSION}: upgrade tocsin"
+        )
     written = state.get("settings")
     if written != dict(settings):
         raise ValueError(_difference(written, settings))
     templates = state.get("templates")
-    if not isinstance(templates, list) or len(templates) > settings["max_clusters"]:
+    if not isinstance(templates, list) or len(templates) > _MOST_TEMPLATES:
         raise ValueError(_NO_STATE)
     clusters = [_cluster(one) for one in templates]
     if len({one.event_id for one in clusters}) != len(clusters):
@@ -65,9 +68,7 @@ def read_state(content: bytes, settings: Mapping[str, Any]) -> list[Cluster]:
 def _difference(written: Any, settings: Mapping[str, Any]) -> str:
     if not isinstance(written, dict):
         return _NO_STATE
-    names = sorted(
-        name for name in {*written, *settings} if written.get(name) != settings.get(name)
-    )
+    names = sorted(name for name in {*written, *settings} if written.get(name) != settings.get(name))
     return (
         f"the templates were learned with another {', '.join(names)}: "
         "take the old setting, or forget the state"
@@ -80,6 +81,13 @@ def _cluster(row: Any) -> Cluster:
             texts = all(isinstance(one, str) for one in (*path, *words))
             known = all(type(place) is int and 0 <= place < len(words) for place in places)
             unique = len(set(map(str, places))) == len(places)
-            if texts and known and unique and path and path[0] == str(len(words)) and len(words) <= _MOST_WORDS:
+            if (
+                texts
+                and known
+                and unique
+                and path
+                and path[0] == str(len(words))
+                and len(words) <= _MOST_WORDS
+            ):
                 return Cluster(event_id, group, tuple(path), words, places)
     raise ValueError(f"{_NO_STATE}: a template in it is none")

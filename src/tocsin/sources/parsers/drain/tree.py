@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from operator import eq
 from typing import TYPE_CHECKING
 
 from tocsin.sources.parsers.drain.masking import WILDCARD
@@ -25,7 +26,7 @@ def event_id_of(*parts: str) -> str:
     """Give the EventID of a template: made from the text, so that it is the same everywhere.
 
     >>> event_id_of("took", "<*>", "ms")
-    'E6b7d7ee9'
+    'Eb21962a7'
     """
     content = "\0".join(parts).encode("utf-8", "surrogatepass")
     return "E" + hashlib.blake2b(content, digest_size=_ID_DIGITS // 2).hexdigest()
@@ -43,6 +44,9 @@ class Cluster:
         places: The places of the variable words, in the order in which they were found to be variable:
             a variable keeps its number for good.
         template: The template as text.
+        constants: The words, `None` for those that are variable altogether.
+        variable: How many these are.
+        cuts: For each place, where in its word the variable begins and ends.
     """
 
     event_id: str
@@ -51,6 +55,8 @@ class Cluster:
     words: list[str]
     places: list[int] = field(default_factory=list)
     template: str = ""
+    constants: list[str | None] = field(default_factory=list)
+    variable: int = 0
     cuts: list[tuple[int, int, int | None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -85,6 +91,8 @@ class Cluster:
             shown[place] = before + WILDCARD + after
             self.cuts.append((place, len(before), -len(after) or None))
         self.template = " ".join(shown)
+        self.constants = [None if word == WILDCARD else word for word in self.words]
+        self.variable = self.constants.count(None)
 
 
 class _Leaf:
@@ -103,13 +111,18 @@ class DrainTree:
         similarity: How much of a template's words a line must share at least, 0 to 1.
         max_children: How many different words a node tells apart; the others share `<*>`.
         max_clusters: How many templates are learned at most.
+        count_masked: Whether masked words of a line count as words that it does not share, as in the
+            paper; else they do not count at all.
     """
 
-    def __init__(self, depth: int, similarity: float, max_children: int, max_clusters: int) -> None:
+    def __init__(
+        self, depth: int, similarity: float, max_children: int, max_clusters: int, *, count_masked: bool
+    ) -> None:
         self._first_words = depth - 3
         self._similarity = similarity
         self._max_children = max_children
         self._max_clusters = max_clusters
+        self._count_masked = count_masked
         self._children: dict[_Place, set[str]] = {}
         self._leaves: dict[_Place, _Leaf] = {}
         self._recent: dict[_Place, tuple[Cluster, _Leaf, int]] = {}
@@ -145,9 +158,10 @@ class DrainTree:
         elif cluster.generalise(words):
             leaf.version += 1
             self.version += 1
-        if len(self._recent) >= _REMEMBERED:
-            self._recent.clear()
-        self._recent[group, words] = (cluster, leaf, leaf.version)
+        if sum(map(len, words)) <= _LONGEST_REMEMBERED:
+            if len(self._recent) >= _REMEMBERED:
+                self._recent.clear()
+            self._recent[group, words] = (cluster, leaf, leaf.version)
         return cluster
 
     def add(self, cluster: Cluster) -> _Leaf:
@@ -190,15 +204,11 @@ class DrainTree:
         """Find the template that shares most words with a line, and of these the most general one."""
         best, best_rank = None, (-1, -1)
         for cluster in leaf.clusters:
-            same = variable = 0
-            for mine, other in zip(cluster.words, words, strict=True):
-                if mine == WILDCARD:
-                    variable += 1
-                elif mine == other:
-                    same += 1
-            if (same, variable) > best_rank:
-                best, best_rank = cluster, (same, variable)
-        if best_rank[0] >= self._similarity * len(words):
+            rank = (sum(map(eq, cluster.constants, words)), cluster.variable)
+            if rank > best_rank:
+                best, best_rank = cluster, rank
+        telling = len(words) if self._count_masked else len(words) - words.count(WILDCARD)
+        if best_rank[0] >= self._similarity * telling and telling:
             return best
         # A template that is mostly variable shares too little even with its own lines.
         return next((one for one in leaf.clusters if tuple(one.words) == words), None)
@@ -214,4 +224,5 @@ class DrainTree:
 
 _Place = tuple[str, tuple[str, ...]]
 _NO_CHILDREN: frozenset[str] = frozenset()
-_REMEMBERED = 65_536  # lines
+_REMEMBERED = 16_384  # lines
+_LONGEST_REMEMBERED = 512  # characters
