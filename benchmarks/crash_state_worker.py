@@ -227,7 +227,10 @@ def _has_generation(side: str, folder: Path) -> bool:
 
 @contextmanager
 def forked(work: Callable[[Callable[[str], None]], None]) -> Iterator[tuple[int, int]]:
-    """Run work in a fork that can write lines to a pipe; give its pid and the pipe's other end."""
+    """Run work in a fork that can write lines to a pipe; give its pid and the pipe's other end.
+
+    It does not outlive the block.
+    """
     reading, writing = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of a fork with threads: there are none of ours
@@ -246,8 +249,9 @@ def forked(work: Callable[[Callable[[str], None]], None]) -> Iterator[tuple[int,
     try:
         yield pid, reading
     finally:
-        os.close(reading)
+        os.kill(pid, signal.SIGKILL)  # one that has ended keeps its pid until it is waited for
         os.waitpid(pid, 0)
+        os.close(reading)
 
 
 def _write_line(writing: int, text: str) -> None:
@@ -256,9 +260,8 @@ def _write_line(writing: int, text: str) -> None:
 
 def fork_and_wait(work: Callable[[Callable[[str], None]], None]) -> str | None:
     """Run work in a fork, and give the last line it wrote; `None` when it wrote none or takes too long."""
-    with forked(work) as (pid, pipe):
+    with forked(work) as (_, pipe):
         lines = _Lines(pipe).read_rest()
-        os.kill(pid, signal.SIGKILL)  # it has ended, or hangs
         return lines[-1] if lines else None
 
 

@@ -140,7 +140,7 @@ def _stalls(sides: Sides, seed: int, quick: bool) -> Iterator[Result]:  # noqa: 
     title = f"wait for an ingest while saving, p99.9, {rows * VARIABLES:,} values learned"
     tell(f"{title} ...")
     request = {"task": "stalls", "rows": rows, "seed": seed, "seconds": seconds, "rate": 1_000}
-    replies = sides.take_turns(turns, request, request)
+    replies = sides.take_turns(turns, request, request, warm_up=False)
     ours, peer = replies.median("p999_ms")
     saves = [f"{reply['repeats']} saves" for reply in (*replies.ours, *replies.peer)]
     note = f"1,000 ingests a second while another thread saves without a pause ({', '.join(saves)})"

@@ -56,15 +56,22 @@ class Sides:
         """Whether there is a peer to ask."""
         return self._peer is not None
 
-    def take_turns(self, turns: int, ours: Request | None, peer: Request | None = None) -> Replies:
-        """Ask both sides in turns, after one round that does not count when there are several.
+    def take_turns(
+        self, turns: int, ours: Request | None, peer: Request | None = None, *, warm_up: bool = True
+    ) -> Replies:
+        """Ask both sides in turns; a side that fails is asked no more, and why is told.
 
-        A side that fails is asked no more; why is told.
+        Args:
+            turns: How often.
+            ours: What to ask our side, `None` for nothing.
+            peer: What to ask the peer.
+            warm_up: Begin with a round that does not count, when there are several.
         """
         replies = Replies()
         sides = [("ours", ours, replies.ours), ("peer", peer if self._peer else None, replies.peer)]
         broken = set()
-        for turn in range(turns + (turns > 1)):
+        unused = int(warm_up and turns > 1)
+        for turn in range(turns + unused):
             for side, request, kept in sides:
                 if request is None or side in broken:
                     continue
@@ -76,7 +83,7 @@ class Sides:
                     broken.add(side)
                     kept.clear()
                 else:
-                    if turn > 0 or turns == 1:
+                    if turn >= unused:
                         kept.append(reply)
         return replies
 

@@ -44,10 +44,12 @@ VALUES = SCALARS | st.tuples(SCALARS, SCALARS)
 NAMES = st.sampled_from(["a", "b", "timestamp", "", "\ud800"])
 ANY_ROWS = st.lists(st.tuples(st.dictionaries(NAMES, VALUES), st.none() | st.integers(0, 10**6)), max_size=25)
 TEXT_ROWS = st.lists(
-    st.tuples(st.fixed_dictionaries({"user": st.sampled_from(["ann", "bob", "eve"]), "port": st.integers(0, 9)}),
-              st.integers(0, 100)),
+    st.tuples(
+        st.fixed_dictionaries({"user": st.sampled_from(["ann", "bob", "eve"]), "port": st.integers(0, 9)}),
+        st.integers(0, 100),
+    ),
     max_size=40,
-)  # fmt: skip
+)
 
 
 @pytest.fixture(autouse=True)
@@ -324,7 +326,7 @@ def test_a_damaged_dump_is_an_error() -> None:
     "lie",
     [
         {"names": ["user"]}, {"names": ["user", "user"]}, {"names": [1, 2]}, {"names": None}, {"small": 3},
-        {"small": -1}, {"small": "1"}, {"timed": 1}, {"waits": None}, {},
+        {"small": -1}, {"small": "1"}, {"sealed": 0}, {"sealed": None}, {"timed": 1}, {"waits": None}, {},
     ],
 )  # fmt: skip
 def test_a_forged_dump_is_an_error(lie: dict[str, Any]) -> None:

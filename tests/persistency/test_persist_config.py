@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tocsin.errors import ConfigError, PersistencyLoadError
 from tocsin.persistency import EventPersistency, EventStabilityTracker, init_persistency
 from tocsin.persistency.snapshots import FsspecStore, Snapshots
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def new_memory() -> EventPersistency:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 BEGIN = """
 import os, signal, sys, threading, time
 from tocsin.persistency import (
-    EventDataStructure, EventPersistency, EventStabilityTracker, PersistencySaver, PersistencySaverConfig, process_end
+    EventDataStructure, EventPersistency, EventStabilityTracker, PersistencySaver, PersistencySaverConfig,
+    process_end,
 )
 paths = sys.argv[1:]
 savers = []

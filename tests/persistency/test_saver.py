@@ -19,6 +19,7 @@ from tocsin.persistency import (
     load,
     save,
 )
+from tocsin.persistency.snapshots import FsspecStore, Snapshots
 from tocsin.persistency.structure import EventDataStructure
 from tocsin.testing.faulty_files import FaultPlan
 
@@ -338,6 +339,8 @@ def test_a_damaged_state_is_an_error_and_stays(
         PersistencySaver(other, config(auto_load=auto_load))
     with pytest.raises(PersistencyLoadError, match="damaged"):
         PersistencySaver(other, config()).save()
+    with pytest.raises(PersistencyLoadError, match="damaged"):
+        PersistencySaver(other, config()).start()
 
     assert plan.files == before
     assert users_of(other) == 1
@@ -427,17 +430,41 @@ def test_many_threads_learn_and_save_and_nothing_is_lost(
     assert sum(users_of(restored, number) for number in range(7)) == 800
 
 
-def test_a_persistency_has_one_saver(config: Callable[..., PersistencySaverConfig], tmp_path: Path) -> None:
+def test_two_savers_of_one_persistency_each_save_all_of_it(
+    config: Callable[..., PersistencySaverConfig], tmp_path: Path
+) -> None:
     memory = new_memory()
-    with PersistencySaver(memory, config()), pytest.raises(PersistencyError, match="faulty://state"):
-        PersistencySaver(memory, PersistencySaverConfig(tmp_path))
+    near = Noted(memory, PersistencySaverConfig(tmp_path, events_until_save=3))
+    with PersistencySaver(memory, config(events_until_save=2)) as far, near:
+        for number in range(1, 7):
+            learn(memory, "alice", f"user {number}", event_id=number)
+            learn(memory, f"user {number}")
+            far.save()
+            assert near.ended.acquire(timeout=WAIT)
 
+    for place, options in ((str(tmp_path), {}), ("faulty://state", dict(config().storage_options))):
+        restored = new_memory()
+        load(restored, place, options)
+        assert users_of(restored) == 6
+        assert {number: users_of(restored, number) for number in range(1, 7)} == dict.fromkeys(range(1, 7), 2)
+
+
+def test_what_a_restore_brought_is_saved_whole(config: Callable[..., PersistencySaverConfig]) -> None:
+    memory, other = new_memory(), new_memory()
     learn(memory, "alice")
-    with PersistencySaver(memory, PersistencySaverConfig(tmp_path)):
-        pass
+    learn(other, "bob", "carol")
+    saver = PersistencySaver(memory, config())
+    saver.save()
+    PersistencySaver(other, PersistencySaverConfig("memory://another-state")).save()
+    snapshot = Snapshots(FsspecStore("memory://another-state")).load()
+    assert snapshot is not None
+
+    memory.restore(snapshot.parts[""])
+    saver.save()
+
     restored = new_memory()
-    load(restored, tmp_path)
-    assert users_of(restored) == 1
+    load(restored, "faulty://state", dict(config().storage_options))
+    assert users_of(restored) == 2
 
 
 def test_a_path_has_one_saver(tmp_path: Path) -> None:

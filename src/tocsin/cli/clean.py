@@ -21,7 +21,7 @@ def clean(
 ) -> None:
     """Forget what the configuration no longer has.
 
-    That is: series and verdicts of monitors that are gone, and verdicts of detectors that are gone.
+    That is: series, verdicts and learned state of monitors that are gone, and verdicts of detectors that are.
     Without --yes nothing is deleted. Incidents and messages are history, and stay.
     """
     from tocsin.runtime.clean import delete_leftovers, find_leftovers
@@ -43,7 +43,10 @@ def clean(
         return
     print_table(
         None,
-        ["series", "what", "#points", "#verdicts"],
-        [(item.series, item.what, f"{item.points:,}", f"{item.verdicts:,}") for item in leftovers],
+        ["monitor", "what", "#points", "#verdicts", "#bytes"],
+        [
+            (item.series, item.what, f"{item.points:,}", f"{item.verdicts:,}", f"{item.state_bytes:,}")
+            for item in leftovers
+        ],
     )
     typer.echo("deleted" if yes else "nothing was deleted: `tocsin clean --yes` does it")

@@ -38,12 +38,13 @@ def report(
 ) -> None:
     """Write one HTML page of what was found.
 
-    It has the monitors, their incidents, and a chart of every series.
+    It has the monitors, their incidents, a chart of every series, and the anomalous lines of every log.
     """
     from tocsin.reporting import report_html
     from tocsin.runtime.clock import SystemClock
     from tocsin.runtime.config.loader import load_project
     from tocsin.runtime.databases import open_memory
+    from tocsin.runtime.log_views import log_views
     from tocsin.runtime.project_state import monitors_in_state
     from tocsin.runtime.selection import select_monitors
     from tocsin.runtime.views import project_views
@@ -54,11 +55,11 @@ def report(
         monitors = select_monitors(
             project.monitors, select, exclude, in_state=lambda state: monitors_in_state(memory, state)
         )
-        views = project_views(
-            project, memory, monitors, start=parse_time(start, "--from"), end=parse_time(end, "--to")
-        )
+        window = {"start": parse_time(start, "--from"), "end": parse_time(end, "--to")}
+        views = project_views(project, memory, monitors, **window)
+        logs = log_views(memory, monitors, **window)
     try:
-        report_html(views, output, project=project.config.name, generated_at=clock.now())
+        report_html(views, output, project=project.config.name, generated_at=clock.now(), logs=logs)
     except OSError as error:
         raise ConfigError(f"{output} cannot be written ({error.strerror})") from error
     print_written([output], as_json=as_json)

@@ -63,16 +63,25 @@ def whole_column(table: pa.Table, name: str) -> pa.Array | None:
 def coded(array: pa.Array) -> tuple[list[Any], NDArray[np.int64]]:
     """Give the different values of an array as Python has them, in order, and for each place its code."""
     import pyarrow as pa
+    import pyarrow.types as kinds
 
-    if pa.types.is_dictionary(array.type):
+    kind = array.type
+    if kinds.is_dictionary(kind):
         array = array.dictionary_decode()
+    elif kinds.is_string_view(kind) or kinds.is_binary_view(kind):
+        array = array.cast(pa.large_string() if kinds.is_string_view(kind) else pa.large_binary())
     try:
-        encoded = array.dictionary_encode(null_encoding="encode")
+        encoded = array.dictionary_encode()
     except (
         pa.ArrowNotImplementedError
     ):  # lists and the like: no value that can be kept, but they are told by name
         return array.to_pylist(), np.arange(len(array))
-    return encoded.dictionary.to_pylist(), encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    values = encoded.dictionary.to_pylist()
+    codes = encoded.indices
+    if codes.null_count:
+        codes = codes.cast(pa.int64()).fill_null(len(values))
+        values.append(None)
+    return values, codes.to_numpy(zero_copy_only=False).astype(np.int64)
 
 
 def dictionary_of(values: list[Any]) -> tuple[Dictionary, dict[int, str]]:

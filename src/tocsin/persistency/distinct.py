@@ -264,12 +264,9 @@ class DistinctValues:
                 for key, time in firsts.items():
                     earlier.setdefault(key, time)
             return
-        for key, time in last.items():
-            if lasts.get(key, time) <= time:
-                lasts[key] = time
-        for key, time in (firsts or {}).items():
-            if earlier.get(key, time) >= time:
-                earlier[key] = time
+        lasts.update((key, max(time, lasts.get(key, time))) for key, time in last.items())
+        if firsts is not None:
+            earlier.update((key, min(time, earlier.get(key, time))) for key, time in firsts.items())
 
     def _add_hashed(
         self,

@@ -20,14 +20,12 @@ if TYPE_CHECKING:
     from datetime import datetime
     from threading import Event
 
-    from tocsin.persistency.batch import Segment
     from tocsin.persistency.cut import RestoredPart
     from tocsin.persistency.event_row import EventRow
     from tocsin.persistency.values import EventID
 
 __all__ = ["EventPersistency"]
 
-_BUFFERED_ROWS = 1_024
 _BUFFERED_ROWS_IN_ALL = 65_536
 
 
@@ -44,6 +42,8 @@ class EventPersistency:
 
     Attributes:
         metadata: What the owner saves and restores beside the events; JSON. Change it in `exclusive()`.
+        lineage: Grows with each cut that takes what changed, and each restore: whoever took the last cut
+            sees by it whether somebody else came between.
 
     >>> from tocsin.persistency import EventStabilityTracker
     >>> ep = EventPersistency(EventStabilityTracker)
@@ -74,8 +74,9 @@ class EventPersistency:
         self._since_settled = 0
         self.metadata: dict[str, Any] = {}
         self.events_ingested = 0
+        self.lineage = 0
         self._wake_at = math.inf
-        self._waked: Event | None = None
+        self._waking: dict[Event, float] = {}
         converter = None
         self._takes_columns = False
         if issubclass(event_data_class, BuiltInStructure):
@@ -136,9 +137,7 @@ class EventPersistency:
             if template is not memory.template:
                 memory.template = self._templates[event_id] = template
             if memory.built_in is not None:
-                memory.append(names, row, micros)
-                if heavy or len(memory.times) >= _BUFFERED_ROWS:
-                    memory.settle()
+                memory.append(names, row, micros, heavy=heavy)
                 self._waits(1)
             self._count(1)
 
@@ -162,21 +161,19 @@ class EventPersistency:
             return
         batch = read_batch(table, self._layouts)
         with self._lock:
-            self._seen.update(dict.fromkeys(batch.event_ids))
+            self._seen.update(dict.fromkeys(batch.seen))
+            for event_id, template in batch.templates.items():
+                memory = self._memories.get(event_id) or self._new_memory(template)
+                if not memory.open:
+                    self._open(event_id, memory)
+                memory.template = self._templates[event_id] = template
             for segment in batch.segments:
-                self._keep_segment(segment)
+                self._memories[segment.event_id].append_columns(segment.names, segment.columns, segment.times)
+            for loose in batch.loose:
+                memory = self._memories[loose.event_id]
+                memory.append(loose.names, loose.values, loose.micros, heavy=loose.heavy)
+            self._waits(len(batch.loose))
             self._count(batch.rows)
-
-    def _keep_segment(self, segment: Segment) -> None:
-        event_id = segment.event_id
-        memory = self._memories.get(event_id)
-        if memory is None:
-            memory = self._new_memory(segment.template)
-        if not memory.open:
-            self._open(event_id, memory)
-        memory.template = self._templates[event_id] = segment.template
-        memory.append_columns(segment.names, segment.columns, segment.times)
-        self._waits(len(segment.columns[0]))
 
     def get_event_data(self, event_id: EventID) -> EventDataStructure | None:
         """Give the backend of one event, `None` when it is unknown or has no variables."""
@@ -211,12 +208,13 @@ class EventPersistency:
         with self._lock:
             return set(self._seen)
 
-    def wake_at(self, count: int | None, event: Event | None) -> None:
-        """Set an event, once, when `events_ingested` reaches a count; `None` for never."""
+    def wake_at(self, count: int | None, event: Event) -> None:
+        """Set an event, once, when `events_ingested` reaches a count; `None` for not any more."""
         with self._lock:
-            self._wake_at, self._waked = (math.inf if count is None else count), event
-            if self.events_ingested >= self._wake_at:
-                self._wake()
+            self._waking.pop(event, None)
+            if count is not None:
+                self._waking[event] = count
+            self._wake()
 
     def _count(self, rows: int) -> None:
         self.events_ingested += rows
@@ -224,9 +222,10 @@ class EventPersistency:
             self._wake()
 
     def _wake(self) -> None:
-        self._wake_at = math.inf
-        if self._waked is not None:
-            self._waked.set()
+        for event in [event for event, count in self._waking.items() if count <= self.events_ingested]:
+            del self._waking[event]
+            event.set()
+        self._wake_at = min(self._waking.values(), default=math.inf)
 
     def cut(self, *, complete: bool = False, leave_dirty: bool = False) -> Cut:
         """Take the state of this instant for a snapshot, cheaply: what has to be copied is copied later.
@@ -246,6 +245,7 @@ class EventPersistency:
                     memory.release()
             if not leave_dirty:
                 self._dirty = {}
+                self.lineage += 1
             return Cut(
                 kind=self.kind,
                 seen=tuple(self._seen),
@@ -279,6 +279,7 @@ class EventPersistency:
             for memory in self._memories.values():
                 memory.let_go()
             self._memories, self._seen, self._dirty = memories, seen, {}
+            self.lineage += 1
             self._templates = {event_id: memory.template for event_id, memory in memories.items()}
             self.metadata = deepcopy(dict(part.metadata))
             for event_id, memory in memories.items():

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from tocsin.persistency.structure import EventDataStructure
     from tocsin.persistency.values import EventID
 
-_MANY_ROWS = 48
-"""From here on it is quicker to look at columns than at rows."""
-
 __all__ = ["CutContent", "EventMemory", "MemoryGate"]
+
+_MOST_WAITING = 1_024
+"""Rows."""
 
 
 class EventMemory:
@@ -45,33 +45,29 @@ class EventMemory:
         """Whether it may change with no further notice: it counts as changed, and no cut waits for it."""
         self.holders: list[CutContent] = []
 
-    def append(self, names: tuple[str, ...], row: Sequence[Any], micros: int | None) -> None:
-        """Let a row wait."""
+    def append(
+        self, names: tuple[str, ...], row: Sequence[Any], micros: int | None, *, heavy: bool = False
+    ) -> None:
+        """Let a row wait; not one with long texts, so that what waits is bounded in bytes, too."""
         timed = micros is not None
         if names is not self.names or timed is not self.timed:
             self.settle()
             self.names, self.timed = names, timed
         self.values += row
         self.times.append(micros)
+        if heavy or len(self.times) >= _MOST_WAITING:
+            self.settle()
 
     def append_columns(
         self, names: tuple[str, ...], columns: Sequence[CodedColumn], times: NDArray[np.int64] | None
     ) -> None:
-        """Take rows of one layout in: many at once, few as if they came one by one."""
-        rows = len(columns[0])
-        if rows >= _MANY_ROWS and self.built_in is not None:
-            self.settle()
+        """Take many rows of one layout in."""
+        self.settle()
+        if self.built_in is not None:
             given: Sequence[Sequence[Any]] = columns
             if not self.built_in.takes_codes:
                 given = [column.tolist() for column in columns]
             self.built_in.add_rows(names, given, None if times is None else times.tolist())
-            return
-        values = [column.tolist() for column in columns]
-        instants = [None] * rows if times is None else times.tolist()
-        for row, micros in zip(zip(*values, strict=True), instants, strict=True):
-            self.append(names, row, micros)
-        if len(self.times) >= _MANY_ROWS or any(column.dictionary.is_heavy for column in columns):
-            self.settle()
 
     def settle(self) -> None:
         """Bring the waiting rows into the backend."""

@@ -1,4 +1,4 @@
-"""Saving and loading once, without a saver.
+r"""Saving and loading once, without a saver.
 
 Into bytes, a state is one line, its manifest, and its segments:
 
@@ -10,7 +10,6 @@ with the manifest as it is in a folder, and the segments in the order in which i
 
 from __future__ import annotations
 
-import os
 import re
 from typing import TYPE_CHECKING, Any, overload
 
@@ -22,6 +21,7 @@ from tocsin.persistency.snapshots.manifest_file import decode
 from tocsin.persistency.snapshots.names import manifest_name
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping
 
     from tocsin.abc import Clock
@@ -119,9 +119,7 @@ def load(
     if snapshot is None:
         message = f"nothing is saved at {store.where}"
         raise PersistencyLoadError(message, path=store.where)
-    with ep.exclusive():
-        restore_only_part(ep, snapshot, store.where)
-        ep.uncut(ep.cut(complete=True))  # to the saver's store, all of this is new
+    restore_only_part(ep, snapshot, store.where)
 
 
 def _pack(store: MemoryStore) -> bytes:

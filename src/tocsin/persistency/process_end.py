@@ -118,7 +118,7 @@ _process = _ProcessEnd()
 
 def _after_fork() -> None:
     """Leave the parent's savers to the parent; its threads are not here either."""
-    global _process  # noqa: PLW0603 - a process has one end
+    global _process
     handler = signal.getsignal(signal.SIGTERM)
     inherited, _process = _process, _ProcessEnd()
     if inherited.installed and handler == inherited.handle:
@@ -126,10 +126,18 @@ def _after_fork() -> None:
             signal.signal(signal.SIGTERM, inherited.previous)
 
 
+def _before_executors_end() -> None:
+    _process.save()
+
+
+def _after_threads_end() -> None:
+    _process.stop()
+
+
 os.register_at_fork(after_in_child=_after_fork)
 # As concurrent.futures does it; without this, states on some object stores are not saved at the exit.
-getattr(threading, "_register_atexit", atexit.register)(lambda: _process.save())
-atexit.register(lambda: _process.stop())
+getattr(threading, "_register_atexit", atexit.register)(_before_executors_end)
+atexit.register(_after_threads_end)
 
 
 def flush_at_end(member: Flushable) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import weakref
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
-from tocsin.errors import PersistencyError, PersistencyLoadError
+from tocsin.errors import PersistencyLoadError
 from tocsin.persistency.clock import WallClock
 from tocsin.persistency.process_end import flush_at_end, no_flush_at_end
 from tocsin.persistency.snapshots import FsspecStore, KeysMissingError, Snapshots
@@ -87,7 +86,7 @@ class PersistencySaver:
 
     Raises:
         PersistencyLoadError: `auto_load` is on and nothing, or nothing whole, is there.
-        PersistencyError: The path cannot be used, or the persistency has a saver already.
+        PersistencyError: The path cannot be used.
 
     >>> from tocsin.persistency import EventPersistency, EventStabilityTracker
     >>> from tocsin.persistency import PersistencySaver, PersistencySaverConfig
@@ -124,18 +123,13 @@ class PersistencySaver:
         self._thread: threading.Thread | None = None
         self._ending = False
         self._stopped = False
-        self._complete_next = True
+        self._lineage: int | None = None  # that of the persistency when we took or gave it all
         self._saved_events = persistency.events_ingested
         self._due = 0.0
         self._failed_in_a_row = 0
         self._status = SaverStatus(self._where, config.save_interval_seconds, config.events_until_save)
-        self._own()
         if config.auto_load:
-            try:
-                self._load()
-            except BaseException:
-                self._disown()
-                raise
+            self._load()
 
     # -- life -------------------------------------------------------------------------------------------
 
@@ -144,10 +138,11 @@ class PersistencySaver:
 
         Raises:
             StateLockedError: Another process saves there.
+            PersistencyLoadError: What is there is damaged: it is not written over.
+            PersistencyError: The path cannot be used.
         """
         with self._life:
             if self._thread is None:
-                self._own()
                 self._snapshots.claim()
                 self._ending = self._stopped = False
                 self._schedule()
@@ -179,7 +174,7 @@ class PersistencySaver:
                 if not (at_exit and self._all_saved()):
                     self._turns.take()
             finally:
-                self._disown()
+                self._persistency.wake_at(None, self._wake)
                 self._snapshots.close()
 
     def __enter__(self) -> Self:
@@ -250,7 +245,6 @@ class PersistencySaver:
     def _save_once(self) -> GenerationInfo:
         begun = time.monotonic()
         try:
-            self._own()
             info, events = self._commit()
         except Exception as error:
             self._failed_in_a_row += 1
@@ -259,7 +253,7 @@ class PersistencySaver:
                 failures=self._status.failures + 1,
                 last_error=f"{type(error).__name__}: {error}",
             )
-            _LOG.error("saving to %s failed: %s", self._where, self._status.last_error)  # noqa: TRY400
+            _LOG.error("saving to %s failed: %s", self._where, self._status.last_error)
             raise
         else:
             self._failed_in_a_row = 0
@@ -280,24 +274,23 @@ class PersistencySaver:
 
     def _commit(self) -> tuple[GenerationInfo, int]:
         try:
-            return self._commit_cut(complete=self._complete_next)
-        except KeysMissingError:
-            if self._complete_next:
-                raise
-            self._complete_next = True
-            return self._commit_cut(complete=True)
+            return self._commit_cut()
+        except KeysMissingError:  # what we saved before is no longer there
+            self._lineage = None
+            return self._commit_cut()
 
-    def _commit_cut(self, *, complete: bool) -> tuple[GenerationInfo, int]:
+    def _commit_cut(self) -> tuple[GenerationInfo, int]:
+        """Save what changed; all of it when somebody else took changes, or restored something."""
         memory = self._persistency
         with memory.exclusive():
             events, positions = memory.events_ingested, self.positions
-            cut = memory.cut(complete=complete)
+            cut = memory.cut(complete=memory.lineage != self._lineage)
+            self._lineage = memory.lineage
         try:
             info = self._snapshots.commit({ONLY_PART: cut}, now=self._clock.now(), positions=positions)
         except BaseException:
             memory.uncut(cut)
             raise
-        self._complete_next = False
         return info, events
 
     # -- what is there already --------------------------------------------------------------------------
@@ -305,37 +298,17 @@ class PersistencySaver:
     def _load(self) -> None:
         snapshot = self._snapshots.load()
         if snapshot is not None:
-            restore_only_part(self._persistency, snapshot, self._where)
+            with self._persistency.exclusive():
+                restore_only_part(self._persistency, snapshot, self._where)
+                self._lineage = self._persistency.lineage
             for note in snapshot.notes:
                 _LOG.warning("%s: %s", self._where, note)
             self.positions = snapshot.positions
-            self._complete_next = False
             self._status = replace(self._status, generation=snapshot.generation)
         elif self._config.auto_load != "if_present":
             message = f"nothing is saved at {self._where}"
             hint = 'auto_load="if_present" begins empty then'
             raise PersistencyLoadError(message, hint=hint, path=self._where)
-
-    # -- one saver a persistency ------------------------------------------------------------------------
-
-    def _own(self) -> None:
-        """Be the saver of the persistency: two would each miss the changes that the other has saved."""
-        with _OWNERS_LOCK:
-            owner = _OWNERS.get(self._persistency)
-            other = None if owner is None else owner()
-            if other is self:
-                return
-            if other is not None:
-                message = f"this persistency has a saver already, which saves to {other._where}"  # noqa: SLF001
-                raise PersistencyError(message, hint="stop that one first")
-            _OWNERS[self._persistency] = weakref.ref(self)
-            self._complete_next = True
-
-    def _disown(self) -> None:
-        with _OWNERS_LOCK:
-            owner = _OWNERS.get(self._persistency)
-            if owner is not None and owner() is self:
-                del _OWNERS[self._persistency]
 
 
 def restore_only_part(persistency: EventPersistency, snapshot: Snapshot, where: str) -> None:
@@ -349,9 +322,3 @@ def restore_only_part(persistency: EventPersistency, snapshot: Snapshot, where: 
         message = f"{where} does not hold one persistency, but {found}"
         raise PersistencyLoadError(message, hint="a monitor's state is loaded by its monitor", path=where)
     persistency.restore(snapshot.parts[ONLY_PART])
-
-
-_OWNERS_LOCK = threading.Lock()
-_OWNERS: weakref.WeakKeyDictionary[EventPersistency, weakref.ref[PersistencySaver]] = (
-    weakref.WeakKeyDictionary()
-)

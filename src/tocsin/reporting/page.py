@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from tocsin.model import IncidentState
+from tocsin.reporting.log_section import length_text, log_section
 from tocsin.reporting.look import COLOURS
 from tocsin.reporting.plot import svg_text
 from tocsin.reporting.words import ABSENT, clean, count, direction_sign, number, time_text
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from tocsin.model import Incident
+    from tocsin.reporting.log_view import LogView
     from tocsin.reporting.view import SeriesView
 
 __all__ = ["plot_html", "report_html"]
@@ -70,6 +72,7 @@ def report_html(
     project: str,
     generated_at: datetime,
     timezone: str = "UTC",
+    logs: Sequence[LogView] = (),
 ) -> None:
     """Write the report of a project as one page; it needs no other file and no script.
 
@@ -79,21 +82,33 @@ def report_html(
         project: The project's name.
         generated_at: When the report is made, aware.
         timezone: IANA zone in which `generated_at` is shown; each series has its own.
+        logs: The logs, likewise.
 
     Raises:
         OSError: The file cannot be written.
     """
     all_series = [_series(index, view, None) for index, view in enumerate(views)]
-    incidents = [row for series in all_series for row in series["incidents"]]
+    all_logs = [log_section(index, view) for index, view in enumerate(logs)]
+    incidents = [row for part in (*all_series, *all_logs) for row in part["incidents"]]
     incidents.sort(key=lambda row: row["opened_at"], reverse=True)
     still_open = sum(row["state"] != IncidentState.RESOLVED for row in incidents)
-    totals = [
+    statuses = [*(view.status for view in views), *(log.status for log in logs)]
+    series_totals = [
         ("Series", f"{len(views):,}"),
         ("Slots", f"{sum(view.timestamp.size for view in views):,}"),
         ("Anomalies", f"{sum(int(np.count_nonzero(view.is_anomaly)) for view in views):,}"),
+    ]
+    log_totals = [
+        ("Logs", f"{len(logs):,}"),
+        ("Lines", f"{sum(log.read for log in logs):,}"),
+        ("Anomalous lines", f"{sum(log.found for log in logs):,}"),
+    ]
+    totals = [
+        *(series_totals if views or not logs else []),
+        *(log_totals if logs else []),
         ("Incidents", f"{len(incidents):,}"),
         ("Not resolved", f"{still_open:,}"),
-        *([("Failed", f"{failed:,}")] if (failed := sum(view.status != "ok" for view in views)) else []),
+        *([("Failed", f"{failed:,}")] if (failed := sum(status != "ok" for status in statuses)) else []),
     ]
     page = _render(
         "report.html",
@@ -103,6 +118,7 @@ def report_html(
         timezone=timezone,
         totals=totals,
         all_series=all_series,
+        logs=all_logs,
         incidents=incidents,
     )
     _write(page, target)
@@ -219,7 +235,7 @@ def _incident_rows(view: SeriesView, anchor: str) -> list[dict[str, Any]]:
             "state": str(incident.state),
             "start": time_text(incident.opened_at, view.zone),
             "end": time_text(incident.last_anomaly_at, view.zone),
-            "lasted": _length(incident.last_anomaly_at - incident.opened_at, view.interval.seconds),
+            "lasted": length_text(incident.last_anomaly_at - incident.opened_at, view.interval.seconds),
             "direction": incident.direction or "",
             "sign": direction_sign(incident.direction),
             "severity": number(incident.severity) if incident.direction else ABSENT,
@@ -227,14 +243,3 @@ def _incident_rows(view: SeriesView, anchor: str) -> list[dict[str, Any]]:
         }
         for index, incident in enumerate(incidents)
     ]
-
-
-def _length(between: timedelta, interval_seconds: int) -> str:
-    """Write how long something lasted, the last slot included: `1d 4h`, `50min`, `30s`."""
-    seconds = int(between.total_seconds()) + interval_seconds
-    words = []
-    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
-        if seconds >= length:
-            words.append(f"{seconds // length}{unit}")
-            seconds %= length
-    return " ".join(words[:2])

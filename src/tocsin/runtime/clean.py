@@ -6,10 +6,17 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tocsin.database.tables import TABLE_DATAPOINTS, TABLE_DETECTIONS, TABLE_POSITIONS, TABLE_TASKS
+from tocsin.database.tables import (
+    TABLE_DATAPOINTS,
+    TABLE_DETECTIONS,
+    TABLE_POSITIONS,
+    TABLE_STATE,
+    TABLE_TASKS,
+)
 from tocsin.errors import ConfigError
 from tocsin.runtime.config.monitors import BrokenMonitor
 from tocsin.runtime.load_position import position_name, rejudge_name
+from tocsin.runtime.log_memory import forget_log_state, log_position_name
 from tocsin.runtime.project_state import metric_of
 
 if TYPE_CHECKING:
@@ -21,23 +28,29 @@ __all__ = ["Leftover", "delete_leftovers", "find_leftovers"]
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """A series whose monitor is gone, or the verdicts of a detector that is gone.
+    """A series or log whose monitor is gone, or the verdicts of a detector that is gone.
 
     Attributes:
-        series: The series.
-        detector_id: The detector, or `None` when the whole series goes.
+        series: The series, or the log.
+        detector_id: The detector, or `None` when all of it goes.
         points: Slots that go.
         verdicts: Verdicts that go.
+        state_bytes: What a log has learned that goes.
+        kind: `series`, or `log` for the state and the position of a log that is gone.
     """
 
     series: str
     detector_id: str | None
     points: int
     verdicts: int
+    state_bytes: int = 0
+    kind: str = "series"
 
     @property
     def what(self) -> str:
         """What goes, in words."""
+        if self.kind == "log":
+            return "what the log has learned, and how far it was read"
         return "the whole series" if self.detector_id is None else f"verdicts of detector {self.detector_id}"
 
     def to_dict(self) -> dict[str, Any]:
@@ -47,6 +60,8 @@ class Leftover:
             "detector_id": self.detector_id,
             "points": self.points,
             "verdicts": self.verdicts,
+            "kind": self.kind,
+            "state_bytes": self.state_bytes,
         }
 
 
@@ -81,13 +96,39 @@ def find_leftovers(project: Project, memory: BaseDatabaseManager) -> list[Leftov
         if row["metric_name"] not in gone
         and row["detector_id"] not in detectors[metric_of(row["metric_name"])]
     ]
-    return whole + parts
+    return whole + parts + _logs_gone(project, memory)
+
+
+def _logs_gone(project: Project, memory: BaseDatabaseManager) -> list[Leftover]:
+    """Find state and positions of logs that are gone; a metric may have taken the name of one."""
+    there = {monitor.name for monitor in project.monitors if monitor.kind == "log"}
+    state = {
+        row["owner"]: int(row["size"])
+        for row in memory.execute_query(
+            f"SELECT owner, sum(length(content)) AS size FROM {memory.get_full_table_name(TABLE_STATE)}"
+            " GROUP BY owner"
+        )
+    }
+    positions = {
+        row["name"].removeprefix(log_position_name(""))
+        for row in memory.execute_query(
+            f"SELECT name FROM {memory.get_full_table_name(TABLE_POSITIONS)} WHERE name LIKE %(log)s",
+            {"log": log_position_name("%")},
+        )
+    }
+    return [
+        Leftover(name, None, 0, 0, state.get(name, 0), "log")
+        for name in sorted((positions | state.keys()) - there)
+    ]
 
 
 def delete_leftovers(memory: BaseDatabaseManager, leftovers: list[Leftover]) -> None:
     """Delete them, all or none. Incidents and messages stay: they are history."""
     with memory.transaction() as tx:
         for leftover in leftovers:
+            if leftover.kind == "log":
+                forget_log_state(tx, leftover.series)
+                continue
             where = "metric_name = %(series)s"
             if leftover.detector_id is not None:
                 where += " AND detector_id = %(detector)s"

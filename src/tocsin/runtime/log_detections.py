@@ -98,9 +98,7 @@ class Written:
     first: int | None
 
 
-def write_line_alerts(
-    tx: Transaction, monitor: str, alerts: Sequence[LineAlert], now: datetime
-) -> Written:
+def write_line_alerts(tx: Transaction, monitor: str, alerts: Sequence[LineAlert], now: datetime) -> Written:
     """Write the alerts of some lines.
 
     Args:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tocsin.database import series_store as store
@@ -22,12 +24,13 @@ if TYPE_CHECKING:
     from tocsin.abc import LogParser, Transaction
     from tocsin.database import BaseDatabaseManager
     from tocsin.detectors.events import CoreDetector
+    from tocsin.persistency.cut import RestoredPart
     from tocsin.persistency.snapshots import Snapshot, Snapshots
     from tocsin.persistency.values import EventID
     from tocsin.runtime.config.log import ParserConfig, StateConfig
     from tocsin.runtime.config.monitors import LogMonitor
 
-__all__ = ["LogMemory", "forget_log", "log_position_name", "open_snapshots"]
+__all__ = ["LogMemory", "forget_log", "forget_log_state", "log_position_name", "open_snapshots"]
 
 PARSER_PART = "parser"
 _DETECTOR_PREFIX = "detector:"
@@ -41,15 +44,20 @@ def log_position_name(monitor: str) -> str:
 
 def forget_log(tx: Transaction, monitor: str) -> None:
     """Delete position, learned state and detections of a log; what was told stays known."""
-    store.delete_position(tx, log_position_name(monitor))
-    for table, column in (
-        (TABLE_STATE, "owner"),
-        (TABLE_DETECTIONS, "metric_name"),
-        (TABLE_TASKS, "metric_name"),
-    ):
+    forget_log_state(tx, monitor)
+    for table in (TABLE_DETECTIONS, TABLE_TASKS):
         tx.execute_query(
-            f"DELETE FROM {tx.get_full_table_name(table)} WHERE {column} = %(monitor)s", {"monitor": monitor}
+            f"DELETE FROM {tx.get_full_table_name(table)} WHERE metric_name = %(monitor)s",
+            {"monitor": monitor},
         )
+
+
+def forget_log_state(tx: Transaction, monitor: str) -> None:
+    """Delete position and learned state of a log."""
+    store.delete_position(tx, log_position_name(monitor))
+    tx.execute_query(
+        f"DELETE FROM {tx.get_full_table_name(TABLE_STATE)} WHERE owner = %(monitor)s", {"monitor": monitor}
+    )
 
 
 def open_snapshots(memory: BaseDatabaseManager | Transaction, monitor: str, config: StateConfig) -> Snapshots:
@@ -97,6 +105,7 @@ class LogMemory:
         self._parser, self._detectors = parser, detectors
         self._parser_id = _identity(monitor.config.parser)
         self._parser_state: bytes | None = None
+        self._moved: dict[str, RestoredPart] = {}  # what is kept under another name so far
         self.generation: int | None = None
 
     def restore(self) -> list[str]:
@@ -114,7 +123,10 @@ class LogMemory:
         for name, detector in self._detectors.items():
             kept, note = self._kept_as(name, detector, snapshot, identities)
             if kept is not None:
-                detector.restore(snapshot.parts[_DETECTOR_PREFIX + kept])
+                part = snapshot.parts[_DETECTOR_PREFIX + kept]
+                detector.restore(part)
+                if kept != name:
+                    self._moved[name] = part
             if note:
                 notes.append(note)
         self._restore_parser(snapshot, identities.get(PARSER_PART), notes)
@@ -159,7 +171,7 @@ class LogMemory:
 
         The batches of a run make one generation: each replaces the one before.
         """
-        parts = {_DETECTOR_PREFIX + name: detector.cut() for name, detector in self._detectors.items()}
+        parts = {_DETECTOR_PREFIX + name: self._cut(name) for name in self._detectors}
         state = self._parser.dump()
         if state is not None:
             changed: dict[EventID, Callable[[], bytes]] = (
@@ -172,3 +184,13 @@ class LogMemory:
         identities = {name: detector.get_detector_id() for name, detector in self._detectors.items()}
         positions = {**position, "parts": {**identities, PARSER_PART: self._parser_id}}
         self._snapshots.commit(parts, now=now, positions=positions, supersede=True)
+        self._moved = {}
+
+    def _cut(self, name: str) -> Cut:
+        """Take the state of a detector: all of it, when nothing is kept under its name yet."""
+        cut = self._detectors[name].cut()
+        moved = self._moved.get(name)
+        if moved is None:
+            return cut
+        kept = {key: partial(bytes, moved.contents[key]) for key in cut.keys if key not in cut.changed}
+        return replace(cut, changed={**kept, **cut.changed})

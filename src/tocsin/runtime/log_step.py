@@ -158,7 +158,9 @@ class _LogRun:
             """Find the line; one of an earlier chunk, that a detector names, stands for what was read last."""
             return place_of.get(alert["logIDs"][-1], last) if alert["logIDs"] else last
 
-        placed = sorted(((place(alert), detector, alert) for detector, alert in found), key=lambda one: one[0])
+        placed = sorted(
+            ((place(alert), detector, alert) for detector, alert in found), key=lambda one: one[0]
+        )
         self._alerts.extend(
             LineAlert(detector, alert, lines.source, lines.numbers[at], lines.texts[at])
             for at, detector, alert in placed
@@ -189,6 +191,7 @@ class _LogRun:
             self._report.anomalies += len(written.lines)
             self._report.add_lines(written.lines)
             self._note_late(written.first)
+            self._position["phases"] = {each.name: str(each.phase) for each in self._detectors.values()}
             if "alert" in self._job.options.steps:
                 self._evaluate(tx)
             memory.write(self._position, self._job.now)
@@ -237,9 +240,7 @@ class _LogRun:
             return
         with self._job.memory.transaction(lease=self._lease) as tx:
             self._evaluate(tx)
-            store.write_position(
-                tx, log_position_name(self._job.monitor.name), self._position, self._job.now
-            )
+            store.write_position(tx, log_position_name(self._job.monitor.name), self._position, self._job.now)
 
     def _note_late(self, first: int | None) -> None:
         """Note from where to decide again: an anomaly may be older than what was evaluated."""

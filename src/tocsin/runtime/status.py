@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tocsin.database.series_store import series_of_metric
+from tocsin.database.series_store import read_position, series_of_metric
 from tocsin.database.tables import (
     TABLE_DATAPOINTS,
     TABLE_DETECTIONS,
@@ -14,6 +14,7 @@ from tocsin.database.tables import (
 )
 from tocsin.model import IncidentState, OutboxState
 from tocsin.runtime.config.monitors import BrokenMonitor
+from tocsin.runtime.log_memory import log_position_name
 from tocsin.runtime.project_state import describe_owner, held_leases, metric_of
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ __all__ = ["project_status"]
 def project_status(project: Project, memory: BaseDatabaseManager) -> dict[str, Any]:
     """Give for each monitor its counts and its last point, and for the project locks and messages.
 
+    A log has, besides, its lines and the phase of each detector; its last point is its last line.
     Anomalies are the distinct points that a detector of the present configuration calls anomalous.
     """
     points = _by_metric(
@@ -59,6 +61,8 @@ def project_status(project: Project, memory: BaseDatabaseManager) -> dict[str, A
             "last_point": _as_time(max((row["last_point"] for row in rows), default=None)),
             "error": failed[0]["error_message"] if failed else None,
         }
+        if monitor.kind == "log":
+            row |= _log_facts(memory, monitor.name)
         if isinstance(monitor, BrokenMonitor):
             row |= {"status": "broken", "error": str(monitor.error)}
         else:
@@ -74,6 +78,16 @@ def project_status(project: Project, memory: BaseDatabaseManager) -> dict[str, A
             {"name": lease.name, "owner": describe_owner(lease.owner)} for lease in held_leases(memory)
         ],
         "outbox": _outbox(memory),
+    }
+
+
+def _log_facts(memory: BaseDatabaseManager, name: str) -> dict[str, Any]:
+    position = read_position(memory, log_position_name(name)) or {}
+    return {
+        "lines": position.get("lines", 0),
+        "lines_rejected": position.get("rejected", 0),
+        "phases": position.get("phases", {}),
+        "last_point": _as_time(position.get("latest")),
     }
 
 

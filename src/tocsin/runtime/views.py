@@ -52,7 +52,7 @@ def find_series(project: Project, memory: BaseDatabaseManager, name: str) -> tup
         raise monitor.error
     if isinstance(monitor, LogMonitor):
         raise ConfigError(
-            f"{name} is a log: it has no series", hint="`tocsin run` and `tocsin state show` tell about logs"
+            f"{name} is a log: it has no series to draw", hint="`tocsin report` shows its anomalous lines"
         )
     series = sorted(loaded_position(memory, monitor).first) or [monitor.name]
     if name in series:
@@ -73,11 +73,11 @@ def project_views(
     start: datetime | None = None,
     end: datetime | None = None,
 ) -> list[SeriesView]:
-    """Read every series of some monitors; a broken monitor is a view without points, a log has no view."""
+    """Read every series of some monitors; a broken metric is a view without points; of logs see `log_views`."""
     views: list[SeriesView] = []
     labels = read_labels(project.folder)
     for monitor in monitors:
-        if isinstance(monitor, LogMonitor):
+        if isinstance(monitor, LogMonitor) or (isinstance(monitor, BrokenMonitor) and monitor.kind == "log"):
             continue
         try:
             if isinstance(monitor, BrokenMonitor):

@@ -28,10 +28,10 @@ def giving(content: bytes) -> Callable[[], bytes]:
 
 
 def cut_of(
-    contents: Mapping[EventID, bytes],
-    changed: Iterable[EventID] | None = None,
+    contents: Mapping[Any, bytes],
+    changed: Iterable[Any] | None = None,
     *,
-    seen: Iterable[EventID] = (),
+    seen: Iterable[Any] = (),
     metadata: Mapping[str, Any] | None = None,
 ) -> Cut:
     """Cut a state; without `changed`, all of it changed."""
@@ -50,7 +50,7 @@ def contents_of(snapshot: Snapshot | None, part: str = "") -> Mapping[EventID, b
     return None if snapshot is None else snapshot.parts[part].contents
 
 
-def same(part: RestoredPart, cut: Cut, contents: Mapping[EventID, bytes]) -> bool:
+def same(part: RestoredPart, cut: Cut, contents: Mapping[Any, bytes]) -> bool:
     return (
         part.kind == cut.kind
         and part.seen == cut.seen
@@ -64,7 +64,7 @@ def same(part: RestoredPart, cut: Cut, contents: Mapping[EventID, bytes]) -> boo
 class Learner:
     """Something that learns: knows what changed since the last cut that was kept."""
 
-    def __init__(self, contents: Mapping[EventID, bytes] | None = None) -> None:
+    def __init__(self, contents: Mapping[Any, bytes] | None = None) -> None:
         self.contents: Contents = dict(contents or {})
         self.dirty = set(self.contents)
 

@@ -43,7 +43,7 @@ def test_no_flipped_byte_and_no_truncation_gives_another_state(kind: str) -> Non
     truncated = [content[:length] for length in range(len(content))]
 
     for damaged in [*flipped, *truncated, content + b" ", b"\0" * len(content)]:
-        with pytest.raises(PersistencyLoadError, match="generation 2 cannot be loaded.*on_corruption"):
+        with pytest.raises(PersistencyLoadError, match=r"generation 2 cannot be loaded.*on_corruption"):
             Snapshots(MemoryStore(files | {name: damaged})).load()
 
 
@@ -125,9 +125,9 @@ def test_when_all_generations_are_damaged_there_is_no_empty_beginning(tmp_path: 
     manifest.write_bytes(b"")
 
     for snapshots in (Snapshots(FsspecStore(tmp_path), on_corruption="previous") for _ in range(2)):
-        with pytest.raises(PersistencyLoadError, match="no generation of .* can be loaded"):
+        with pytest.raises(PersistencyLoadError, match=r"no generation of .* can be loaded"):
             snapshots.load()
-        with pytest.raises(PersistencyLoadError, match="no generation of .* can be loaded"):
+        with pytest.raises(PersistencyLoadError, match=r"no generation of .* can be loaded"):
             snapshots.commit({"": cut_of(NEW)}, now=NOW)
         snapshots.close()
 
@@ -138,7 +138,7 @@ def test_a_state_that_is_being_written_is_not_reverted(tmp_path: Path) -> None:
     snapshots = Snapshots(FsspecStore(tmp_path))
     snapshots.commit({"": cut_of(OLD)}, now=NOW)
 
-    with pytest.raises(StateLockedError, match="is being written by .* on .*, pid"):
+    with pytest.raises(StateLockedError, match=r"is being written by .* on .*, pid"):
         Snapshots(FsspecStore(tmp_path)).revert(1, now=after(hours=4))
 
 
@@ -212,7 +212,7 @@ def test_a_newer_format_is_an_error_of_its_own_and_stays_untouched() -> None:
     before = dict(store.files)
 
     for mode in ("raise", "previous"):
-        snapshots = Snapshots(store, on_corruption=mode)  # type: ignore[arg-type] # one of the two
+        snapshots = Snapshots(store, on_corruption=mode)
         with pytest.raises(StateVersionError, match="format 2, this tocsin reads up to 1: upgrade"):
             snapshots.load()
         with pytest.raises(StateVersionError):

@@ -139,7 +139,7 @@ def test_a_fault_while_loading_is_an_error_or_the_state(kind: Fault) -> None:
         for at in range(1, 20):
             plan.arm(kind, at)
             try:
-                loaded = Snapshots(open_store(plan), on_corruption=mode).load()  # type: ignore[arg-type]
+                loaded = Snapshots(open_store(plan), on_corruption=mode).load()
             except PersistencyError as error:
                 assert "faulty://state" in str(error)  # noqa: PT017 - it need not fail
             else:

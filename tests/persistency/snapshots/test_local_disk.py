@@ -27,7 +27,9 @@ def found_at(path: Path) -> State:
 
 @pytest.mark.parametrize("half", [False, True])
 def test_a_call_that_fails_leaves_the_old_generation_or_the_new_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, half: bool
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    half: bool,  # noqa: FBT001
 ) -> None:
     fail_at = 0
     struck = True

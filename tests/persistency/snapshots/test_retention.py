@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.persistency.snapshots.states import NOW, Learner, after, contents_of, cut_of
+from tocsin.errors import PersistencyError
 from tocsin.persistency.snapshots import MemoryStore, Snapshots
 from tocsin.persistency.snapshots.manifest import SegmentEntry
 from tocsin.persistency.snapshots.retention import MOST_SEGMENTS, kept_generations, segments_to_rewrite
@@ -77,12 +79,19 @@ def test_many_small_saves_do_not_make_many_files() -> None:
     assert written < 10 * 300 * 100
 
 
-def test_large_states_are_cut_into_several_segments(monkeypatch) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001
+def test_large_states_are_cut_into_several_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tocsin.persistency.snapshots.segments.SEGMENT_BYTES", 1000)
     store = MemoryStore()
     contents = {number: bytes([number]) * 300 for number in range(20)}
 
     Snapshots(store).commit({"": cut_of(contents)}, now=NOW)
 
-    assert len([name for name in store.files if name.startswith("segments/")]) == 5
+    assert len([name for name in store.files if name.startswith("segments/")]) == 7
     assert contents_of(Snapshots(store).load()) == contents
+
+
+def test_numbers_of_generations_are_not_used_up_unnoticed() -> None:
+    store = MemoryStore({"quarantine/999999999999.json": b""})
+
+    with pytest.raises(PersistencyError, match="used up"):
+        Snapshots(store).commit({"": cut_of({"a": b"1"})}, now=NOW)

@@ -44,8 +44,8 @@ def count_in(snapshots: Snapshots) -> int:
     return int(content)
 
 
-def kill_one(folder: Path, seconds: float) -> int:
-    """Let a child write for a while, kill it; give the last count that it was told was saved."""
+def kill_one(folder: Path, seconds: float, saves: int = 0) -> int:
+    """Let a child write, for a number of saves and then a while; kill it, give the last count it was told."""
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
@@ -54,20 +54,24 @@ def kill_one(folder: Path, seconds: float) -> int:
         finally:
             os._exit(1)
     os.close(writing)
-    time.sleep(seconds)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
     with open(reading, "rb") as lines:  # noqa: PTH123 - a descriptor
-        told = lines.read().split(b"\n")[:-1]
+        told = [lines.readline() for _ in range(saves)]
+        time.sleep(seconds)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        told += lines.read().split(b"\n")[:-1]
     return int(told[-1]) if told else 0
 
 
 def main(folder: Path, times: int) -> None:
     chance = random.Random(20261122)  # noqa: S311 - no secret
     count_in(Snapshots(FsspecStore(folder)))  # everything is imported before the first fork
-    last = 0
+    begun = time.monotonic()
+    last = kill_one(folder, 0, saves=5)
+    seconds = (time.monotonic() - begun) / 5
+    last = max(last, count_in(Snapshots(FsspecStore(folder))))
     for _ in range(times):
-        told = kill_one(folder, chance.uniform(0.001, 0.03))
+        told = kill_one(folder, chance.uniform(0, 2 * seconds), saves=chance.choice((0, 0, 1)))
         found = count_in(Snapshots(FsspecStore(folder)))
         if found < max(last, told) or found > max(last, told) + 1:
             message = f"{told} was saved, {found} is there, {last} was before"

@@ -86,10 +86,8 @@ class LogWorkspace(Workspace):
         return write_lines(self.folder / name, lines, append=True)
 
     def found(self) -> list[tuple[Any, ...]]:
-        """Give file, line, EventID and detector of every anomaly that is kept, in the order of their times."""
-        rows = self.query(
-            "SELECT detection_metadata FROM _tocsin_detections ORDER BY timestamp, detector_id"
-        )
+        """Give file, line, EventID and detector of every anomaly that is kept, by time."""
+        rows = self.query("SELECT detection_metadata FROM _tocsin_detections ORDER BY timestamp, detector_id")
         facts = [json.loads(row["detection_metadata"]) for row in rows]
         return [
             (one["file"].rpartition("/")[2], one["line"], one["EventID"], one["detector"]) for one in facts

@@ -1,4 +1,4 @@
-"""Runs `tocsin run` on logs in a child that kills itself at its k-th moment, for every k; see `crash_program`.
+"""Runs `tocsin run` on logs in children that kill themselves at each moment; see `crash_program`.
 
     python kill_program.py PROJECT HOOK
 
@@ -27,7 +27,7 @@ def kept(folder: Path) -> dict[str, Any]:
     """Read all that two ways to the same memory must agree in."""
     workspace = LogWorkspace.there(folder, SystemClock())
     letters = {
-        path.name: [{**json.loads(line), "time": ""} for line in path.read_text(encoding="utf-8").splitlines()]
+        path.name: [{**json.loads(line), "time": ""} for line in path.read_bytes().splitlines()]
         for path in sorted((folder / "dead_letters").glob("*"))
     }
     learned = {path.stem: workspace.learned(path.stem) for path in sorted((folder / "logs").glob("*.yml"))}

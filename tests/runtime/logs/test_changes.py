@@ -55,9 +55,7 @@ def test_a_detector_that_is_renamed_goes_on(trained: LogWorkspace) -> None:
     report = trained.run_one()
 
     assert report.anomalies == 2
-    assert report.notes == [
-        "detector kinds goes on with what new_event has learned: only the name changed"
-    ]
+    assert report.notes == ["detector kinds goes on with what new_event has learned: only the name changed"]
     assert phases(trained) == {"kinds": "detect", "new_value": "detect"}
     trained.append(quiet(1, first=300))
     assert trained.run_one().notes == []
@@ -143,26 +141,26 @@ def test_what_is_allowed_after_a_revert_is_no_anomaly_any_more(trained: LogWorks
     assert trained.anomalous() == [82]
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        '{"event": "lo\\u0000gin", "user": "\\ud800"}',
-        '{"event": "\\u001b[31mred\\u001b[0m", "user": "\\u202eevil"}',
-        "\x00\x00\x00",
-        "\x1b[2J{}",
-        "{" * 5000,
-        json.dumps({"event": "e" * (1 << 20), "user": "u"}),
-        json.dumps({"event": "login", "user": "u" * 300_000}),
-        '{"event": 1e999, "user": NaN}',
-        '{"event": "sudo", "time": "9999-12-31T23:59:59.999Z"}',
-        '{"event": "sudo", "time": -1e300}',
-        '{"event": "../../etc/x\\n", "user": "\U0001f642"}',
-    ],
-)
-def test_hostile_lines_stop_nothing_and_steer_no_terminal(logs: LogWorkspace, line: str) -> None:
+HOSTILE = [
+    '{"event": "lo\\u0000gin", "user": "\\ud800"}',
+    '{"event": "\\u001b[31mred\\u001b[0m", "user": "\\u202eevil"}',
+    "\x00\x00\x00",
+    "\x1b[2J{}",
+    "{" * 5000,
+    json.dumps({"event": "e" * (1 << 20), "user": "u"}),
+    json.dumps({"event": "login", "user": "u" * 300_000}),
+    '{"event": 1e999, "user": NaN}',
+    '{"event": "sudo", "time": "9999-12-31T23:59:59.999Z"}',
+    '{"event": "sudo", "time": -1e300}',
+    '{"event": "../../etc/x\\n", "user": "\U0001f642"}',
+    '{"event": "<script>alert(1)</script>", "user": "{{ 7 * 7 }}"}',
+]
+
+
+def test_hostile_lines_stop_nothing_and_steer_no_terminal(logs: LogWorkspace) -> None:
     logs.log(alerting={"channels": []})
-    logs.lines(quiet(70))
-    (logs.folder / "app.log").open("ab").write(line.encode("utf-8", "surrogatepass") + b"\n")
+    path = logs.lines(quiet(70))
+    path.write_bytes(path.read_bytes() + "\n".join([*HOSTILE, ""]).encode("utf-8", "surrogatepass"))
 
     said = logs.command("run")
     shown = logs.command("state", "show")
@@ -172,9 +170,12 @@ def test_hostile_lines_stop_nothing_and_steer_no_terminal(logs: LogWorkspace, li
     for text in (said.stdout, said.stderr, shown.stdout):
         assert all(character.isprintable() or character == "\n" for character in text)
     assert answer["totals"]["anomalies"] == 1
-    assert logs.position()["lines"] == 72
-    logs.command("report")
+    assert logs.position()["lines"] == 70 + len(HOSTILE) + 1
     logs.command_json("state", "export")
+    logs.command("report")
+    page = (logs.folder / "report.html").read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
 
 
 def test_bytes_that_are_no_text_are_read(logs: LogWorkspace) -> None:

@@ -48,7 +48,8 @@ def files(tmp_path: Path) -> Path:
             *quiet(8, first=2001),
         ],
     )
-    words = [f"2026-02-01T00:{n // 60:02}:{n % 60:02}Z INFO worker {n % 4} took {n % 7} ms" for n in range(80)]
+    times = [f"2026-02-01T00:{n // 60:02}:{n % 60:02}Z" for n in range(80)]
+    words = [f"{time} INFO worker {n % 4} took {n % 7} ms" for n, time in enumerate(times)]
     words.insert(70, "2026-02-01T00:01:10Z ERROR disk sda is full")
     write_lines(folder / "text.log", words)
     return folder

@@ -26,7 +26,7 @@ ANOMALOUS = [81, 102]
 
 
 def same(left: LogWorkspace, right: LogWorkspace) -> None:
-    """Check that two projects, in which lines of the same content were read, agree in what was made of them."""
+    """Check that two projects that read the same lines agree in what was made of them."""
     assert left.found() == right.found()
     mine, theirs = left.learned(), right.learned()
     for part in ("detectors", "values", "parser"):

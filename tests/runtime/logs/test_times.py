@@ -135,7 +135,7 @@ def test_lines_without_a_time_count_at_the_time_they_were_received(alerting: Log
     report = alerting.run_one()
 
     assert report.anomalies == 1
-    assert report.to_dict()["lines"][0]["timestamp"] == "2026-02-01T00:00:00.000Z"  # of the file's last change
+    assert report.lines[0].timestamp == START  # the file's last change
     assert spans(alerting) == [(0, 0, 1, "firing")]
 
 

@@ -117,7 +117,24 @@ def test_a_header_in_front_is_taken_off() -> None:
 values = st.one_of(
     st.text("ab1/:.-(){}'\"= \t\x1dé", max_size=6),
     st.text("ab1/:.-(){}'\"= \t\x1dé", max_size=6).map(lambda text: f'"{text}"'),
-    st.sampled_from(["0", "(null)", '"root"', "{ a b }", "6576", "?", '"o\'neil"', "'x y'", ""]),
+    st.sampled_from(
+        [
+            "0",
+            "(null)",
+            '"root"',
+            "{ a b }",
+            "6576",
+            "?",
+            '"o\'neil"',
+            "'x y'",
+            "",
+            "{z}",
+            "a'b",
+            "a\x1db",
+            " a ",
+            "{ a",
+        ]
+    ),
 )
 separators = st.sampled_from([" ", "  ", "", " \x1d", "\x1d", " word ", " { read } "])
 bodies = st.lists(
@@ -137,11 +154,19 @@ def read_with_layouts(layouts: Layouts, text: str) -> dict[str, str]:
     return fields.named
 
 
-@settings(max_examples=400)
+LAYOUTS = (
+    "pid=1 uid=0 msg='op=login acct=\"eve\" res=ok'",
+    'pid=1 msg=\'op=login acct="eve" res=ok\' UID="root" AUID=x',
+    'pid=1 msg=\'op=login acct="eve" res=ok\'\x1dUID="root" SADDR={ fam=inet }',
+    'avc: denied { read } for pid=1 comm="cat" SADDR={ fam=inet port=1 } tclass=file',
+)
+
+
+@settings(max_examples=600)
 @given(data=st.data())
 def test_a_known_layout_reads_exactly_as_the_general_reader(data: st.DataObject) -> None:
     layouts = Layouts()
-    body = data.draw(bodies)
+    body = data.draw(st.sampled_from(LAYOUTS) | bodies)
     for _ in range(4):
         read_with_layouts(layouts, body)
     spans = read_fields(body).spans
@@ -149,7 +174,8 @@ def test_a_known_layout_reads_exactly_as_the_general_reader(data: st.DataObject)
         # The same layout with other values, and what only looks like it.
         other = body
         for _, begin, end, _ in reversed(spans):
-            other = other[:begin] + data.draw(values) + other[end:]
+            if data.draw(st.booleans()):
+                other = other[:begin] + data.draw(values) + other[end:]
         assert read_with_layouts(layouts, other) == read_fields(other).named
 
 
@@ -170,3 +196,25 @@ def test_usual_records_have_a_layout_soon() -> None:
         "UID": "root",
         "SADDR": "fam=inet port=88",
     }
+
+
+@pytest.mark.parametrize(
+    ("usual", "other"),
+    [
+        ('msg=\'op=a acct="x"\' UID="b"', 'msg=\'op=a acct="x"\' UID="b\'c"'),
+        ("msg='op=a acct=\"x\"' UID=b", "msg='op=a acct=\"x\"' UID=b'c"),
+        ("a=x b=1", "a={z} b=1"),
+        ("a=x b=1", 'a="z" b=1'),
+        ("a=x b=1", "a='z' b=1"),
+        ('a="x" b=1', 'a="z\x1dy" b=1'),
+        ("S={ a } x=1", "S={  a  } x=1"),
+        ("S={ a } x=1", "S={ a\x1db } x=1"),
+    ],
+)
+def test_what_only_looks_like_a_known_layout_is_read_in_full(usual: str, other: str) -> None:
+    layouts = Layouts()
+    for _ in range(5):
+        read_with_layouts(layouts, usual)
+    assert layouts.read("A", usual, 0) == read_fields(usual).named
+
+    assert read_with_layouts(layouts, other) == read_fields(other).named

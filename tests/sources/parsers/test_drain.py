@@ -203,7 +203,7 @@ def test_a_state_of_the_first_version_is_read() -> None:
         b'[["E7cf6b0a0","",["3","disk","is"],["disk","is","<*>"],[2]],'
         b'["E83a3a4c1","cron",["4","job","<*>"],["job","<*>","of","<*>"],[1,3]]]}'
     )
-    learned = miner(similarity=0.7, max_children=7, max_clusters=1)
+    learned = miner(similarity=0.6, max_children=7, max_clusters=1)
     learned.load_state(state)
 
     assert learned.read("", "disk is cold") == ("E7cf6b0a0", "disk is <*>", ["cold"])

@@ -70,9 +70,19 @@ def sample(form: str) -> list[str]:
         ),
         (
             "- 1795342500 2026.11.22 node7 {level} {message}",
-            {"before_1": "-", "field_1": "2026.11.22", "field_2": "node7", "level": "INFO"},
+            {"before_1": "-", "stamp": "2026.11.22", "field_1": "node7", "level": "INFO"},
         ),
         ("{level}: {message}", {"level": "INFO"}),
+        (
+            "- 1795342500 2026.11.22 n7 Nov 22 10:15:{second} n7/n7 cron(x)[{number}]: {message}",
+            {"stamp": "2026.11.22", "field_1": "n7", "field_2": "n7/n7", "component": "cron(x)"},
+        ),
+        ("I1122 10:15:{second}.123456  42 a.go:7] {message}", {"level": "I", "pid": "42"}),
+        (
+            "134681 node-2 unix.hw net.state 17953425{second} 1 {message}",
+            {"before_4": "net.state", "pid": "1"},
+        ),
+        ("[11.22 10:15:{second}] curl.exe - {message}", {"component": "curl.exe"}),
     ],
 )
 def test_a_header_is_found(form: str, named: dict[str, str]) -> None:

@@ -127,7 +127,8 @@ class Allowances:
     def describe(self) -> list[str]:
         """Give every allowance in words."""
         return [
-            f"event {quoted(event_id)}, variable {quoted(variable)}, value {value if value is ANY else quoted_key(value)}"
+            f"event {quoted(event_id)}, variable {quoted(variable)},"
+            f" value {value if value is ANY else quoted_key(value)}"
             for event_id, variable, value in (*sorted(self._configured, key=repr), *self._told)
         ]
 

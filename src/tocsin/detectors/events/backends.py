@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["export_backend", "forget_in", "json_value"]
 
 _MICROSECONDS = 1_000_000
+_LARGEST = 10**4_000  # Python refuses to write integers of more than 4,300 digits
 
 
 def forget_in(backend: EventDataStructure, variable: str | Anything, value: Any) -> int:
@@ -82,15 +82,12 @@ def json_value(value: Any) -> Any:
     """
     if isinstance(value, tuple):
         return [json_value(item) for item in value]
-    if isinstance(value, bytes):
-        return {"bytes": value.hex()}
     if value is None or isinstance(value, str | bool):
         return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else {"float": str(value)}
-    if isinstance(value, int):
-        try:
-            return json.loads(str(value))
-        except ValueError:  # too many digits for text
-            return {"int": hex(value)}
-    return {type(value).__name__.lower(): str(value)}
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    if isinstance(value, int) and abs(value) < _LARGEST:
+        return value
+    if isinstance(value, bytes):
+        return {"bytes": value.hex()}
+    return {type(value).__name__.lower(): hex(value) if isinstance(value, int) else str(value)}

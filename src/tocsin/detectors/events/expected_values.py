@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from tocsin.detectors.events.expectation import MISSING, Expectation, Finding
 from tocsin.detectors.events.words import counted, one_of, plain, quoted, since
@@ -82,7 +82,8 @@ class KnownValues(Expectation):
             return None
         return Finding(
             1.0,
-            f"{plain(self._name)} {quoted(value)} was never seen for event {quoted(self._event_id)} in {self._expectation()}",
+            f"{plain(self._name)} {quoted(value)} was never seen for event {quoted(self._event_id)}"
+            f" in {self._expectation()}",
         )
 
     def _expectation(self) -> str:
@@ -108,7 +109,7 @@ class KnownSet(frozenset[Any], Expectation):
 
     _known: KnownValues
 
-    def __new__(cls, known: KnownValues, values: Sequence[Any]) -> KnownSet:
+    def __new__(cls, known: KnownValues, values: Sequence[Any]) -> Self:
         """Make the set."""
         self = super().__new__(cls, (*values, MISSING))
         self._known = known

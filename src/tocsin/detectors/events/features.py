@@ -1,8 +1,9 @@
-"""A backend that keeps one small feature of each variable: a range, a set of characters, a table of transitions."""
+"""A backend that keeps one small feature of each variable: a range, its characters, how they follow."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from tocsin.detectors.events.allowances import ANY
@@ -60,7 +61,7 @@ class Novelties:
         borders = [segment * total // _SEGMENTS for segment in range(_SEGMENTS + 1)]
         means = tuple(
             sum(begin <= place < end for place in self._places) / (end - begin) if end > begin else 0.0
-            for begin, end in zip(borders, borders[1:], strict=False)
+            for begin, end in pairwise(borders)
         )
         kind = Stability.STABLE if is_stable(means) else Stability.UNSTABLE
         shares = ", ".join(f"{mean:.3g}" for mean in means)
@@ -97,7 +98,7 @@ class Feature(ABC):
 
     @abstractmethod
     def take_state(self, state: Any) -> None:
-        """Take what `state` gave; raise any `LookupError`, `TypeError` or `ValueError` when it is not that."""
+        """Take what `state` gave; raise a `LookupError`, `TypeError` or `ValueError` when it is not that."""
 
     def to_json(self) -> list[Any]:
         """Give it as JSON."""

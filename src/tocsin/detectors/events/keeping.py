@@ -262,7 +262,7 @@ class KeepingDetector:
 
     @property
     def counters(self) -> dict[str, int]:
-        """How many events were used to configure, to train and were judged, and how many alerts there were."""
+        """How many events were configured by, learned and judged, and how many alerts there were."""
         record = self._current()
         return {name: record[name] for name in ("configured", "trained", "judged", "alerts")}
 

@@ -52,8 +52,8 @@ def first_phase(config: CoreDetectorConfig, *, judges_at_once: bool) -> Phase:
 def new_record(config: CoreDetectorConfig, *, judges_at_once: bool) -> dict[str, Any]:
     """Give what is kept of the life of a detector that begins now; JSON.
 
-    `trained_before` is where the present training began to count. `first` and `latest` are times of events in training, in Unix seconds; `quiet` is what the quiet
-    rule compares.
+    `trained_before` is where the present training began to count; `first` and `latest` are times of its
+    events in Unix seconds; `quiet` is what the quiet rule compares.
     """
     return {
         "phase": first_phase(config, judges_at_once=judges_at_once).value,
@@ -82,9 +82,9 @@ def time_is_up(record: dict[str, Any], config: CoreDetectorConfig, time: float, 
     if record["first"] is None:
         record["first"] = record["latest"] = time
     record["latest"] = max(record["latest"], time)
-    if config.training_duration is not None:
-        if record["latest"] - record["first"] >= config.training_duration.total_seconds():
-            return True
+    duration = config.training_duration
+    if duration is not None and record["latest"] - record["first"] >= duration.total_seconds():
+        return True
     if config.training_quiet is None:
         return False
     period = config.training_quiet.total_seconds()

@@ -86,14 +86,14 @@ class MemoryDetector(CoreDetector):
     def _without_the_unsupported(
         self, event_id: EventID, variables: Sequence[Any], named: Mapping[str, Any]
     ) -> tuple[list[Any], dict[str, Any]]:
-        """Leave out what cannot be kept; a positional variable becomes `None`, so that others keep their place."""
+        """Leave out what cannot be kept; a positional one becomes `None`, so that others keep their place."""
         row = [self._supported(event_id, f"var_{index}", value) for index, value in enumerate(variables)]
         positional = {f"var_{index}" for index in range(len(row))}
         kept = {}
         for name, value in named.items():
             if type(name) is not str or name in positional:
                 self.warn(
-                    f"event {quoted(event_id)}: {quoted(name)} cannot be the name of a variable, it is left out"
+                    f"event {quoted(event_id)}: {quoted(name)} is no name for a variable, it is left out"
                 )
             elif self._supported(event_id, name, value) is not None or value is None:
                 kept[name] = value

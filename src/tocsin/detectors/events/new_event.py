@@ -32,8 +32,10 @@ class NewEventDetector(MemoryDetector):
     >>> for event_id in ["login", "logout", "login"]:
     ...     _ = detector.process({"EventID": event_id, "parsedTimestamp": 1768903200.0})
     >>> alert = detector.process({"EventID": "sudo", "parsedTimestamp": 1768906800.0})
-    >>> print(alert["description"])
-    event 'sudo' was never seen in 3 events since 2026-01-20 10:00 UTC; expected one of 'login' (2×), 'logout' (1×)
+    >>> for part in alert["description"].split("; "):
+    ...     print(part)
+    event 'sudo' was never seen in 3 events since 2026-01-20 10:00 UTC
+    expected one of 'login' (2×), 'logout' (1×)
     """
 
     type_name: ClassVar[str] = "new_event"

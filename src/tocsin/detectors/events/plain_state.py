@@ -11,7 +11,7 @@ from tocsin.persistency.structure import BuiltInStructure
 from tocsin.persistency.times import micros_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
 __all__ = ["PlainStructure"]
@@ -49,7 +49,7 @@ class PlainStructure(BuiltInStructure):
 
     @abstractmethod
     def _take_state(self, state: Any, version: int) -> None:
-        """Take what `_state` gave; raise any `LookupError`, `TypeError` or `ValueError` when it is not that."""
+        """Take what `_state` gave; raise a `LookupError`, `TypeError` or `ValueError` if it is not that."""
 
     def dump(self) -> bytes:
         """Give the state as JSON."""

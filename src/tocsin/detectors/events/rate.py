@@ -22,6 +22,7 @@ from tocsin.persistency import EventPersistency
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
     from numpy.typing import NDArray
 
     from tocsin.detectors.series.window import WindowDetector
@@ -91,9 +92,9 @@ class _Peak(NamedTuple):
 class RateDetector(MemoryDetector):
     """Alerts when an event comes more, or less, often than it did.
 
-    It counts each event that training saw in slots of `interval` (time of the events), and keeps the counts of
-    as many slots as the detector of series looks back on. That window moves on while it judges. When an event
-    is later than the end of a slot (and `grace`), the slot is complete and every event's count is judged;
+    It counts each event that training saw in slots of `interval` (time of the events), and keeps the counts
+    of as many slots as the detector of series looks back on. That window moves on while it judges. When an
+    event is later than the end of a slot (and `grace`), the slot is complete and every count is judged;
     the alert comes with the event that completed it, and has the time of the slot. The first slot of all is
     incomplete and left out. Late events are left out and counted. A gap longer than the window begins anew;
     a single event from far ahead is left out, for its time is likely wrong.
@@ -270,9 +271,10 @@ class RateDetector(MemoryDetector):
         if self.is_allowed(event_id, "rate", count):
             return None
         lower = max(float(verdicts.confidence_lower[index]), 0.0)
+        upper = float(verdicts.confidence_upper[index])
         words = (
             f"event {quoted(event_id)} came {count:,}× in {_length_in_words(self.config.interval)} from"
-            f" {moment(slot * self._length)}; expected {lower:.4g} to {verdicts.confidence_upper[index]:.4g}×,"
+            f" {moment(slot * self._length)}; expected {lower:.4g} to {upper:.4g}×,"
             f" by the {min(index, self._series.params['window_size']):,} slots before ({self.config.method})"
         )
         return _Peak(float(verdicts.severity[index]), event_id, slot, words)

@@ -38,7 +38,7 @@ class Rule(Settings):
 
 
 class RuleConfig(CoreDetectorConfig):
-    """The configuration of `RuleDetector`. A rule holds from the first event: what is said of training is moot.
+    """The configuration of `RuleDetector`; rules hold from the first event, whatever is said of training.
 
     Attributes:
         rules: An event alerts when one of them holds.
@@ -78,8 +78,10 @@ class RuleDetector(MemoryDetector):
     ... ]
     >>> detector = RuleDetector(config={"rules": [{"name": "low port", "conditions": conditions}]})
     >>> event = {"EventID": "net", "log": "connect failed: 22", "logFormatVariables": {"port": "22"}}
-    >>> print(detector.process(event)["description"])
-    rule 'low port' holds for event 'net': log contains 'failed' and port below 1024 (it is '22'); the first time
+    >>> for part in detector.process(event)["description"].split("; "):
+    ...     print(part)
+    rule 'low port' holds for event 'net': log contains 'failed' and port below 1024 (it is '22')
+    the first time
     """
 
     type_name: ClassVar[str] = "rule"

@@ -74,7 +74,7 @@ def check_state(
         PersistencyLoadError: The detector cannot go on with it.
     """
     state = metadata.get(STATE_KEY)
-    if not isinstance(state, dict) or not _KEYS <= state.keys():
+    if not isinstance(state, dict) or not state.keys() >= _KEYS:
         raise PersistencyLoadError(
             f"the state has nothing that a detector kept, {name} cannot go on with it",
             hint="give the path of a detector's state",

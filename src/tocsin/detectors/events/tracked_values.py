@@ -51,14 +51,12 @@ class TrackedValuesDetector(WatchingDetector):
             },
         )
 
-    def _expectation(
-        self, backend: EventStabilityTracker, event_id: EventID, name: str, *, frozen: bool
-    ) -> Expectation:
+    def _expectation(self, backend: EventStabilityTracker, event_id: EventID, name: str) -> Expectation:
         return expected_values(
             backend.get_data()[name],
             event_id,
             name,
-            frozen=frozen,
+            frozen=not self._learns_always,
             forgets=self.config.forget_after is not None,
         )
 

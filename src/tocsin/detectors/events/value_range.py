@@ -126,8 +126,10 @@ class ValueRangeDetector(FeatureDetector):
     ...     event = {"EventID": "upload", "logFormatVariables": {"size": str(10 + number % 50)}}
     ...     _ = detector.process(event)
     >>> alert = detector.process({"EventID": "upload", "logFormatVariables": {"size": "9000"}})
-    >>> print(alert["description"])
-    size '9000' is far above what it was for event 'upload' in 100 events; expected 10 to 59, with margin 5.1 to 63.9
+    >>> for part in alert["description"].split("; "):
+    ...     print(part)
+    size '9000' is far above what it was for event 'upload' in 100 events
+    expected 10 to 59, with margin 5.1 to 63.9
     """
 
     type_name: ClassVar[str] = "value_range"
@@ -135,9 +137,7 @@ class ValueRangeDetector(FeatureDetector):
     config: ValueRangeConfig
     structure: ClassVar[type[FeatureStructure]] = NumberRanges
 
-    def _expectation(
-        self, backend: NumberRanges, event_id: EventID, name: str, *, frozen: bool
-    ) -> Expectation | None:
+    def _expectation(self, backend: NumberRanges, event_id: EventID, name: str) -> Expectation | None:
         feature = backend.get_data()[name]
         if not isinstance(feature, NumberRange) or feature.smallest is None:
             return None
@@ -164,7 +164,8 @@ class _WithinRange(Expectation):
         if number is None and self._feature.others:
             return None
         feature = self._feature
-        where = f"event {quoted(self._event_id)} in {counted(feature.span.rows, 'event')}{since(feature.span.first)}"
+        rows = f"{counted(feature.span.rows, 'event')}{since(feature.span.first)}"
+        where = f"event {quoted(self._event_id)} in {rows}"
         if number is None:
             return Finding(
                 1.0, f"{plain(self._name)} {quoted(value)} is no number, as it always was for {where}"
@@ -177,6 +178,6 @@ class _WithinRange(Expectation):
             band += f", with margin {self._lower:.6g} to {self._upper:.6g}"
         return Finding(
             max(score, 1e-9),
-            f"{plain(self._name)} {quoted(value)} is {'far ' if score > 1 else ''}{side} what it was for {where};"
-            f" expected {band}",
+            f"{plain(self._name)} {quoted(value)} is {'far ' if score > 1 else ''}{side} what it was"
+            f" for {where}; expected {band}",
         )

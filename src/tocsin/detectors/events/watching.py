@@ -15,7 +15,7 @@ from tocsin.detectors.events.memory import MemoryDetector
 from tocsin.detectors.events.words import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tocsin.detectors.events.expectation import Expectation
     from tocsin.model import LogAlert
@@ -75,14 +75,13 @@ class WatchingDetector(MemoryDetector):
     config: WatchingConfig
 
     @abstractmethod
-    def _expectation(self, backend: Any, event_id: EventID, name: str, *, frozen: bool) -> Expectation | None:
+    def _expectation(self, backend: Any, event_id: EventID, name: str) -> Expectation | None:
         """Give what is expected of a variable, `None` when nothing was learned of it.
 
         Args:
             backend: The event's.
             event_id: The event.
             name: The variable.
-            frozen: Whether the memory stays as it is, so that it may be brought to a quicker form.
         """
 
     @abstractmethod
@@ -180,9 +179,8 @@ class WatchingDetector(MemoryDetector):
                 continue
             for name in names:
                 if name not in known.get(event_id, ()):
-                    self.warn(
-                        f"variable {quoted(name)} of event {quoted(event_id)} is configured, but training never saw it"
-                    )
+                    what = f"variable {quoted(name)} of event {quoted(event_id)}"
+                    self.warn(f"{what} is configured, but training never saw it")
 
     def _variables_of(self, backend: Any) -> set[str]:
         return set(backend.get_variables())
@@ -244,24 +242,22 @@ class WatchingDetector(MemoryDetector):
     def _watch_of(self, event_id: EventID) -> Watch | None:
         """Give what is watched of an event; made anew for each event while the memory still learns."""
         if self._learns_always:
-            return self._make_watch(event_id, self.memory.get_event_data(event_id), frozen=False)
+            return self._make_watch(event_id, self.memory.get_event_data(event_id))
         if self._watches is None:
             self._watches = {
-                event: self._make_watch(event, backend, frozen=True)
+                event: self._make_watch(event, backend)
                 for event, backend in self.memory.get_events_data().items()
             }
         return self._watches.get(event_id)
 
-    def _make_watch(
-        self, event_id: EventID, backend: EventDataStructure | None, *, frozen: bool
-    ) -> Watch | None:
+    def _make_watch(self, event_id: EventID, backend: EventDataStructure | None) -> Watch | None:
         if backend is None:
             return None
         names = self._names_of(event_id)
         known = self._variables_of(backend)
         named, positional = [], []
         for name in sorted(known) if names is None else names:
-            expectation = self._expectation(backend, event_id, name, frozen=frozen) if name in known else None
+            expectation = self._expectation(backend, event_id, name) if name in known else None
             if expectation is None:
                 continue
             index = name.removeprefix("var_")

@@ -43,6 +43,12 @@ class Chunk:
         times = None if self.times is None else self.times.slice(start)
         return Chunk(rows, times, {number: column.slice(start) for number, column in self.columns.items()})
 
+    def tidied(self) -> Chunk:
+        """Give the same rows, written as if there had never been others."""
+        tidy = {number: join_columns([column], [self.rows]) for number, column in self.columns.items()}
+        columns = {number: column for number, column in tidy.items() if column is not None}
+        return Chunk(self.rows, join_columns([self.times], [self.rows]), columns)
+
     def nbytes(self) -> int:
         """Give the memory that it takes."""
         columns = [*self.columns.values(), *([] if self.times is None else [self.times])]
@@ -56,9 +62,15 @@ class _Rows:
     names: tuple[str, ...]
     timed: bool
     chunks: tuple[Chunk, ...]
+    is_cut_off: bool
     small: int
+    sealed: int
     columns: tuple[list[Any], ...]
     times: list[int | None]
+
+    def waiting(self) -> list[Chunk]:
+        """Give the rows that wait as a chunk, if there are any."""
+        return [_sealed(self.columns, self.times)] if self.times else []
 
 
 class RowStore:
@@ -84,6 +96,7 @@ class RowStore:
         self._chunks: list[Chunk] = []
         self._chunk_rows = 0
         self._small = 0
+        self._sealed = 0
         self._clear()
 
     def _clear(self) -> None:
@@ -96,6 +109,12 @@ class RowStore:
         return rows if self._max_rows is None else min(rows, self._max_rows)
 
     @property
+    def tidied(self) -> Chunk:
+        """Give the same rows, written as if there had never been others."""
+        tidy = {number: join_columns([column], [self.rows]) for number, column in self.columns.items()}
+        columns = {number: column for number, column in tidy.items() if column is not None}
+        return Chunk(self.rows, join_columns([self.times], [self.rows]), columns)
+
     def nbytes(self) -> int:
         """The memory of the chunks."""
         return sum(chunk.nbytes() for chunk in self._chunks)
@@ -151,8 +170,9 @@ class RowStore:
         self._chunks.append(_sealed(self._columns, self._times))
         self._chunk_rows += len(self._times)
         self._small += 1
+        self._sealed += 1
         self._clear()
-        if self._small >= self._compact_every:
+        if self._sealed >= self._compact_every:
             self._compact()
         self._drop_old()
 
@@ -168,7 +188,7 @@ class RowStore:
                     columns[number] = joined
             times = join_columns([chunk.times for chunk in small], lengths)
             self._chunks[-self._small :] = [Chunk(sum(lengths), times, columns)]
-        self._small = 0
+        self._small = self._sealed = 0
 
     def _drop_old(self) -> None:
         if self._max_rows is None:
@@ -178,24 +198,31 @@ class RowStore:
             self._small = min(self._small, len(self._chunks))
 
     def _take(self) -> _Rows:
-        """Give all rows as they are now, in a time that grows with the number of chunks only."""
-        waiting, chunks = len(self._times), list(self._chunks)
-        columns, times = [column.copy() for column in self._columns], self._times.copy()
-        if self._max_rows is not None and self._chunk_rows + waiting > self._max_rows:
-            surplus = self._chunk_rows + waiting - self._max_rows
-            while chunks and surplus >= chunks[0].rows:
-                surplus -= chunks.pop(0).rows
-            if chunks and surplus:
-                chunks[0] = chunks[0].newest(chunks[0].rows - surplus)
-            elif surplus:
-                columns, times = [column[surplus:] for column in columns], times[surplus:]
+        """Give the rows as they are now, in a time that grows with the number of chunks only.
+
+        Rows that wait are all there, also those that are too many: the next chunk begins with them.
+        """
+        chunks = list(self._chunks)
+        if self._max_rows is not None:
+            chunks = _newest(chunks, max(0, self._max_rows - len(self._times)))
+        is_cut_off = bool(chunks) and all(chunk is not chunks[0] for chunk in self._chunks)
+        columns = tuple(column.copy() for column in self._columns)
         small = min(self._small, len(chunks))
-        return _Rows(tuple(self.names), self._timed, tuple(chunks), small, tuple(columns), times)
+        return _Rows(
+            names=tuple(self.names),
+            timed=self._timed,
+            chunks=tuple(chunks),
+            is_cut_off=is_cut_off,
+            small=small,
+            sealed=self._sealed,
+            columns=columns,
+            times=self._times.copy(),
+        )
 
     def chunks(self) -> list[Chunk]:
-        """Give all rows, newest `max_rows`, as chunks."""
+        """Give the newest `max_rows` rows as chunks."""
         rows = self._take()
-        return [*rows.chunks, *([_sealed(rows.columns, rows.times)] if rows.times else [])]
+        return _newest([*rows.chunks, *rows.waiting()], len(self))
 
     @property
     def timed(self) -> bool:
@@ -217,7 +244,9 @@ class RowStore:
         """
         decoded = decode(content, kind, _VERSION)
         try:
-            names, small, waits = (decoded.attributes[name] for name in ("names", "small", "waits"))
+            names, small, sealed, waits = (
+                decoded.attributes[name] for name in ("names", "small", "sealed", "waits")
+            )
             chunks = [_read(table, len(names)) for table in decoded.tables.values()]
             if not (
                 all(type(name) is str for name in names)
@@ -225,7 +254,8 @@ class RowStore:
                 and type(decoded.attributes["timed"]) is bool
                 and type(waits) is bool
                 and type(small) is int
-                and 0 <= small <= len(chunks) - waits
+                and type(sealed) is int
+                and 0 <= small <= min(sealed, len(chunks) - waits)
             ):
                 message = "its names or its chunks are not those of rows"
                 raise ValueError(message)
@@ -233,7 +263,7 @@ class RowStore:
             message = f"this is not a state of {kind}: {error!r}"
             raise ValueError(message) from error
         self.names, self._numbers = list(names), {name: number for number, name in enumerate(names)}
-        self._timed, self._small = decoded.attributes["timed"], small
+        self._timed, self._small, self._sealed = decoded.attributes["timed"], small, sealed
         self._clear()
         if waits:
             last = chunks.pop()
@@ -258,6 +288,18 @@ def _characters(column: Sequence[Any]) -> int:
         return sum(len(value) for value in column if type(value) is str or type(value) is bytes)
 
 
+def _newest(chunks: list[Chunk], rows: int) -> list[Chunk]:
+    """Give the last so many rows."""
+    surplus = max(0, sum(chunk.rows for chunk in chunks) - rows)
+    start = 0
+    while start < len(chunks) and surplus >= chunks[start].rows:
+        surplus -= chunks[start].rows
+        start += 1
+    if surplus:
+        return [chunks[start].newest(chunks[start].rows - surplus), *chunks[start + 1 :]]
+    return chunks[start:]
+
+
 def _sealed(columns: Sequence[Sequence[Any]], times: Sequence[int | None]) -> Chunk:
     packed = {number: pack(column) for number, column in enumerate(columns)}
     return Chunk(
@@ -268,7 +310,9 @@ def _sealed(columns: Sequence[Sequence[Any]], times: Sequence[int | None]) -> Ch
 def _dump(kind: str, rows: _Rows) -> bytes:
     import pyarrow as pa
 
-    chunks = [*rows.chunks, *([_sealed(rows.columns, rows.times)] if rows.times else [])]
+    chunks = [*rows.chunks, *rows.waiting()]
+    if rows.is_cut_off:
+        chunks[0] = chunks[0].tidied()
     tables = {}
     for place, chunk in enumerate(chunks):
         columns = {f"v{number}": column for number, column in chunk.columns.items()}
@@ -279,6 +323,7 @@ def _dump(kind: str, rows: _Rows) -> bytes:
         "names": rows.names,
         "timed": rows.timed,
         "small": rows.small,
+        "sealed": rows.sealed,
         "waits": bool(rows.times),
     }
     return encode(kind, _VERSION, tables, attributes)

@@ -112,7 +112,7 @@ def join_columns(columns: Sequence[pa.Array | None], lengths: Sequence[int]) -> 
     kinds = {str(logical_type(column)): logical_type(column) for column in columns if column is not None}
     if not kinds:
         return None
-    if len(kinds) == 1:
+    if len(kinds) == 1 and "binary" not in kinds:
         kind = next(iter(kinds.values()))
         whole = pa.chunked_array(
             [
@@ -120,7 +120,7 @@ def join_columns(columns: Sequence[pa.Array | None], lengths: Sequence[int]) -> 
                 for column, length in zip(columns, lengths, strict=True)
             ]
         )
-        return _compact(whole.combine_chunks())
+        return None if whole.null_count == len(whole) else _compact(whole.combine_chunks())
     values: list[Any] = []
     for column, length in zip(columns, lengths, strict=True):
         values.extend([None] * length if column is None else unpack(column))

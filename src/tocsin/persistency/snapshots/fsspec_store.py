@@ -42,7 +42,7 @@ class FsspecStore:
 
     def _open(self, uri: str, options: dict[str, Any]) -> LocalFiles | ObjectFiles:
         if "://" not in uri and "::" not in uri:
-            return LocalFiles(Path(uri))
+            return LocalFiles(Path(uri).expanduser().absolute())  # whoever changes the folder later
         with self._told("be opened"):
             from fsspec.core import url_to_fs
             from fsspec.implementations.local import LocalFileSystem

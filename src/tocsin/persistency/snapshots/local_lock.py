@@ -81,7 +81,7 @@ def _holder(content: bytes) -> str:
     try:
         about = json.loads(content)
         return f"{about['owner']} on {about['host']}, pid {about['pid']}"
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return "somebody else"
 
 

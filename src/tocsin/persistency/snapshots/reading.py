@@ -25,6 +25,7 @@ __all__ = [
     "Snapshot",
     "damage_of",
     "find",
+    "lost_segments",
     "manifests_of",
     "read_manifest",
     "read_parts",
@@ -164,6 +165,11 @@ def damage_of(store: SnapshotStore, generation: int, files: Mapping[str, int]) -
         raise
     except PersistencyLoadError as error:
         return error.message
+    return lost_segments(manifest, files)
+
+
+def lost_segments(manifest: Manifest, files: Mapping[str, int]) -> str | None:
+    """Tell which segment a generation misses, if any."""
     lost = [one.name for one in manifest.segments if files.get(one.name) != one.length]
     return f"{lost[0]} is missing, or has another length" if lost else None
 

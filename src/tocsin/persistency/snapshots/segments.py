@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["SEGMENT_BYTES", "SegmentWriter", "read_segment"]
 
 SEGMENT_BYTES = 64 * 2**20
-"""A segment ends when it is longer, so that the memory for a save is bounded."""
+"""A segment is not longer, unless one event is; so the memory for a save is bounded."""
 
 _Key = TypeVar("_Key", bound="Hashable")
 
@@ -42,20 +42,23 @@ class SegmentWriter(Generic[_Key]):
     names: list[str] = field(default_factory=list)
     written: int = 0
     _waiting: list[tuple[_Key, str | None, int, int]] = field(default_factory=list)
-    _content: bytearray = field(default_factory=bytearray)
+    _pieces: list[bytes | memoryview] = field(default_factory=list)
+    _length: int = 0
 
     def add(self, key: _Key, template: str | None, content: bytes | memoryview) -> None:
         """Take the bytes of one event."""
-        self._waiting.append((key, template, len(self._content), len(content)))
-        self._content += content
-        if len(self._content) > SEGMENT_BYTES:
+        if self._length + len(content) > SEGMENT_BYTES:
             self.finish()
+        self._waiting.append((key, template, self._length, len(content)))
+        self._pieces.append(content)
+        self._length += len(content)
 
     def finish(self) -> None:
         """Write what was taken; afterwards `entries` says where everything is."""
         if not self._waiting:
             return
-        content, self._content = bytes(self._content), bytearray()
+        content = b"".join(self._pieces)  # one large piece is not copied
+        self._pieces, self._length = [], 0
         segment = SegmentEntry(new_segment_name(self.generation), len(content), digest_of(content))
         self.names.append(segment.name)
         self.store.publish(segment.name, content, now=self.now)

@@ -18,6 +18,7 @@ from tocsin.persistency.snapshots.reading import (
     Snapshot,
     damage_of,
     find,
+    lost_segments,
     manifests_of,
     read_manifest,
 )
@@ -181,6 +182,12 @@ class Snapshots:
 
     def _draft(self, files: Mapping[str, int], parent: int | None, now: datetime, positions: Any) -> Manifest:
         generation = max(names.highest_generation(files), self._newest or 0) + 1
+        if generation > names.LAST_GENERATION:
+            message = f"{self.store.where} has used up the numbers of generations"
+            raise PersistencyError(message, hint="save to another path")
+        if now.tzinfo is None:
+            message = f"the instant {now} of a generation has no zone"
+            raise ValueError(message)
         return Manifest(generation, parent, now, self._token, self._writer, positions, {})
 
     def revert(self, generation: int, *, now: datetime) -> GenerationInfo:
@@ -193,7 +200,7 @@ class Snapshots:
             PersistencyLoadError: That generation is damaged, or not there.
             PersistencyError: The store failed.
         """
-        self.claim()
+        self._lock()
         found = find(self.store, generation, "raise")
         assert found is not None  # noqa: S101 - a generation that is not there is an error
         self._start_from(found)
@@ -210,13 +217,14 @@ class Snapshots:
         return [self._look_at(generation, files) for generation in manifests_of(files)]
 
     def claim(self) -> None:
-        """Keep other writers out from now on; the first commit does so too.
+        """Keep other writers out from now on, and make sure that we may write; commits do so too.
 
         Raises:
-            StateLockedError: Another writer is there.
+            StateLockedError: Another writer is there, or was since we loaded.
+            PersistencyLoadError: The newest generation is damaged: it is not written over.
+            PersistencyError: The store failed.
         """
-        self._own_process()
-        self.store.lock(self._writer)
+        self._take_turn()
 
     def close(self) -> None:
         """Let other writers in."""
@@ -225,14 +233,15 @@ class Snapshots:
 
     # -- whose turn it is -------------------------------------------------------------------------------
 
-    def _own_process(self) -> None:
+    def _lock(self) -> None:
         if self._writer.pid != os.getpid():
             message = f"{self.store.where} is written by {self._writer}, from which this process was forked"
             raise StateLockedError(message, hint="make a persistency and a saver of its own in each process")
+        self.store.lock(self._writer)
 
     def _take_turn(self) -> Mapping[str, int]:
         """Make sure that we are the writer and that nobody wrote since; give what is in the store."""
-        self.claim()
+        self._lock()
         if self._newest is None:  # we start anew, beside whatever is there
             self._start_from(find(self.store, None, self._on_corruption))
         files = self.store.list()
@@ -287,7 +296,7 @@ class Snapshots:
     def _look_at(self, generation: int, files: Mapping[str, int]) -> GenerationInfo:
         try:
             manifest = read_manifest(self.store, generation, files)
-            return _info(manifest, damage=damage_of(self.store, generation, files))
+            return _info(manifest, damage=lost_segments(manifest, files))
         except PersistencyLoadError as error:
             return GenerationInfo(generation, None, None, 0, 0, 0, "", damage=error.message)
 

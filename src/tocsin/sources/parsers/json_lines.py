@@ -44,6 +44,7 @@ TIME_KEYS = [
     "asctime",
     "created",
     "created_at",
+    "__REALTIME_TIMESTAMP",
 ]
 """Where the time of a line is looked for, in this order."""
 
@@ -68,7 +69,7 @@ EVENT_KEYS = [
 ]
 """Where the EventID of a line is looked for, in this order."""
 
-MESSAGE_KEYS = ["message", "msg", "@m", "MESSAGE", "log", "text"]
+MESSAGE_KEYS = ["message", "msg", "short_message", "@m", "MESSAGE", "log", "text"]
 """Where the message is looked for, whose template is learned when there is no EventID."""
 
 _LONGEST_ID = 128

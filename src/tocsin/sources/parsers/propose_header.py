@@ -33,20 +33,23 @@ _TIMES = (
     ("%{EPOCH:time}", None),
     (r"(?P<time>\d\d-\d\d \d\d:\d\d:\d\d\.\d{3,6})", "%m-%d %H:%M:%S.%f"),
     (r"(?P<time>\d\d\.\d\d \d\d:\d\d:\d\d)", "%m.%d %H:%M:%S"),
+    (r"(?P<level>[IWEF])(?P<time>\d{4} \d\d:\d\d:\d\d\.\d{6})", "%m%d %H:%M:%S.%f"),
 )
 _END = r"(?!\w)"
 _LEVEL = "%{LEVEL:level}"
 _LEVELS = (_LEVEL, rf"\[\s*{_LEVEL}\s*\]", rf"\({_LEVEL}\)", "%{LETTERLEVEL:level}")
+_NAME_WITH_NUMBER = ("component", "a name with a number", r"%{NAME:NAME}\[\d{1,10}\]", "(?=:)")
+_STAMPS = ("%{ISOTIME:NAME}", "%{SYSLOGTIME:NAME}", "%{CTIME:NAME}")
 _PIECES = (  # name, words, expression, what must follow
     ("source", "text in brackets", r"\[%{TEXT:NAME}\]", r"(?=\s|:\s|$)"),
     ("pid", "a number", r"%{INT:NAME}", r"(?=[\s:|])"),
     ("pid", "a number", r"%{INT:NAME}#\d{1,10}", r"(?=[\s:])"),
     ("component", "a name", r"%{NAME:NAME}", r"(?=:\s|\s+-\s|\s*\|)"),
-    ("component", "a name with a number", r"%{NAME:NAME}\[\d{1,10}\]", "(?=:)"),
+    _NAME_WITH_NUMBER,
     ("component", "a name", r"(?P<NAME>[A-Za-z]\w{0,64}(?:[.$]\w{1,64}){1,16})", r"(?=\s)"),
 )
 _WORDS_BEFORE_TIME = range(5)
-_WORDS_BEFORE_LEVEL = range(1, 8)
+_WORDS_BETWEEN = range(1, 8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,8 @@ def _find_separator(pattern: str, lines: Sequence[str]) -> str | None:
 
 
 def _find_piece(pattern: str, names: Counter[str], lines: Sequence[str]) -> tuple[str, str, str] | None:
-    for name, words, piece, ahead in _candidates(names, needs_level=":level}" not in pattern):
+    fields = pattern.count(":field_")
+    for name, words, piece, ahead in _candidates(names, fields, has_level="level" in pattern):
         if _fits(pattern + piece + ahead, lines):
             return name, words, piece
     return None
@@ -117,29 +121,36 @@ def _find_begin(lines: Sequence[str]) -> tuple[str, str | None, str] | None:
     return None
 
 
-def _candidates(names: Counter[str], *, needs_level: bool) -> Iterator[tuple[str, str, str, str]]:
+def _candidates(names: Counter[str], fields: int, *, has_level: bool) -> Iterator[tuple[str, str, str, str]]:
     """Give name, words and expression of the pieces that may come next, the most telling first."""
-    if needs_level:
-        yield from (("level", "a level", one, "") for one in _LEVELS)
-    for name, words, piece, ahead in _PIECES:
-        number = names[name] + 1
-        numbered = name if number == 1 else f"{name}_{number}"
-        yield name, words, piece.replace(":NAME", f":{numbered}").replace("<NAME", f"<{numbered}"), ahead
-    if needs_level:
-        for count in _WORDS_BEFORE_LEVEL:
-            before = _words("field", count)
-            yield from (("level", f"{count} words, a level", before + one, "") for one in _LEVELS)
+    levels = [] if has_level else [("level", "a level", one, "") for one in _LEVELS]
+    stamps = [("stamp", "another time", one, _END) for one in _STAMPS]
+    for name, words, piece, ahead in (*levels, *_PIECES, *stamps):
+        yield name, words, _numbered(piece, name, names), ahead
+    for count in _WORDS_BETWEEN:
+        before = _words("field", count, fields)
+        for name, words, piece, ahead in (*levels, _NAME_WITH_NUMBER, *stamps):
+            between = "a word" if count == 1 else f"{count} words"
+            yield name, f"{between}, {words}", before + _numbered(piece, name, names), ahead
 
 
-def _words(name: str, count: int) -> str:
-    return "".join(rf"%{{NOTSPACE:{name}_{number}}}\s+" for number in range(1, count + 1))
+def _numbered(piece: str, name: str, names: Counter[str]) -> str:
+    numbered = f"{name}_{names[name] + 1}" if names[name] else name
+    return piece.replace(":NAME", f":{numbered}").replace("<NAME", f"<{numbered}")
+
+
+def _words(name: str, count: int, known: int = 0) -> str:
+    numbers = range(known + 1, known + count + 1)
+    return "".join(rf"%{{NOTSPACE:{name}_{number}}}\s+" for number in numbers)
 
 
 def _fits(pattern: str, lines: Sequence[str], times: TimeReader | None = None) -> bool:
     match = compile_header(pattern).match
-    fitting = 0
+    misses_left = int((1 - _ENOUGH) * len(lines))
     for line in lines:
         found = match(line)
-        if found is not None and (times is None or times.read(found["time"], _SOME_YEAR) is not None):
-            fitting += 1
-    return fitting >= _ENOUGH * len(lines) > 0
+        if found is None or (times is not None and times.read(found["time"], _SOME_YEAR) is None):
+            misses_left -= 1
+            if misses_left < 0:
+                return False
+    return len(lines) > 0
