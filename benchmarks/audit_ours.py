@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DETECTORS", "NEW_VALUE", "make_detector", "make_parse", "stream", "stream_batches"]
 
-# What needs no configuration but its training.
+# Those that need no knowledge of what is sought.
 DETECTORS = (
     "new_event",
     "new_value",
@@ -36,6 +36,13 @@ def make_parse(templates: str) -> Any:
 def make_detector(name: str, training_lines: int, state: str | None = None, *, load: bool = False) -> Any:
     """Make a detector by its type; it learns from the first lines, and chooses its variables by them."""
     config: dict[str, Any] = {"data_use_training": training_lines}
+    if name == "event_sequence":
+        config["session"] = ["pid"]  # in this format, what tells which records belong together
+    if (
+        name == "new_value_combination"
+    ):  # it chooses variables by some of the lines, and learns from the others
+        chosen_by = training_lines // 2
+        config |= {"data_use_configure": chosen_by, "data_use_training": training_lines - chosen_by}
     if state is not None:
         config["persist"] = {"path": state, "auto_load": load}
     found = importlib.import_module("tocsin.runtime.registry").find_part("tocsin.event_detectors", name)

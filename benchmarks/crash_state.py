@@ -67,6 +67,7 @@ def _results(ours: Counter[str], peer: Counter[str]) -> Iterator[Result]:
 
     yield Result("kills of a process that saves", "kills", *figures("kills"), Better.HIGHER)
     yield Result("of these, while a save was under way", "kills", *figures("while_saving"), Better.HIGHER)
+    yield Result("saves that had ended before", "saves", *figures("saves"), Better.HIGHER)
     yield Result("reloads that were consistent", "reloads", *figures("consistent"), Better.HIGHER)
     note = (
         "consistent: equal to the state after the last step whose save had ended, or after the one whose "

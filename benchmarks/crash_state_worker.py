@@ -10,7 +10,6 @@ whose save was under way.
 from __future__ import annotations
 
 import hashlib
-import importlib
 import itertools
 import os
 import random
@@ -37,11 +36,6 @@ if TYPE_CHECKING:
 _ROWS_A_STEP = 200
 _LIVES_A_FOLDER = 25
 _LONGEST_WAIT_SECONDS = 60
-# What a save or a load would import: the warm parent does.
-_WARM = {
-    "ours": ("fsspec.implementations.local", "pyarrow.ipc"),
-    "peer": ("fsspec.implementations.local", "msgpack"),
-}
 _NOTHING = "nothing"
 _UNREADABLE = "unreadable"
 
@@ -50,15 +44,15 @@ def kill_savers(side: str, *, kills: int, seed: int) -> dict[str, Any]:
     """Kill a process so often, and tell what was left.
 
     Returns:
-        `kills`, `while_saving`, `consistent`, `unreadable`, `mixed` (a state that never was), `lost` (one
-        older than a save that had ended), and `steady`: whether a save and a load alone change nothing.
+        `kills`, `while_saving`, `saves` (that had ended), `consistent`, `unreadable`, `mixed` (a state that
+        never was), `lost` (one older than a save that had ended), and `steady`: whether a save and a load
+        alone change nothing.
     """
     moments = random.Random(seed)  # noqa: S311 - moments need no secrecy
-    tally = dict.fromkeys(("kills", "while_saving", "consistent", "unreadable", "mixed", "lost"), 0)
-    for name in _WARM[side]:
-        importlib.import_module(name)
+    tally = dict.fromkeys(("kills", "while_saving", "saves", "consistent", "unreadable", "mixed", "lost"), 0)
     reference = _Reference(side, seed)
     with tempfile.TemporaryDirectory() as scratch:
+        _warm_up(side, reference, Path(scratch) / "warm")
         steady = _is_steady(side, reference, Path(scratch) / "steady")
         while tally["kills"] < kills:
             folder = Path(scratch) / str(tally["kills"])
@@ -125,6 +119,12 @@ def _facts_of(tracker: Any) -> list[Any]:
     ]
 
 
+def _warm_up(side: str, reference: _Reference, folder: Path) -> None:
+    """Save and load once in this process, so that all that they import is there for the forks."""
+    _live(side, reference, folder, 1, lambda _: None, steps=1)
+    persistency_of(side).load(new_memory(side), str(folder))
+
+
 def _is_steady(side: str, reference: _Reference, folder: Path) -> bool:
     """Save and load without any kill: the digest must be that of before."""
     if fork_and_wait(lambda tell: _live(side, reference, folder, 1, tell, steps=3)) is None:
@@ -146,6 +146,7 @@ def _lives(
         begun, ended = _killed_life(side, reference, folder, step, moments)
         tally["kills"] += 1
         tally["while_saving"] += begun > ended
+        tally["saves"] += ended - step
         digest = _left(side, folder)
         found = 0 if digest == _NOTHING else reference.step_of(digest, begun)
         outcome = "consistent"
@@ -191,7 +192,8 @@ def _live(
     tell("ready")
     for step in itertools.count(first):
         if steps is not None and step >= first + steps:
-            break
+            saver.stop()
+            return
         learn(memory, reference.rows_of(step))
         tell(f"begin {step}")
         saver.save()

@@ -42,11 +42,13 @@ def _one_by_one(side: str, *, backend: str, rows: int, seed: int, named: bool = 
     else:
         for event_id, template, values, second in events:
             memory.ingest_event(event_id, template, values, timestamp=second)
-    learned = [held.get_data() for held in memory.get_events_data().values()]
+    backends = memory.get_events_data().values()
+    ingested = time.process_time() - begin
+    learned = [held.get_data() for held in backends]
     seconds = time.process_time() - begin
     if backend == "EventStabilityTracker":
         return {"seconds": seconds, "kinds": _classify(memory)}
-    return {"seconds": seconds, "rows": sum(map(len, learned))}
+    return {"seconds": seconds, "ingest_seconds": ingested, "rows": sum(map(len, learned))}
 
 
 def _classify(memory: Any) -> dict[str, str]:

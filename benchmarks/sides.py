@@ -37,9 +37,11 @@ class Replies:
         ours, peer = ([float(reply[name]) for reply in replies] for replies in (self.ours, self.peer))
         return (median(ours) if ours else None), (median(peer) if peer else None)
 
-    def rates(self, count: int, peer_count: int | None = None) -> tuple[float | None, float | None]:
-        """Give the medians of `seconds` as how many a second."""
-        ours, peer = self.median("seconds")
+    def rates(
+        self, count: int, peer_count: int | None = None, name: str = "seconds"
+    ) -> tuple[float | None, float | None]:
+        """Give the medians of seconds as how many a second."""
+        ours, peer = self.median(name)
         return (count / ours if ours else None), ((peer_count or count) / peer if peer else None)
 
 

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from tests.runtime.conftest import Workspace
 
 _PROCESS_ELSEWHERE = "web-1@machine/boot/namespace/4711/1"
-COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+TOP: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+COMMANDS = sorted(
+    f"{name} {part}".strip() for name, command in TOP.items() for part in getattr(command, "commands", [""])
+)
 
 
 def with_channel(project: Workspace, **channels: dict[str, Any]) -> None:
@@ -37,19 +40,21 @@ def with_channel(project: Workspace, **channels: dict[str, Any]) -> None:
 @pytest.mark.parametrize("option", ["-h", "--help"])
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(cli: Cli, command: str, option: str) -> None:
-    assert cli(command, option).out.startswith(f"Usage: tocsin {command}")
+    assert cli(*command.split(), option).out.startswith(f"Usage: tocsin {command}")
 
 
 def test_the_overview_has_every_command_in_a_whole_sentence(cli: Cli) -> None:
-    lines = [line.strip() for line in cli("--help").out.split("Commands:")[1].splitlines() if line.strip()]
+    for words, commands in (((), TOP), (("state",), TOP["state"].commands)):
+        text = cli(*words, "--help").out.split("Commands:")[1]
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
 
-    assert [line.split()[0] for line in lines] == list(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
-    assert all(line.endswith(".") and not line.endswith("...") for line in lines)
+        assert [line.split()[0] for line in lines] == list(commands)
+        assert all(line.endswith(".") and not line.endswith("...") for line in lines)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_can_answer_in_json(cli: Cli, command: str) -> None:
-    assert "--json" in cli(command, "--help").out
+    assert "--json" in cli(*command.split(), "--help").out
 
 
 def test_the_version_is_shown(cli: Cli) -> None:
@@ -194,12 +199,12 @@ def test_schema_prints_json_schema(cli: Cli, kind: str) -> None:
     assert schema["properties"]
 
 
-def test_schema_can_write_all_three(cli: Cli, tmp_path: Path) -> None:
-    assert cli("schema", "-o", "schemas").out.count("wrote") == 3
+def test_schema_can_write_all_four(cli: Cli, tmp_path: Path) -> None:
+    assert cli("schema", "-o", "schemas").out.count("wrote") == 4
     written = cli("schema", "-o", "schemas", "--json").json["written"]
-    assert written == [f"schemas/{kind}.schema.json" for kind in ("metric", "project", "profiles")]
+    assert written == [f"schemas/{kind}.schema.json" for kind in ("metric", "log", "project", "profiles")]
     assert all(json.loads((tmp_path / name).read_text())["properties"] for name in written)
-    assert "schemas are metric, project, profiles" in cli("schema", "metrics", code=2).error
+    assert "schemas are metric, log, project, profiles" in cli("schema", "metrics", code=2).error
     (tmp_path / "file").write_text("")
     assert "cannot be written" in cli("schema", "-o", "file", code=2).error
 

@@ -344,7 +344,16 @@ def test_a_table_name_wins_over_the_prefix() -> None:
     assert TablesConfig(tasks="_dtk_tasks").names() == {"_tocsin_tasks": "_dtk_tasks"}
     assert TablesConfig(prefix="x_", tasks="_tocsin_tasks").names().keys() == {
         f"_tocsin_{part}"
-        for part in ("datapoints", "detections", "leases", "incidents", "outbox", "positions", "state", "migrations")
+        for part in (
+            "datapoints",
+            "detections",
+            "leases",
+            "incidents",
+            "outbox",
+            "positions",
+            "state",
+            "migrations",
+        )
     }
 
 

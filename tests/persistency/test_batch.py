@@ -14,7 +14,13 @@ from hypothesis import strategies as st
 
 from tests.persistency.strategies import observed
 from tests.persistency.test_event_persistency import OwnBackend
-from tocsin.persistency import EventPersistency, EventStabilityTracker
+from tocsin.persistency import (
+    ChunkedEventDataFrame,
+    EventDataFrame,
+    EventDataStructure,
+    EventPersistency,
+    EventStabilityTracker,
+)
 from tocsin.persistency.values import UnsupportedValueError
 
 IDS = st.sampled_from([3, 1, 2])
@@ -115,16 +121,20 @@ SETTINGS: list[dict[str, Any]] = [
 
 
 @settings(max_examples=150)
-@given(st.sampled_from(SETTINGS), st.lists(tables(), min_size=1, max_size=3), st.booleans())
+@given(
+    st.sampled_from(SETTINGS),
+    st.lists(tables(), min_size=1, max_size=3),
+    st.sampled_from(["arrow", "polars"]),
+)
 def test_a_batch_is_learned_as_its_rows_are(
-    kwargs: dict[str, Any], batches: list[pa.Table], as_polars: bool
+    kwargs: dict[str, Any], batches: list[pa.Table], library: str
 ) -> None:
     one = EventPersistency(EventStabilityTracker, event_data_kwargs=kwargs)
     other = EventPersistency(EventStabilityTracker, event_data_kwargs=kwargs)
     for table in batches:
         row_by_row(one, table)
         given_ = table
-        if as_polars and can_be_polars(table):
+        if library == "polars" and can_be_polars(table):
             given_ = pl.from_arrow(table)
         other.ingest_batch(given_)
 
@@ -154,6 +164,30 @@ def test_a_backend_of_ones_own_gets_the_rows_of_a_batch(table: pa.Table) -> None
         key: str(data.get_data()) for key, data in one.get_events_data().items()
     }
     assert other.get_event_templates() == one.get_event_templates()
+
+
+@settings(max_examples=50)
+@given(st.sampled_from([EventDataFrame, ChunkedEventDataFrame]), st.lists(tables(), min_size=1, max_size=3))
+def test_a_frame_has_the_rows_of_a_batch(backend: type[EventDataStructure], batches: list[pa.Table]) -> None:
+    one, other = EventPersistency(backend), EventPersistency(backend)
+    for table in batches:
+        row_by_row(one, table)
+        other.ingest_batch(table)
+
+    frames = [{key: data.get_data() for key, data in ep.get_events_data().items()} for ep in (one, other)]
+    assert list(frames[0]) == list(frames[1])
+    for key, frame in frames[0].items():
+        assert list(frame.columns) == list(frames[1][key].columns)
+        assert cells(frame) == cells(frames[1][key])
+    assert {key: data.dump() for key, data in one.get_events_data().items()} == {
+        key: data.dump() for key, data in other.get_events_data().items()
+    }
+
+
+def cells(frame: Any) -> list[str]:
+    """Give the rows as text, in which NaN equals NaN."""
+    rows = frame.rows() if isinstance(frame, pl.DataFrame) else frame.itertuples()
+    return [repr(row) for row in rows]
 
 
 def simple(**columns: Any) -> pa.Table:
@@ -249,7 +283,7 @@ def test_values_that_the_blacklist_names_are_not_looked_at() -> None:
 
 def test_many_events_with_few_rows_each_do_not_wait_for_ever() -> None:
     ep = EventPersistency(EventStabilityTracker)
-    count = 40_000
+    count = 25_000
     for _ in range(3):
         ep.ingest_batch(
             pa.table(
@@ -261,5 +295,5 @@ def test_many_events_with_few_rows_each_do_not_wait_for_ever() -> None:
             )
         )
 
-    assert sum(len(memory.times) for memory in ep._memories.values()) < 70_000
+    assert sum(len(memory.times) for memory in ep._memories.values()) < 66_000
     assert ep[5].get_data()["var_0"].total == 3  # type: ignore[union-attr]

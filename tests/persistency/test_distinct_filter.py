@@ -155,7 +155,7 @@ def test_a_hash_table_holds_what_a_dict_holds(*, timed: bool) -> None:
 
 
 def test_a_hash_is_the_same_in_every_process_and_differs_by_seed_and_type() -> None:
-    keys = ["a", "\ud800", 1, "1", key_of(1.0), key_of(True), key_of((1, "a")), key_of(None), ""]
+    keys = ["a", "\ud800", *map(key_of, (1, "1", 1.0, True, (1, "a"), None, ""))]
 
     hashes = hash_keys(keys, bytes(16))
 

@@ -20,7 +20,7 @@ from tocsin.cli.console import (
     visible,
     warn,
 )
-from tocsin.errors import ConfigError
+from tocsin.errors import ConfigError, DetectorError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,7 +55,10 @@ EventOption = Annotated[
 ]
 VariableOption = Annotated[str | None, typer.Option("--variable", help="A variable.", metavar="NAME")]
 ValueOption = Annotated[
-    str | None, typer.Option("--value", help="A value; JSON for what is no text.", metavar="VALUE")
+    str | None,
+    typer.Option(
+        "--value", help="A value; in quotes ('\"7\"') text that looks like a number.", metavar="VALUE"
+    ),
 ]
 
 
@@ -206,18 +209,32 @@ def forget(
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Unlearn an event, a variable of it, or one value: it is news again."""
-    if event is None:
-        raise ConfigError("say what to forget: --event EVENT", hint="and --variable NAME, --value VALUE")
+    """Unlearn an event, a variable or one value: it is news again."""
+    if event is None and variable is None:
+        raise ConfigError(
+            "say what to forget: --event EVENT or --variable NAME",
+            hint="--value VALUE narrows it down; `tocsin run --full-refresh` forgets everything",
+        )
     _need_variable(variable, value)
 
     def change(state: LearnedState) -> list[str]:
-        done = []
+        done: list[str] = []
+        cannot: list[DetectorError] = []
         for one in _chosen(state, detector):
-            for event_id in _events(event, one):
-                if one.forget(event_id, **_given(variable, value)):
-                    done.append(one.name)
-                    break
+            try:
+                count = sum(one.forget(**chosen) for chosen in _selections(one, event, variable, value))
+            except DetectorError as error:
+                cannot.append(error)
+                continue
+            if count:
+                done.append(one.name)
+        if not done:
+            if cannot and len(cannot) == len(_chosen(state, detector)):
+                raise cannot[0]
+            raise ConfigError(
+                "nothing was forgotten: no detector knows that",
+                hint="`tocsin state show` lists what is known",
+            )
         return done
 
     _change(log, project_dir, profile, change, "forgotten", as_json=as_json)
@@ -245,10 +262,7 @@ def allow(
         done = []
         for one in _chosen(state, detector):
             act = one.disallow if take_back else one.allow
-            events: list[dict[str, Any]] = [{}]
-            if event is not None:
-                events = [{"event_id": found} for found in _events(event, one)]
-            changed = [act(**chosen, **_given(variable, value)) for chosen in events]
+            changed = [act(**chosen) for chosen in _selections(one, event, variable, value)]
             if any(changed):
                 done.append(one.name)
         return done
@@ -289,7 +303,7 @@ def _change(
     elif done:
         typer.echo(f"{what} by {', '.join(done)}")
     else:
-        typer.echo("nothing to do: no detector knows it" if what == "forgotten" else "it was so already")
+        typer.echo("it was so already")
 
 
 def _chosen(state: LearnedState, name: str | None) -> list[CoreDetector]:
@@ -320,22 +334,34 @@ def _events(text: str, detector: CoreDetector) -> list[int | str]:
     return [one for one in possible if one in known] or possible
 
 
-def _given(variable: str | None, value: str | None) -> dict[str, Any]:
+def _selections(
+    detector: CoreDetector, event: str | None, variable: str | None, value: str | None
+) -> list[dict[str, Any]]:
+    """Give what the options may mean, as arguments for `forget` and `allow`."""
     given: dict[str, Any] = {} if variable is None else {"variable": variable}
-    if value is not None:
-        given["value"] = _value(value)
-    return given
+    events = [{}] if event is None else [{"event_id": one} for one in _events(event, detector)]
+    values = [{}] if value is None else [{"value": one} for one in _values(value)]
+    return [{**given, **one, **other} for one in events for other in values]
 
 
-def _value(text: str) -> Any:
-    """Read a value: text as parsers give it, or JSON in quotes or brackets (a combination of values)."""
-    if text[:1] in {'"', "["}:
-        try:
-            found = json.loads(text)
-        except ValueError:
-            return text
-        return tuple(found) if isinstance(found, list) else found
-    return text
+def _values(text: str) -> list[Any]:
+    """Read a value: as text, and where it looks like a number as that, too; or JSON in quotes or brackets.
+
+    >>> _values("ann"), _values("7"), _values('"7"'), _values('["ann", 7]')
+    (['ann'], ['7', 7], ['7'], [('ann', 7)])
+    """
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return [text]
+    match found:
+        case list():
+            return [tuple(found)]
+        case str():
+            return [found]
+        case dict():
+            return [text]
+    return [text, found]
 
 
 def _generation(info: GenerationInfo) -> dict[str, Any]:
@@ -363,14 +389,24 @@ def _show_detector(described: dict[str, Any]) -> None:
     for allowed in described["allowed"]:
         typer.echo(f"  allowed: {visible(str(allowed))}")
     events = described.get("events", [])
-    rows = [row for event in events[:_MOST_EVENTS] for row in _rows_of(event)]
+    limit = described["config"].get("false_positive_rate")
+    rows = [row for event in events[:_MOST_EVENTS] for row in _rows_of(event, limit)]
     if rows:
         print_table(None, ["event", "variable", "watched", "type", "#values", "#total", "kept as"], rows)
     if len(events) > _MOST_EVENTS:
         typer.echo(f"  … and {len(events) - _MOST_EVENTS:,} further events (`--json` has all)")
 
 
-def _rows_of(event: dict[str, Any]) -> Iterator[tuple[object, ...]]:
+def _share(rate: float) -> str:
+    """Write a share that may be very small.
+
+    >>> _share(0.001), _share(1e-32)
+    ('0.1%', '0%')
+    """
+    return f"{float(f'{100 * rate:.2g}'):.6f}".rstrip("0").rstrip(".") + "%"
+
+
+def _rows_of(event: dict[str, Any], limit: float | None) -> Iterator[tuple[object, ...]]:
     name = event["event_id"] if isinstance(event["event_id"], int) else repr(event["event_id"])
     if "variables" not in event:
         yield name, "", "", "", "", f"{event.get('count', 0):,}", ""
@@ -378,6 +414,7 @@ def _rows_of(event: dict[str, Any]) -> Iterator[tuple[object, ...]]:
     for variable, facts in event["variables"].items():
         rate = facts.get("false_positive_rate")
         kept = str(facts.get("kept_as", ""))
+        most = "" if limit is None else f", at most {_share(limit)}"
         yield (
             name,
             variable,
@@ -385,5 +422,5 @@ def _rows_of(event: dict[str, Any]) -> Iterator[tuple[object, ...]]:
             facts.get("type", ""),
             f"{facts.get('values', 0):,}",
             f"{facts.get('total', 0):,}",
-            f"{kept}, misses up to {rate:.2%} of new values" if rate else kept,
+            kept if rate is None else f"{kept}; new values taken for known ones: {_share(rate)}{most}",
         )

@@ -21,14 +21,25 @@ import numpy as np
 from tocsin.persistency.values import decode_key, encode_key
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pyarrow as pa
     from numpy.typing import DTypeLike, NDArray
 
     from tocsin.persistency.values import Key
 
-__all__ = ["Decoded", "decode", "encode", "key_columns", "read_blob", "read_keys", "read_numbers"]
+__all__ = [
+    "Decoded",
+    "blob_column",
+    "decode",
+    "encode",
+    "key_columns",
+    "number_column",
+    "read_blob",
+    "read_keys",
+    "read_numbers",
+    "text_column",
+]
 
 _DIGEST_BYTES = 16
 _HEADER = b"tocsin"
@@ -242,24 +253,60 @@ def key_columns(keys: Sequence[Key], prefix: str = "") -> dict[str, pa.Array]:
     import pyarrow as pa
 
     if set(map(type, keys)) <= {str}:
-        tags = pa.DictionaryArray.from_arrays(
-            pa.array(np.zeros(len(keys), dtype=np.int8)), pa.array(["str"] if keys else [], pa.string())
-        )
+        kinds = {"str": 0} if keys else {}
+        places: NDArray[np.int8] = np.zeros(len(keys), dtype=np.int8)
         texts: Sequence[str] = keys
     else:
         coded = [encode_key(key) for key in keys]
-        tags = pa.array([tag for tag, _ in coded], pa.dictionary(pa.int8(), pa.string()))
+        kinds = {tag: place for place, tag in enumerate(dict.fromkeys(tag for tag, _ in coded))}
+        places = np.fromiter((kinds[tag] for tag, _ in coded), dtype=np.int8, count=len(coded))
         texts = [text for _, text in coded]
-    return {f"{prefix}tag": tags, f"{prefix}text": _texts(texts)}
+    tags = pa.DictionaryArray.from_arrays(number_column(places), _packed(pa.string(), _encoded(kinds)))
+    return {f"{prefix}tag": tags, f"{prefix}text": text_column(texts)}
 
 
-def _texts(texts: Sequence[str]) -> pa.Array:
+# `pa.array` would import pandas, when it is installed, to see whether it was given some of that: a second
+# of a short command's life. Columns made of buffers need nobody to look.
+
+
+def number_column(numbers: NDArray[Any]) -> pa.Array:
+    """Give numbers as a column of their own type."""
+    import pyarrow as pa
+
+    kind = pa.from_numpy_dtype(numbers.dtype)
+    return pa.Array.from_buffers(kind, len(numbers), [None, pa.py_buffer(np.ascontiguousarray(numbers))])
+
+
+def text_column(texts: Sequence[str]) -> pa.Array:
+    """Give texts as a column (UTF-8; with lone surrogates: binary)."""
     import pyarrow as pa
 
     try:
-        return pa.array(texts, pa.large_string())
+        return _packed(pa.large_string(), _encoded(texts))
     except UnicodeEncodeError:
-        return pa.array([text.encode("utf-8", "surrogatepass") for text in texts], pa.large_binary())
+        return blob_column([text.encode("utf-8", "surrogatepass") for text in texts])
+
+
+def blob_column(blobs: Sequence[bytes]) -> pa.Array:
+    """Give bytes as a column."""
+    import pyarrow as pa
+
+    return _packed(pa.large_binary(), blobs)
+
+
+def _encoded(texts: Iterable[str]) -> list[bytes]:
+    return [text.encode() for text in texts]
+
+
+def _packed(kind: pa.DataType, blobs: Sequence[bytes]) -> pa.Array:
+    import pyarrow as pa
+
+    width = np.int32 if kind == pa.string() else np.int64
+    offsets = np.zeros(len(blobs) + 1, dtype=width)
+    np.cumsum(np.fromiter(map(len, blobs), dtype=width, count=len(blobs)), out=offsets[1:])
+    return pa.Array.from_buffers(
+        kind, len(blobs), [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(blobs))]
+    )
 
 
 def read_keys(table: pa.Table, prefix: str = "") -> list[Key]:
@@ -287,11 +334,20 @@ def read_numbers(table: pa.Table, name: str, dtype: DTypeLike = np.int64) -> NDA
     Raises:
         ValueError: The column is not there, is of another type, or has nulls.
     """
-    numbers: NDArray[Any] = _column(table, name).to_numpy()
-    if numbers.dtype != np.dtype(dtype):
-        message = f"column {name!r} holds {numbers.dtype}, not {np.dtype(dtype)}"
+    import pyarrow as pa
+
+    column, wanted = _column(table, name), np.dtype(dtype)
+    if column.type != pa.from_numpy_dtype(wanted):
+        message = f"column {name!r} holds {column.type}, not {wanted}"
         raise ValueError(message)
-    return numbers
+    parts = [
+        np.frombuffer(chunk.buffers()[1], wanted, len(chunk), chunk.offset * wanted.itemsize)
+        for chunk in column.chunks
+        if len(chunk)
+    ]
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=wanted)
 
 
 def read_blob(table: pa.Table, name: str, row: int) -> bytes:

@@ -66,6 +66,8 @@ def coded(array: pa.Array) -> tuple[list[Any], NDArray[np.int64]]:
     import pyarrow.types as kinds
 
     kind = array.type
+    if kinds.is_null(kind):
+        return [None], np.zeros(len(array), dtype=np.int64)
     if kinds.is_dictionary(kind):
         array = array.dictionary_decode()
     elif kinds.is_string_view(kind) or kinds.is_binary_view(kind):
@@ -140,6 +142,8 @@ def ranges(array: pa.Array, name: str) -> tuple[NDArray[np.int64], NDArray[np.in
             lengths,
             (array.keys.slice(first, last - first), array.items.slice(first, last - first)),
         )
+    if kinds.is_null(kind.value_type):  # Arrow loses count of these when lists are put together
+        return offsets[:-1] - first, lengths, pa.nulls(last - first)
     return offsets[:-1] - first, lengths, array.values.slice(first, last - first)
 
 

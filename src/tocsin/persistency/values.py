@@ -73,10 +73,8 @@ def key_of(value: Any) -> Key:
 
 def _base_value(value: Any) -> Any:
     """Give the value of a known type for one whose class derives from it, or comes from numpy."""
-    if type(value).__module__ == "numpy" and hasattr(value, "item"):
-        plain = value.item()
-        if type(plain) in _MAKERS or type(plain) in PLAIN_TYPES:
-            return plain
+    if type(value).__module__ == "numpy" and getattr(value, "ndim", 1) == 0 and value.dtype.kind in "biufSU":
+        return value.item()
     kinds: tuple[Any, ...] = (str, int, float, bytes, Decimal, IPv4Address, IPv6Address)
     for kind in kinds:  # bool cannot be derived from
         if isinstance(value, kind):
@@ -115,7 +113,7 @@ def _shortened(text: str) -> str:
 
 
 def _float_key(value: float) -> tuple[str, Hashable]:
-    return "float", "nan" if math.isnan(value) else value
+    return "float", "nan" if math.isnan(value) else value + 0.0  # -0.0 becomes 0.0, which it equals
 
 
 _MAKERS: dict[type, Any] = {

@@ -17,7 +17,7 @@ from tocsin.reporting.words import ABSENT, clean, count, direction_sign, number,
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from markupsafe import Markup
 

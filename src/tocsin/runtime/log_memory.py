@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tocsin.database import series_store as store
 from tocsin.database.tables import TABLE_DETECTIONS, TABLE_STATE, TABLE_TASKS
-from tocsin.errors import PersistencyLoadError
+from tocsin.errors import PersistencyLoadError, StateVersionError
 from tocsin.persistency.cut import Cut
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class LogMemory:
         Raises:
             PersistencyLoadError: The state is damaged, or a newer Tocsin wrote it.
         """
-        snapshot = self._snapshots.load()
+        snapshot = self._load()
         if snapshot is None:
             return []
         self.generation = snapshot.generation
@@ -131,6 +131,21 @@ class LogMemory:
                 notes.append(note)
         self._restore_parser(snapshot, identities.get(PARSER_PART), notes)
         return notes
+
+    def _load(self) -> Snapshot | None:
+        try:
+            return self._snapshots.load()
+        except StateVersionError:
+            raise
+        except PersistencyLoadError as error:
+            raise PersistencyLoadError(
+                f"what {self._monitor} has learned is damaged: {error.message}", hint=self._way_out()
+            ) from error
+
+    def _way_out(self) -> str:
+        whole = [info.generation for info in self._snapshots.generations() if info.damage is None]
+        back = f"go back with `tocsin state revert {self._monitor} {whole[-1]}`, or " if whole else ""
+        return f"{back}start anew with `tocsin run --select {self._monitor} --full-refresh`"
 
     def _kept_as(
         self, name: str, detector: CoreDetector, snapshot: Snapshot, identities: Mapping[str, str]
@@ -163,7 +178,7 @@ class LogMemory:
         except ValueError as error:
             raise PersistencyLoadError(
                 f"what the parser of {self._monitor} has learned cannot be read: {error}",
-                hint="go back with `tocsin state revert`, or start anew with `tocsin run --full-refresh`",
+                hint=self._way_out(),
             ) from error
 
     def write(self, position: Mapping[str, Any], now: datetime) -> None:

@@ -155,7 +155,7 @@ class _LogRun:
         last = batch.indexes[-1]
 
         def place(alert: LogAlert) -> int:
-            """Find the line; one of an earlier chunk, that a detector names, stands for what was read last."""
+            """Find the line; where a detector names one of an earlier chunk, take the last that was read."""
             return place_of.get(alert["logIDs"][-1], last) if alert["logIDs"] else last
 
         placed = sorted(

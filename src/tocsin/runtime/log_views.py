@@ -54,8 +54,9 @@ def _view(
 ) -> LogView:
     position = store.read_position(memory, log_position_name(monitor.name)) or {}
     wanted = {f"d{n}": detector.get_detector_id() for n, detector in enumerate(monitor.detectors)}
+    chosen = ", ".join(f"%({name})s" for name in wanted)
     condition = (
-        f"metric_name = %(monitor)s AND is_anomaly AND detector_id IN ({', '.join(f'%({d})s' for d in wanted)})"
+        f"metric_name = %(monitor)s AND is_anomaly AND detector_id IN ({chosen})"
         + ("" if start is None else " AND timestamp >= %(start)s")
         + ("" if end is None else " AND timestamp < %(end)s")
     )

@@ -8,26 +8,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from itertools import islice
+from glob import glob
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import yaml
 
 from tocsin.errors import ConfigError
 from tocsin.runtime.config.loader import load_project
-from tocsin.runtime.config.log import LogConfig
 from tocsin.runtime.create_project import is_project
-from tocsin.runtime.log_parts import create_log_detector, create_log_parser
+from tocsin.runtime.propose_trial import try_detectors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from tocsin.abc import LogParser
-    from tocsin.detectors.events import CoreDetector
-    from tocsin.model import ParsedLog, RawLines
-    from tocsin.sources.parsers import ParserProposal
+    from tocsin.model import RawLines
 
 __all__ = ["LogProposal", "is_log", "propose_logs"]
 
@@ -39,8 +35,6 @@ _MESSAGE_KEYS = frozenset({"message", "msg", "log", "event", "eventid", "level",
 _SAMPLE = 20_000
 _LINES_FOR_PROPOSAL = 1000
 _DEFAULT_TRAIN = 10_000
-_LEARNED_SHARE = 0.7
-_NOISY_SHARE = 0.05
 _DETECTORS = ("new_event", "new_value")
 
 
@@ -94,11 +88,27 @@ def _holds_events(name: str) -> bool:
     import json
 
     try:
-        with Path(name).open(encoding="utf-8", errors="replace") as file:
+        found = sorted(glob(name, recursive=True))  # noqa: PTH207  # the pattern may be absolute
+        with _open(Path(found[0] if found else name)) as file:
             first = json.loads(file.readline(1 << 20))
-    except (OSError, ValueError):
+    except (OSError, EOFError, ValueError, RecursionError):
         return False
     return isinstance(first, dict) and not _MESSAGE_KEYS.isdisjoint(key.lower() for key in first)
+
+
+def _open(path: Path) -> IO[bytes]:
+    import bz2
+    import gzip
+    import lzma
+
+    match path.suffix.lower():
+        case ".gz":
+            return cast("IO[bytes]", gzip.open(path))
+        case ".bz2":
+            return cast("IO[bytes]", bz2.open(path))
+        case ".xz":
+            return cast("IO[bytes]", lzma.open(path))
+    return path.open("rb")
 
 
 def propose_logs(
@@ -155,22 +165,23 @@ def _propose(path: Path, name: str, files: list[str], train: int | None, now: da
     learned, why = _train(train, count, is_all=is_all)
     config: dict[str, Any] = {
         "name": name,
-        "description": f"{Path(files[0]).name}: {parser.reason}",
+        "description": f"{Path(files[0]).name}: {re.split('[:;]', parser.reason)[0]}",
         "source": {"files": files},
         "parser": {"type": parser.type, **({"params": dict(parser.params)} if parser.params else {})},
         "train": learned,
         "detectors": [{"type": detector} for detector in _DETECTORS],
         "alerting": {"channels": []},
     }
-    trial = _try(LogConfig.model_validate(config), batches, learned)
+    trial = try_detectors(config, batches, learned)
+    config["detectors"] = trial.detectors
     comments = {
         "source": "a pattern such as app.log* also follows what a rotation leaves; see docs/reading-logs.md",
-        "parser": _parser_comment(parser),
+        "parser": parser.reason,
         "train": why,
-        "detectors": trial.words,
+        "detectors": "\n".join(trial.words),
         "alerting": "name channels of profiles.yml here to be told",
     }
-    reason = f"{parser.reason}; {trial.summary}; learns from the first {learned:,} events"
+    reason = "; ".join([parser.reason, f"learns from the first {learned:,} lines", *trial.summary])
     return LogProposal(path, config, reason, comments)
 
 
@@ -195,54 +206,8 @@ def _sample(files: list[str], now: datetime) -> tuple[list[RawLines], int, bool]
 
 def _train(given: int | None, count: int, *, is_all: bool) -> tuple[int, str]:
     if given is not None:
-        return given, "events to learn from before judging; as it was asked for"
+        return given, "lines to learn from before judging; as it was asked for"
     if is_all and count < 2 * _DEFAULT_TRAIN:
         learned = max(1, count // 2)
-        return learned, f"events to learn from before judging: half of the {count:,} lines there are now"
-    return _DEFAULT_TRAIN, "events to learn from before judging; more, where rare things are normal"
-
-
-def _parser_comment(parser: ParserProposal) -> str:
-    return f"{parser.share:.1%} of the sample is read by it"
-
-
-@dataclass(frozen=True, slots=True)
-class _Trial:
-    words: str
-    summary: str
-
-
-def _try(config: LogConfig, batches: Sequence[RawLines], learned: int) -> _Trial:
-    """Let the detectors learn from the first part of what they will learn from, and judge the rest."""
-    parser = create_log_parser(config)
-    events = list(islice(_events(parser, batches), learned))
-    begin = max(1, int(len(events) * _LEARNED_SHARE))
-    kinds = len({event["EventID"] for event in events})
-    words, noisy = [], []
-    for entry in config.detectors:
-        detector = create_log_detector(config, entry)
-        detector.process_batch(events[:begin])
-        detector.finish_training()
-        rest = events[begin:]
-        alerts = len(detector.process_batch(rest))
-        spoke = f"judging the last {len(rest):,} lines of them by the others, it spoke {alerts:,} times"
-        words.append(f"{detector.name}: {_watched(detector)}{spoke}")
-        if rest and alerts > _NOISY_SHARE * len(rest):
-            noisy.append(detector.name)
-    summary = f"{kinds:,} kinds of events"
-    if noisy:
-        summary += (
-            f"; {' and '.join(noisy)} would speak often: train on more lines (--train), or name variables"
-        )
-    return _Trial("\n".join(words), summary)
-
-
-def _events(parser: LogParser, batches: Sequence[RawLines]) -> Iterator[ParsedLog]:
-    for lines in batches:
-        yield from parser.parse(lines).events
-
-
-def _watched(detector: CoreDetector) -> str:
-    watched = [event.get("watched", []) for event in detector.describe().get("events", [])]
-    number = sum(map(len, watched))
-    return f"{number:,} variables are static or stable, and watched; " if number else ""
+        return learned, f"lines to learn from before judging: half of the {count:,} lines there are now"
+    return _DEFAULT_TRAIN, "lines to learn from before judging; more, where rare things are normal"

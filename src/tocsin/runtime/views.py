@@ -73,7 +73,7 @@ def project_views(
     start: datetime | None = None,
     end: datetime | None = None,
 ) -> list[SeriesView]:
-    """Read every series of some monitors; a broken metric is a view without points; of logs see `log_views`."""
+    """Read every series of some metrics; a broken one is a view without points. For logs see `log_views`."""
     views: list[SeriesView] = []
     labels = read_labels(project.folder)
     for monitor in monitors:

@@ -7,8 +7,6 @@ import json
 import math
 import random
 import re
-from datetime import UTC, datetime
-from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,98 +15,19 @@ import pytest
 from tocsin.detectors.events import CoreDetector, Phase
 from tocsin.errors import DetectorError, PersistencyLoadError
 from tocsin.persistency.cut import RestoredPart
+from tocsin.testing.event_streams import (
+    BEGIN,
+    make_different_events,
+    make_stream,
+    with_hostile_values,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping
 
     from tocsin.model import LogAlert, ParsedLog
 
-__all__ = ["EventDetectorContract", "contents_of", "make_event", "make_stream", "part_of"]
-
-_BEGIN = 1_767_225_600.0  # 2026-01-01
-_USERS = ("ada", "bob", "cleo")
-_PATHS = ("/index", "/shop/list", "/shop/item", "/help")
-
-HOSTILE: tuple[Any, ...] = (
-    float("nan"), math.inf, -math.inf, -0.0, 1e308, None, True, 10**5000, 2**80, "", "\ud800\udfff", "\x00",
-    "a\nb\x1b[31m", "é" * 3, "x" * 2**20, b"", b"\xff\x00", b"y" * 2**20, Decimal("sNaN"),
-    Decimal("1e999999"), (1, ("a", None)), datetime(2026, 1, 1, tzinfo=UTC), ["a", 1], {"a": 1}, {"set"},
-    object(),
-)  # fmt: skip
-
-
-def make_event(
-    number: int,
-    event_id: int | str,
-    named: Mapping[str, Any] | None = None,
-    variables: Sequence[Any] = (),
-    time: float | None = None,
-) -> ParsedLog:
-    """Make an event as a parser gives it; its `logID` is made from its number.
-
-    >>> make_event(3, "login", {"user": "ada"})["logID"]
-    'log:3'
-    """
-    return {
-        "EventID": event_id,
-        "template": f"event {event_id}",
-        "variables": list(variables),
-        "logFormatVariables": dict(named or {}),
-        "log": f"{event_id} {' '.join(map(str, named or ()))}",
-        "logID": f"log:{number}",
-        "receivedTimestamp": _BEGIN,
-        "parsedTimestamp": time,
-    }
-
-
-def make_stream(normal: int, odd: int = 150, *, seed: int = 0) -> list[ParsedLog]:
-    """Make a stream of events: usual ones, then some in which each kind of anomaly occurs.
-
-    Sessions of `login`, `get`, `get`, `logout`, one event every ten seconds; `login` has `user` and `host`
-    that belong together; `get` has a number `size`, a text `path`, a random `pid`; 7 has two positional
-    variables. Between the odd ones: an unknown event, a new user, known values together as never before, a
-    large number, an odd text, a session in the wrong order, a burst.
-
-    Args:
-        normal: How many usual events come first.
-        odd: How many events follow.
-        seed: Decides what is random.
-    """
-    chance = random.Random(seed)  # noqa: S311 - no secret
-    events: list[ParsedLog] = []
-    kinds: list[int] = []
-    time = _BEGIN
-
-    def add(event_id: int | str, named: Mapping[str, Any], variables: Sequence[Any] = ()) -> None:
-        events.append(make_event(len(events), event_id, named, variables, time))
-
-    while len(events) < normal + odd:
-        is_odd = len(events) >= normal
-        if is_odd and not kinds:
-            kinds = chance.sample(range(9), 9)
-        kind = kinds.pop() if is_odd else 8
-        session = f"s{len(events)}"
-        user = chance.choice(_USERS)
-        named: dict[str, Any] = {"session": session, "user": user, "host": f"pc-{user}"}
-        if kind == 0:
-            named["user"] = "mallory"
-        elif kind == 1:
-            named["host"] = f"pc-{_USERS[_USERS.index(user) - 1]}"
-        add("login", named)
-        for step in range(2):
-            time += 10.0
-            size = chance.randrange(100, 200) if kind != 2 else chance.choice(["999999", "-"])
-            path = chance.choice(_PATHS) if kind != 3 else "/xq;%00zzqj?"
-            add("get", {"session": session, "size": str(size), "path": path, "pid": chance.randrange(10**9)})
-            if kind == 4 and step == 0:
-                add("exec", {"session": session, "user": user})
-        if kind == 5:
-            for _ in range(40):
-                add(7, {"session": session}, ("tick", 1))
-        time += 10.0
-        add(7, {"session": session}, (chance.choice(("tick", "tock")) if kind != 6 else "boom", 1))
-        add("logout" if kind != 7 else "login", {"session": session, "user": user})
-    return events[: normal + odd]
+__all__ = ["EventDetectorContract", "assert_explained", "contents_of", "part_of"]
 
 
 def part_of(detector: CoreDetector) -> RestoredPart:
@@ -220,7 +139,7 @@ class EventDetectorContract:
 
     # -- state ------------------------------------------------------------------------------------------
 
-    @pytest.mark.parametrize("seed", range(6))
+    @pytest.mark.parametrize("seed", range(4))
     def test_a_restart_anywhere_changes_no_verdict(self, seed: int) -> None:
         events = self.stream(seed=seed)
         whole = self.make()
@@ -235,7 +154,7 @@ class EventDetectorContract:
         assert found == expected
         assert contents_of(detector) == contents_of(whole)
 
-    @pytest.mark.parametrize("seed", range(6))
+    @pytest.mark.parametrize("seed", range(4))
     def test_batches_equal_one_by_one(self, seed: int) -> None:
         events = self.stream(seed=seed)
         learn = "always" if seed % 2 else "training"
@@ -255,7 +174,7 @@ class EventDetectorContract:
         order = random.Random(seed)  # noqa: S311 - no secret
         for event in events:
             if order.random() < 0.2:
-                event["parsedTimestamp"] = order.choice([None, math.nan, math.inf, -5.0, 1e15, 0.0, _BEGIN])
+                event["parsedTimestamp"] = order.choice([None, math.nan, math.inf, -5.0, 1e15, 0.0, BEGIN])
         single, batched = self.make(), self.make()
 
         expected = [alert for event in events if (alert := single.process(event)) is not None]
@@ -293,7 +212,7 @@ class EventDetectorContract:
     def test_memory_is_bounded(self) -> None:
         detector = self.make(learn="always", **self.limits)
 
-        detector.process_batch(_all_different(6_000))
+        detector.process_batch(make_different_events(6_000))
 
         assert _size(detector) <= self.most_bytes
 
@@ -342,7 +261,7 @@ class EventDetectorContract:
     @pytest.mark.parametrize("learn", ["training", "always"])
     def test_hostile_values_do_no_harm(self, learn: str) -> None:
         events = self.stream()
-        odd = list(_with_hostile_values(events[:100]))
+        odd = list(with_hostile_values(events[:100]))
         mixed = [*events[: self.training - 50], *odd[:50], *events[self.training :], *odd]
         detector, other = self.make(learn=learn), self.make(learn=learn)
 
@@ -414,34 +333,3 @@ def _parts(seed: int, size: int) -> list[tuple[int, int]]:
 def _size(detector: CoreDetector) -> int:
     part = part_of(detector)
     return sum(map(len, part.contents.values())) + len(json.dumps(part.metadata)) + 10 * len(part.seen)
-
-
-def _all_different(count: int) -> list[ParsedLog]:
-    """Make events whose ids, variables and values are all new."""
-    events = []
-    for number in range(count):
-        named = {
-            "user": f"u{number}",
-            "session": number,
-            f"key{number}": number,
-            "path": chr(0x4E00 + number % 9_999),
-        }
-        event_id: int | str = "login" if number % 2 else f"event {number}"
-        events.append(make_event(number, event_id, named, [f"v{number}"] * 2, _BEGIN + 60.0 * number))
-    return events
-
-
-def _with_hostile_values(events: Sequence[ParsedLog]) -> Iterable[ParsedLog]:
-    for number, event in enumerate(events):
-        odd = HOSTILE[number % len(HOSTILE)]
-        names = list(event["logFormatVariables"])
-        changed = {**event["logFormatVariables"], names[number % len(names)]: odd, "odd": odd}
-        if number % 5 == 0:
-            changed["var_0"] = "a name of a positional one"
-        yield make_event(
-            10_000 + number,
-            event["EventID"],
-            changed,
-            [odd, *event["variables"][1:]],
-            event["parsedTimestamp"],
-        )

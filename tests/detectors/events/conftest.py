@@ -63,7 +63,7 @@ def windows_event(number: int, row: dict[str, Any]) -> ParsedLog:
 
 
 @pytest.fixture(scope="session")
-def windows_events(data_dir: Path) -> Callable[[Path], list[ParsedLog]]:
+def windows_events() -> Callable[[Path], list[ParsedLog]]:
     """Give a function that reads the events of one zip."""
 
     def read(path: Path) -> list[ParsedLog]:
@@ -76,5 +76,4 @@ def windows_events(data_dir: Path) -> Callable[[Path], list[ParsedLog]]:
                         events.append(windows_event(len(events), row))
         return events
 
-    assert data_dir
     return read

@@ -22,7 +22,8 @@ from tocsin.detectors.events import (
 )
 from tocsin.detectors.events.value_range import number_of
 from tocsin.errors import DetectorError
-from tocsin.testing.event_detectors import make_event, part_of
+from tocsin.testing.event_detectors import part_of
+from tocsin.testing.event_streams import make_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

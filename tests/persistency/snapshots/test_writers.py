@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from tocsin.persistency.snapshots import FsspecStore, Snapshots
 
 HOLD = """
 import sys
+import threading
 from tests.persistency.snapshots.states import NOW, cut_of
 from tocsin.persistency.snapshots import FsspecStore, Snapshots
 snapshots = Snapshots(FsspecStore(sys.argv[1]))
@@ -115,3 +117,31 @@ def test_a_forked_child_neither_writes_nor_holds_the_lock(tmp_path: Path) -> Non
     subprocess.run(
         [sys.executable, "-c", FORK, str(tmp_path)], env=os.environ | {"PYTHONPATH": str(ROOT)}, check=True
     )
+
+
+@pytest.mark.parametrize("uri", ["memory://read-while-written", "local"])
+def test_who_reads_while_generations_come_and_go_finds_a_whole_one(uri: str, tmp_path: Path) -> None:
+    place = str(tmp_path) if uri == "local" else uri
+    events = [f"event {number}" for number in range(5)]
+    writer = Snapshots(FsspecStore(place), keep_generations=1)
+    ended = threading.Event()
+
+    def write() -> None:
+        try:
+            for step in range(60):
+                contents = dict.fromkeys(events, b"%d" % step)
+                writer.commit({"": cut_of(contents)}, now=after(seconds=step), supersede=step % 2 == 0)
+        finally:
+            ended.set()
+
+    writer.commit({"": cut_of(dict.fromkeys(events, b"begin"))}, now=NOW)
+    thread = threading.Thread(target=write)
+    thread.start()
+    reads = 0
+    while not ended.is_set() or not reads:
+        found = contents_of(Snapshots(FsspecStore(place)).load())
+        assert found is not None
+        assert len(set(found.values())) == 1
+        reads += 1
+    thread.join()
+    writer.close()

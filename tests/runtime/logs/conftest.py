@@ -90,7 +90,9 @@ class LogWorkspace(Workspace):
         rows = self.query("SELECT detection_metadata FROM _tocsin_detections ORDER BY timestamp, detector_id")
         facts = [json.loads(row["detection_metadata"]) for row in rows]
         return [
-            (one["file"].rpartition("/")[2], one["line"], one["EventID"], one["detector"]) for one in facts
+            (one["file"].rpartition("/")[2], one["line"], one["EventID"], one["detector"])
+            for one in facts
+            if "file" in one
         ]
 
     def anomalous(self) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections import Counter
+from functools import cached_property
 from math import log2
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,7 +14,8 @@ from pydantic import Field
 from tocsin.detectors.events.character_set import text_of
 from tocsin.detectors.events.expectation import MISSING, Expectation, Finding
 from tocsin.detectors.events.feature_detector import FeatureConfig, FeatureDetector
-from tocsin.detectors.events.features import Feature, FeatureStructure
+from tocsin.detectors.events.features import Feature, FeatureStructure, occurrences
+from tocsin.detectors.events.value_range import number_of
 from tocsin.detectors.events.words import counted, plain, quoted, since
 
 if TYPE_CHECKING:
@@ -56,23 +58,24 @@ class Transitions(Feature):
 
     def widen(self, column: Sequence[Any]) -> list[int]:
         """Learn values; those with a transition that never was are new."""
+        texts = list(map(text_of, column))
         new = []
-        for place, value in enumerate(column):
-            text = text_of(value)
-            if text is None:
-                continue
+        for text, (place, times) in occurrences(texts).items():
             if self.is_full:
-                new.append(place)
-                continue
+                break
             pairs = _pairs_of(text)
             if not self.counts.keys() >= set(pairs):
                 new.append(place)
-            self.counts.update(pairs)
-            self.starts.update([first for first, _ in pairs])
+            for pair in pairs:
+                self.counts[pair] += times
+                self.starts[pair[0]] += times
             self._keep(text[:_JUDGED_CHARACTERS])
             if len(self.counts) > self._max:
                 self.is_full = True
                 self.counts, self.starts, self.sample = Counter(), Counter(), {}
+        if self.is_full:  # from there on everything may be new
+            begin = new[-1] + 1 if new else 0
+            new += [place for place in range(begin, len(texts)) if texts[place] is not None]
         return new
 
     def _keep(self, text: str) -> None:
@@ -189,7 +192,8 @@ class BigramFrequencyDetector(FeatureDetector):
         return _UsualTransitions(feature, event_id, name, self.config.tolerance)
 
     def _is_watchable(self, feature: Feature) -> bool:
-        return isinstance(feature, Transitions) and bool(feature.counts)
+        """Take texts only: how the digits of numbers follow each other says nothing."""
+        return isinstance(feature, Transitions) and any(number_of(text) is None for text in feature.sample)
 
 
 class _UsualTransitions(Expectation):
@@ -197,8 +201,11 @@ class _UsualTransitions(Expectation):
         self._feature = feature
         self._event_id = event_id
         self._name = name
-        self._usual = feature.usual_surprise()
-        self._limit = self._usual + tolerance
+        self._tolerance = tolerance
+
+    @cached_property
+    def _limit(self) -> float:
+        return self._feature.usual_surprise() + self._tolerance
 
     def __contains__(self, value: object) -> bool:
         if value is MISSING:
@@ -215,7 +222,7 @@ class _UsualTransitions(Expectation):
         rare = heapq.nlargest(_SHOWN, dict.fromkeys(_pairs_of(text)), key=feature.bits)
         shown = ", ".join(_in_words(pair, feature.counts.get(pair, 0)) for pair in rare)
         return Finding(
-            surprise - self._usual,
+            max(surprise - self._limit + self._tolerance, 1e-9),
             f"{plain(self._name)} {quoted(value)} is spelled unlike all of event {quoted(self._event_id)} in"
             f" {counted(feature.span.rows, 'event')}{since(feature.span.first)}: {surprise:.1f} bits a"
             f" character, expected at most {self._limit:.1f}; least expected {shown}",

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from tocsin.detectors.events.expectation import MISSING, Expectation, Finding
 from tocsin.detectors.events.feature_detector import FeatureConfig, FeatureDetector
-from tocsin.detectors.events.features import Feature, FeatureStructure
+from tocsin.detectors.events.features import Feature, FeatureStructure, occurrences
 from tocsin.detectors.events.words import counted, plain, quoted, since
 
 if TYPE_CHECKING:
@@ -16,7 +16,14 @@ if TYPE_CHECKING:
 
     from tocsin.persistency.values import EventID
 
-__all__ = ["CharacterSetConfig", "CharacterSetDetector", "CharacterSets", "Characters", "text_of"]
+__all__ = [
+    "CharacterSetConfig",
+    "CharacterSetDetector",
+    "CharacterSets",
+    "Characters",
+    "ranges_of",
+    "text_of",
+]
 
 _SHOWN = 60
 _NEW_SHOWN = 5
@@ -56,16 +63,20 @@ class Characters(Feature):
 
     def widen(self, column: Sequence[Any]) -> list[int]:
         """Learn values; those with a new character are new."""
+        texts = list(map(text_of, column))
         new = []
-        for place, value in enumerate(column):
-            text = value if type(value) is str else text_of(value)
-            if text is None or self.known.issuperset(text):
+        for text, (place, _) in occurrences(texts).items():
+            if self.is_full:
+                break
+            if self.known.issuperset(text):
                 continue
             new.append(place)
-            if not self.is_full:
-                self.known.update(text)
-                if len(self.known) > self._max:
-                    self.is_full, self.known = True, set()
+            self.known.update(text)
+            if len(self.known) > self._max:
+                self.is_full, self.known = True, set()
+        if self.is_full:  # from there on everything may be new
+            begin = new[-1] + 1 if new else 0
+            new += [place for place in range(begin, len(texts)) if texts[place]]
         return new
 
     def in_words(self) -> dict[str, Any]:

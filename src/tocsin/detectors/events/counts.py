@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tocsin.detectors.events.allowances import ANY
@@ -15,23 +16,24 @@ __all__ = ["EventCount", "Span"]
 _MICROSECONDS = 1_000_000
 
 
+@dataclass(frozen=True, slots=True)
 class Span:
     """How many rows there were, and the times (Unix seconds) of the first and the last of them."""
 
-    __slots__ = ("first", "last", "rows")
+    rows: int = 0
+    first: float | None = None
+    last: float | None = None
 
-    def __init__(self, rows: int = 0, first: float | None = None, last: float | None = None) -> None:
-        self.rows = rows
-        self.first = first
-        self.last = last
-
-    def add(self, rows: int, times: Sequence[int] | None) -> None:
-        """Add rows with their times in microseconds."""
-        self.rows += rows
-        if times:
-            first, last = min(times) / _MICROSECONDS, max(times) / _MICROSECONDS
-            self.first = first if self.first is None else min(first, self.first)
-            self.last = last if self.last is None else max(last, self.last)
+    def plus(self, rows: int, times: Sequence[int] | None) -> Span:
+        """Give the span with more rows, with their times in microseconds."""
+        if not times:
+            return Span(self.rows + rows, self.first, self.last)
+        first, last = min(times) / _MICROSECONDS, max(times) / _MICROSECONDS
+        return Span(
+            self.rows + rows,
+            first if self.first is None else min(first, self.first),
+            last if self.last is None else max(last, self.last),
+        )
 
     def to_json(self) -> list[Any]:
         """Give it as JSON."""
@@ -69,7 +71,7 @@ class EventCount(PlainStructure):
         self, names: tuple[str, ...], columns: Sequence[Sequence[Any]], times: Sequence[int] | None
     ) -> None:
         """Count rows."""
-        self._span.add(len(columns[0]) if names else 0, times)
+        self._span = self._span.plus(len(columns[0]) if names else 0, times)
 
     def get_data(self) -> Span:
         """Give how many rows there were, first and last."""
@@ -81,8 +83,10 @@ class EventCount(PlainStructure):
         with self._reading():
             return {"count": self._span.rows, "first": self._span.first, "last": self._span.last}
 
-    def forget(self, variable: Any = ANY, value: Any = ANY) -> int:  # noqa: ARG002 - there is the event only
-        """Count anew; tell whether there was anything."""
+    def forget(self, variable: Any = ANY, value: Any = ANY) -> int:
+        """Count anew, if the event as a whole is meant; tell whether there was anything."""
+        if variable is not ANY or value is not ANY:
+            return 0
         with self._changing():
             known = int(self._span.rows > 0)
             self._span = Span()

@@ -46,6 +46,9 @@ class Expectation(ABC):
     def judge(self, value: Any, time: float | None) -> Finding | None:
         """Say what is wrong with a value at a time (Unix seconds), `None` when nothing is."""
 
+    def learn(self, value: Any) -> None:  # noqa: B027 - most ask their memory each time
+        """Hear of a value that was judged and is learned now."""
+
     def odd_values(self, column: Sequence[Any]) -> set[Any] | None:
         """Give the values of a column that are not in here; `None` when each row has to be looked at.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from tocsin.detectors.events.expectation import MISSING, Expectation, Finding
 from tocsin.detectors.events.words import counted, one_of, plain, quoted, since
@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
     from tocsin.persistency import EventStabilityTracker
     from tocsin.persistency.stability.variable import VariableTracker
-    from tocsin.persistency.values import EventID
+    from tocsin.persistency.values import EventID, Key
 
 __all__ = ["KnownSet", "KnownValues", "expected_values", "stable_variables"]
 
 _MICROSECONDS = 1_000_000
+_MOST_FOUND = 10_000
 
 
 def stable_variables(tracker: EventStabilityTracker) -> list[str]:
@@ -30,13 +31,19 @@ def stable_variables(tracker: EventStabilityTracker) -> list[str]:
 def expected_values(
     tracker: VariableTracker, event_id: EventID, name: str, *, frozen: bool, forgets: bool
 ) -> Expectation:
-    """Give what is expected of a variable; in a quicker form when the tracker learns no more."""
-    known = KnownValues(tracker, event_id, name, forgets=forgets)
-    if frozen and tracker.stage == "exact":
-        plain = [value for value in tracker.values() if _is_itself(value)]
-        if plain:
-            return KnownSet(known, plain)
-    return known
+    """Give what is expected of a variable.
+
+    Args:
+        tracker: What knows its values.
+        event_id: Its event.
+        name: Its name.
+        frozen: Whether the tracker learns no more.
+        forgets: Whether it forgets values, so that time counts.
+    """
+    known = KnownValues(tracker, event_id, name, frozen=frozen, forgets=forgets)
+    if forgets:
+        return known
+    return KnownSet(known, [value for value in tracker.values() if _is_itself(value)])
 
 
 def _is_itself(value: Any) -> bool:
@@ -52,30 +59,47 @@ class KnownValues(Expectation):
         tracker: The variable's.
         event_id: Its event, for the words.
         name: Its name, for the words.
+        frozen: Whether the tracker learns no more.
         forgets: Whether values are forgotten, so that time counts.
     """
 
-    def __init__(self, tracker: VariableTracker, event_id: EventID, name: str, *, forgets: bool) -> None:
-        self._forgets = forgets
+    def __init__(
+        self, tracker: VariableTracker, event_id: EventID, name: str, *, frozen: bool, forgets: bool
+    ) -> None:
         self._tracker = tracker
+        self._frozen = frozen
+        self._forgets = forgets
         self._event_id = event_id
         self._name = name
         self._expected: str | None = None
+        self._found: set[Key] = set()
 
     def __contains__(self, value: object) -> bool:
         if self._forgets:
             return value is MISSING
         try:
-            return value is MISSING or self._tracker.seen(value)
+            return value is MISSING or self._is_known(value, None)
         except UnsupportedValueError:
             return False
+
+    def _is_known(self, value: Any, time: float | None) -> bool:
+        if self._forgets:
+            known = self._tracker.seen(value)
+            if known and time is not None:  # the later instant decides what is forgotten
+                known = self._tracker.seen(value, round(time * _MICROSECONDS))
+            return known
+        key = key_of(value)
+        if key in self._found:
+            return True
+        known = self._tracker.seen(value)
+        if known and len(self._found) < _MOST_FOUND:
+            self._found.add(key)
+        return known
 
     def judge(self, value: Any, time: float | None) -> Finding | None:
         """Tell whether the value is new, and what was expected."""
         try:
-            known = self._tracker.seen(value)
-            if known and self._forgets and time is not None:  # the later instant decides what is forgotten
-                known = self._tracker.seen(value, round(time * _MICROSECONDS))
+            known = self._is_known(value, time)
         except UnsupportedValueError as error:
             return Finding(1.0, f"{plain(self._name)} of event {quoted(self._event_id)}: {error}")
         if known:
@@ -87,7 +111,7 @@ class KnownValues(Expectation):
         )
 
     def _expectation(self) -> str:
-        if self._expected is None:
+        if self._expected is None or not self._frozen:
             tracker = self._tracker
             histories = [(value, tracker.history(value)) for value in tracker.values()]
             known = [(key_of(value), history) for value, history in histories if history is not None]
@@ -101,19 +125,20 @@ class KnownValues(Expectation):
         return self._expected
 
 
-class KnownSet(frozenset[Any], Expectation):
+class KnownSet(set[Any], Expectation):
     """What a tracker has seen, as a set: what is not in it is judged as `KnownValues` does.
 
     Texts and the like are in the set, numbers are not, since 1, 1.0 and `True` would be one there.
     """
 
-    _known: KnownValues
-
-    def __new__(cls, known: KnownValues, values: Sequence[Any]) -> Self:
-        """Make the set."""
-        self = super().__new__(cls, (*values, MISSING))
+    def __init__(self, known: KnownValues, values: Sequence[Any]) -> None:
+        super().__init__((*values, MISSING))
         self._known = known
-        return self
+
+    def learn(self, value: Any) -> None:
+        """Take a new value in, as the tracker does."""
+        if _is_itself(value) and len(self) < _MOST_FOUND:
+            self.add(value)
 
     def judge(self, value: Any, time: float | None) -> Finding | None:
         """Tell whether the value is new, and what was expected."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from tocsin.detectors.events.allowances import ANY
 from tocsin.detectors.events.counts import Span
-from tocsin.detectors.events.plain_state import PlainStructure
+from tocsin.detectors.events.plain_state import PlainStructure, copied
 from tocsin.errors import DetectorError
 from tocsin.persistency.stability import Classification, Stability
 from tocsin.persistency.stability.classification import is_stable
@@ -16,10 +17,21 @@ from tocsin.persistency.stability.classification import is_stable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Feature", "FeatureStructure", "Novelties"]
+__all__ = ["Feature", "FeatureStructure", "Novelties", "occurrences"]
 
 _MOST_PLACES = 4_096
 _SEGMENTS = 4
+
+
+def occurrences(texts: Sequence[str | None]) -> dict[str, tuple[int, int]]:
+    """Give for each text its first place and how often it is there, in the order of the places.
+
+    >>> occurrences(["a", None, "b", "a"])
+    {'a': (0, 2), 'b': (2, 1)}
+    """
+    counts = Counter(texts)
+    places = dict(zip(reversed(texts), range(len(texts) - 1, -1, -1), strict=True))
+    return {text: (places[text], count) for text, count in counts.items() if text is not None}
 
 
 class Novelties:
@@ -27,8 +39,6 @@ class Novelties:
 
     More than 4,096 are not kept: such a feature is not stable.
     """
-
-    __slots__ = ("_places", "count", "total")
 
     def __init__(self, total: int = 0, count: int = 0, places: Sequence[int] = ()) -> None:
         self.total = total
@@ -69,7 +79,7 @@ class Novelties:
 
     def to_json(self) -> list[Any]:
         """Give it as JSON."""
-        return [self.total, self.count, list(self._places)]
+        return [self.total, self.count, self._places]
 
 
 class Feature(ABC):
@@ -81,7 +91,7 @@ class Feature(ABC):
 
     def add(self, column: Sequence[Any], times: Sequence[int] | None) -> None:
         """Learn values in order, with their times in microseconds."""
-        self.span.add(len(column), times)
+        self.span = self.span.plus(len(column), times)
         self.novelties.add(len(column), self.widen(column))
 
     @abstractmethod
@@ -94,11 +104,17 @@ class Feature(ABC):
 
     @abstractmethod
     def state(self) -> Any:
-        """Give what `widen` learned as JSON that nothing changes later."""
+        """Give what `widen` learned as JSON."""
 
     @abstractmethod
     def take_state(self, state: Any) -> None:
         """Take what `state` gave; raise a `LookupError`, `TypeError` or `ValueError` when it is not that."""
+
+    def copied(self) -> Self:
+        """Give an independent copy."""
+        other = copied(self)
+        other.novelties = copied(self.novelties)
+        return other
 
     def to_json(self) -> list[Any]:
         """Give it as JSON."""
@@ -180,6 +196,12 @@ class FeatureStructure(PlainStructure):
             for name in names:
                 del self._features[name]
             return len(names)
+
+    def _copied(self) -> Self:
+        other = super()._copied()
+        features = {name: feature.copied() for name, feature in self._features.items()}
+        other._features = features  # noqa: SLF001 - of the same class
+        return other
 
     def _state(self) -> Any:
         return {name: feature.to_json() for name, feature in self._features.items()}

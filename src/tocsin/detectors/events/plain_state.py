@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from copy import copy
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from tocsin.detectors.events.allowances import ANY
 from tocsin.persistency.structure import BuiltInStructure
@@ -14,13 +15,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-__all__ = ["PlainStructure"]
+__all__ = ["PlainStructure", "copied"]
+
+T = TypeVar("T")
+
+
+def copied(one: T) -> T:
+    """Copy an object with the containers that it has as attributes; what is in them is not copied."""
+    other = copy(one)
+    for name, value in vars(one).items():
+        if isinstance(value, dict | list | set):
+            setattr(other, name, value.copy())
+    return other
 
 
 class PlainStructure(BuiltInStructure):
     """A backend whose state is JSON of bounded size, with its kind and the version of its layout.
 
-    A subclass says its `kind` and `version`, and writes `add_rows`, `_state` and `_take_state`.
+    A subclass says its `kind` and `version`, and writes `add_rows`, `_state` and `_take_state`. What it
+    changes are its attributes and containers that are attributes, or `_copied` copies more.
     """
 
     version: ClassVar[int] = 1
@@ -45,7 +58,7 @@ class PlainStructure(BuiltInStructure):
 
     @abstractmethod
     def _state(self) -> Any:
-        """Give the state as JSON that nothing changes later."""
+        """Give the state as JSON."""
 
     @abstractmethod
     def _take_state(self, state: Any, version: int) -> None:
@@ -57,9 +70,17 @@ class PlainStructure(BuiltInStructure):
             return self.cut()()
 
     def cut(self) -> Callable[[], bytes]:
-        """Take the state as it is now."""
+        """Copy the state now, for a later dump."""
+        other = self._copied()
+        other.attach(None)
+        return other._written  # noqa: SLF001 - of the same class
+
+    def _copied(self) -> Self:
+        return copied(self)
+
+    def _written(self) -> bytes:
         state = {"kind": self.kind, "version": self.version, "state": self._state()}
-        return lambda: json.dumps(state, separators=(",", ":"), allow_nan=False).encode()
+        return json.dumps(state, separators=(",", ":"), allow_nan=False).encode()
 
     @classmethod
     def load(cls, content: bytes, **kwargs: Any) -> Self:

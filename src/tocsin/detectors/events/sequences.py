@@ -75,7 +75,9 @@ class EventSequences(PlainStructure):
         """Learn rows given as columns."""
         row = dict(zip(names, columns, strict=True))
         learned = [place for place, before in enumerate(row["before"]) if before is not None]
-        self._span.add(len(learned), None if times is None else [times[place] for place in learned])
+        self._span = self._span.plus(
+            len(learned), None if times is None else [times[place] for place in learned]
+        )
         for place in learned:
             before = row["before"][place]
             if before in self._before or len(self._before) < self._max:

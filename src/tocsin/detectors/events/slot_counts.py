@@ -43,7 +43,7 @@ class SlotCounts(PlainStructure):
         """Count rows given as columns."""
         slots = columns[names.index("slot")]
         self._counts.update(slots)
-        self._span.add(len(slots), times)
+        self._span = self._span.plus(len(slots), times)
 
     def get_data(self) -> Mapping[int, int]:
         """Give the count of each slot that had any; not to be changed."""

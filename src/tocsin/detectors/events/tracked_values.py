@@ -51,6 +51,10 @@ class TrackedValuesDetector(WatchingDetector):
             },
         )
 
+    @property
+    def _expectations_follow(self) -> bool:
+        return self.config.forget_after is None
+
     def _expectation(self, backend: EventStabilityTracker, event_id: EventID, name: str) -> Expectation:
         return expected_values(
             backend.get_data()[name],

@@ -74,6 +74,11 @@ class WatchingDetector(MemoryDetector):
     config_class: ClassVar = WatchingConfig
     config: WatchingConfig
 
+    @property
+    def _expectations_follow(self) -> bool:
+        """Whether expectations keep up with what is learned, so that they need not be made anew."""
+        return False
+
     @abstractmethod
     def _expectation(self, backend: Any, event_id: EventID, name: str) -> Expectation | None:
         """Give what is expected of a variable, `None` when nothing was learned of it.
@@ -100,6 +105,8 @@ class WatchingDetector(MemoryDetector):
 
     def train(self, input_: Mapping[str, Any]) -> None:
         """Learn the watched variables, or all while they are still to be chosen."""
+        if not self._has_room_for(input_["EventID"]):
+            return
         named = self._named_of(input_)
         variables = self._positional_of(input_)
         names = self._names_of(input_["EventID"])
@@ -201,6 +208,7 @@ class WatchingDetector(MemoryDetector):
         if given == []:
             self._names = {}
         self._watches: dict[EventID, Watch | None] | None = None
+        self._living_watches: dict[EventID, Watch] = {}
         self._learned: dict[EventID, set[str]] = {}
         self._room = self.config.max_variables
 
@@ -240,15 +248,23 @@ class WatchingDetector(MemoryDetector):
     # -- judging ----------------------------------------------------------------------------------------
 
     def _watch_of(self, event_id: EventID) -> Watch | None:
-        """Give what is watched of an event; made anew for each event while the memory still learns."""
+        """Give what is watched of an event; made anew each time while what is known changes."""
         if self._learns_always:
-            return self._make_watch(event_id, self.memory.get_event_data(event_id))
+            return self._living_watches.get(event_id) or self._living_watch(event_id)
         if self._watches is None:
             self._watches = {
                 event: self._make_watch(event, backend)
                 for event, backend in self.memory.get_events_data().items()
             }
         return self._watches.get(event_id)
+
+    def _living_watch(self, event_id: EventID) -> Watch | None:
+        watch = self._make_watch(event_id, self.memory.get_event_data(event_id))
+        names = self._names_of(event_id)
+        is_whole = watch and names is not None and len(watch.named) + len(watch.positional) == len(names)
+        if watch and is_whole and self._expectations_follow:
+            self._living_watches[event_id] = watch
+        return watch
 
     def _make_watch(self, event_id: EventID, backend: EventDataStructure | None) -> Watch | None:
         if backend is None:
@@ -300,6 +316,8 @@ class WatchingDetector(MemoryDetector):
         values = _watched_values(self._named_of(input_), self._positional_of(input_), watch)
         for name, value, expected in values:
             finding = expected.judge(value, time)
+            if finding is not None and self._learns_always:
+                expected.learn(value)
             if finding is None or self.is_allowed(event_id, name, value):
                 continue
             reasons[name] = finding.words

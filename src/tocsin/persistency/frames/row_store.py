@@ -109,12 +109,6 @@ class RowStore:
         return rows if self._max_rows is None else min(rows, self._max_rows)
 
     @property
-    def tidied(self) -> Chunk:
-        """Give the same rows, written as if there had never been others."""
-        tidy = {number: join_columns([column], [self.rows]) for number, column in self.columns.items()}
-        columns = {number: column for number, column in tidy.items() if column is not None}
-        return Chunk(self.rows, join_columns([self.times], [self.rows]), columns)
-
     def nbytes(self) -> int:
         """The memory of the chunks."""
         return sum(chunk.nbytes() for chunk in self._chunks)

@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tocsin.persistency.arrow_codec import decode, encode, key_columns, read_keys, read_numbers
+from tocsin.persistency.arrow_codec import (
+    blob_column,
+    decode,
+    encode,
+    key_columns,
+    number_column,
+    read_keys,
+    read_numbers,
+    text_column,
+)
 from tocsin.persistency.distinct import DistinctState
 from tocsin.persistency.stability.state import VariableState
 
@@ -54,23 +63,23 @@ def _tables(states: list[VariableState]) -> dict[str, pa.Table]:
 
     values = [state.values for state in states]
     slots = {
-        name: np.concatenate([_EMPTY, *(state.slots[place] for state in states)])
+        name: number_column(np.concatenate([_EMPTY, *(state.slots[place] for state in states)]))
         for place, name in enumerate(_SLOTS)
     }
     keys = list(chain.from_iterable(one.keys for one in values))
     columns = {
-        "count": np.fromiter(chain.from_iterable(one.counts for one in values), dtype=np.int64),
-        "first": _times(chain.from_iterable(one.firsts for one in values)),
-        "last": _times(chain.from_iterable(one.lasts for one in values)),
+        "count": number_column(
+            np.fromiter(chain.from_iterable(one.counts for one in values), dtype=np.int64)
+        ),
+        "first": number_column(_times(chain.from_iterable(one.firsts for one in values))),
+        "last": number_column(_times(chain.from_iterable(one.lasts for one in values))),
     }
     blobs = {
-        "name": pa.array(list(chain.from_iterable(one.blobs for one in values)), pa.string()),
-        "content": pa.array(
-            list(chain.from_iterable(one.blobs.values() for one in values)), pa.large_binary()
-        ),
+        "name": text_column(list(chain.from_iterable(one.blobs for one in values))),
+        "content": blob_column(list(chain.from_iterable(one.blobs.values() for one in values))),
     }
     return {
-        "runs": pa.table({"length": np.concatenate([_EMPTY, *(state.runs for state in states)])}),
+        "runs": pa.table({"length": number_column(np.concatenate([_EMPTY, *(one.runs for one in states)]))}),
         "slots": pa.table(slots),
         "values": pa.table({**key_columns(keys), **columns}),
         "blobs": pa.table(blobs),
