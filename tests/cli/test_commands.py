@@ -191,7 +191,7 @@ def test_validate_knows_whose_holidays_there_are(cli: Cli, project: Workspace) -
     assert error["line"] is not None
 
 
-@pytest.mark.parametrize("kind", ["metric", "project", "profiles"])
+@pytest.mark.parametrize("kind", ["metric", "log", "project", "profiles"])
 def test_schema_prints_json_schema(cli: Cli, kind: str) -> None:
     schema = cli("schema", kind).json
 
@@ -284,7 +284,9 @@ def test_clean_shows_first_and_deletes_with_yes(cli: Cli, project: Workspace) ->
     assert "the whole series" in dry.out
     assert machine["deleted"] is False
     (whole, verdicts) = machine["leftovers"]
-    assert whole == {"series": "old", "detector_id": None, "points": 30, "verdicts": 30}
+    assert whole == {
+        "series": "old", "detector_id": None, "points": 30, "verdicts": 30, "kind": "series", "state_bytes": 0,
+    }  # fmt: skip
     assert (verdicts["series"], verdicts["points"], verdicts["verdicts"]) == ("cpu", 0, 200)
     assert len(project.slots()) == 230
 

@@ -30,7 +30,8 @@ def test_json_is_the_documented_object(cli: Cli, project: Workspace) -> None:
     assert list(monitor) == ["name", "kind", "status", *COUNTS, "error"]
     assert monitor == {
         "name": "cpu", "kind": "metric", "status": "completed", "points_loaded": 200, "points_detected": 200,
-        "rows_merged": 0, "rows_rejected": 0, "lines_read": 0, "lines_rejected": 0, "anomalies": monitor["anomalies"], "alerts_sent": 0,
+        "rows_merged": 0, "rows_rejected": 0, "lines_read": 0, "lines_rejected": 0,
+        "anomalies": monitor["anomalies"], "alerts_sent": 0,
         "error": None,
     }  # fmt: skip
     assert monitor["anomalies"] >= 6

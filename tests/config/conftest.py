@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tocsin.runtime.config.loader import load_project
-from tocsin.runtime.config.monitors import BrokenMonitor, MetricMonitor
+from tocsin.runtime.config.monitors import BrokenMonitor, MetricMonitor, Monitor
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +46,7 @@ class Files:
         assert monitor.error.path == str(self.folder / "metrics" / "m.yml")
         return monitor.error
 
-    def _monitors(self, text: str) -> tuple[MetricMonitor | BrokenMonitor, ...]:
+    def _monitors(self, text: str) -> tuple[Monitor, ...]:
         text = dedent(text)
         smallest = {"name": "m", "query": "SELECT 1", "interval": "1h"}
         missing = [

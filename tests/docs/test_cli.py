@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import typer
 
-from tests.cli.conftest import Cli, cli, home, project
+from tests.cli.conftest import Answer, Cli, cli, home, project
 from tests.docs.pages import DOCS, section, table_rows
+from tests.runtime.logs.conftest import LogWorkspace, quiet
 from tocsin.cli.main import app
 from tocsin.runtime.databases import open_memory
 from tocsin.testing.channels import HttpReceiver
@@ -22,7 +23,11 @@ __all__ = ["cli", "home", "project"]  # fixtures of the command line's tests
 
 PAGE = DOCS / "cli.md"
 APP = typer.main.get_command(app)
-COMMANDS: dict[str, Any] = APP.commands  # type: ignore[attr-defined]
+TOP: dict[str, Any] = APP.commands  # type: ignore[attr-defined]
+GROUPS: dict[str, Any] = {name: command for name, command in TOP.items() if hasattr(command, "commands")}
+COMMANDS: dict[str, Any] = {name: command for name, command in TOP.items() if name not in GROUPS} | {
+    f"{group} {name}": command for group, parts in GROUPS.items() for name, command in parts.commands.items()
+}
 
 
 def options_of(command: Any) -> dict[frozenset[str], Any]:
@@ -40,7 +45,16 @@ def documented_options(text: str) -> dict[frozenset[str], str]:
 def test_every_command_has_a_section_in_the_order_of_the_help() -> None:
     headings = re.findall(r"^## tocsin (\S+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
 
-    assert headings == list(COMMANDS)
+    assert headings == list(TOP)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_command_of_a_group_has_a_section_in_the_order_of_the_help(group: str) -> None:
+    text = PAGE.read_text(encoding="utf-8")
+
+    headings = re.findall(rf"^### tocsin {group} (\S+)$", text, re.MULTILINE)
+
+    assert headings == list(GROUPS[group].commands)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -113,6 +127,21 @@ def test_json_has_the_documented_shape(cli: Cli, project: Workspace) -> None:
         project.metric("gone", intervall=1)
         said["validate"] = cli("validate", "--json", code=2)
 
+    said |= _said_of_a_log(cli, project)
     for command, answer in said.items():
         assert shape(answer.json) == documented_shape(command), command
-    assert set(said) == set(COMMANDS) - {"schema", "report"}
+    assert set(said) == set(COMMANDS) - {"schema", "report", "state show", "state export"}
+
+
+def _said_of_a_log(cli: Cli, project: Workspace) -> dict[str, Answer]:
+    logs = LogWorkspace.there(project.folder, project.clock)
+    (logs.folder / "logs").mkdir(exist_ok=True)
+    logs.log()
+    logs.lines(quiet(80))
+    cli("run", "--select", "app")
+    return {
+        "state allow": cli("state", "allow", "--event", "sudo", "--json"),
+        "state forget": cli("state", "forget", "--event", "login", "--json"),
+        "state revert": cli("state", "revert", "app", "1", "--json"),
+        "state generations": cli("state", "generations", "--json"),
+    }

@@ -79,7 +79,9 @@ def test_a_corrected_value_within_lookback_is_judged_again_where_it_reaches(work
 
     report = workspace.run_one()
 
-    detector = workspace.load().monitors[0].detectors[0]  # type: ignore[union-attr]
+    (monitor,) = workspace.load().monitors
+    assert isinstance(monitor, MetricMonitor)
+    detector = monitor.detectors[0]
     assert report.points_loaded == 1
     assert report.anomalies >= 1
     assert report.points_detected == 1 + min(detector.context_slots, 199)

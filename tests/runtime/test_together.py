@@ -205,6 +205,9 @@ class _Stopping:
                 assert self.released.wait(30)
                 writer.write("timestamp,value\n")
 
+    def progressed(self, monitor: str, done: int, total: int) -> None:
+        pass
+
     def finished(self, report: MonitorReport) -> None:
         pass
 

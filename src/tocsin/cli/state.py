@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="What log detectors have learned: look at it, correct it, go back.",
+    help="Show, correct and take back what logs have learned.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -71,7 +71,10 @@ def show(
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what each detector has learned: phase, events, variables, what is watched, and how it is kept."""
+    """Show what each detector has learned.
+
+    That is: its phase, its events and their variables, which of them are watched, and how values are kept.
+    """
     from tocsin.runtime.log_state import find_log, load_state
 
     with _memory(project_dir, profile) as (project, memory):
@@ -137,7 +140,9 @@ def generations(
 @app.command("revert")
 def revert(
     log: Annotated[str, typer.Argument(help="The log monitor.", metavar="LOG")],
-    generation: Annotated[int, typer.Argument(help="A generation of `state generations`.", min=1)],
+    generation: Annotated[
+        int, typer.Argument(help="A generation that `state generations` lists.", min=1, metavar="GENERATION")
+    ],
     *,
     keep_position: Annotated[
         bool,
@@ -147,9 +152,10 @@ def revert(
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Go back to an old generation: what was learned, phase, counters, and where reading goes on.
+    """Go back to an old generation.
 
-    The lines since then are read and judged again by the next run. Nothing is told twice.
+    What was learned, phases, counters, and where reading goes on are as they were. The lines since then are
+    read and judged again by the next run. Nothing is told twice.
     """
     from tocsin.runtime.clock import SystemClock
     from tocsin.runtime.log_state import find_log, revert_state
@@ -175,7 +181,10 @@ def export(
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write everything that was learned as JSON: every event, variable and value with counts and times."""
+    """Write all that was learned as JSON.
+
+    Every event, variable and value with its count, and when it came first and last.
+    """
     from tocsin.runtime.log_state import find_log, load_state
 
     with _memory(project_dir, profile) as (project, memory):
@@ -209,7 +218,10 @@ def forget(
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Unlearn an event, a variable or one value: it is news again."""
+    """Unlearn an event, a variable or a value.
+
+    It is news again. What is left out means any.
+    """
     if event is None and variable is None:
         raise ConfigError(
             "say what to forget: --event EVENT or --variable NAME",
@@ -253,7 +265,10 @@ def allow(
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Never alert again about an event, a variable or a value; what is left out means any."""
+    """Never alert again about an event or a value.
+
+    What is left out means any.
+    """
     if event is None and variable is None:
         raise ConfigError("say what is fine: --event EVENT or --variable NAME", hint="and --value VALUE")
     _need_variable(variable, value)

@@ -34,7 +34,8 @@ _BATCH = "_tocsin_batch"
 _PLACE = "_tocsin_place"
 _ARROW_ROWS = 65_536
 _TYPES = {
-    "String": "VARCHAR", "Bytes": "BLOB", "Int8": "TINYINT", "Int16": "SMALLINT", "Int32": "INTEGER", "Int64": "BIGINT",
+    "String": "VARCHAR", "Bytes": "BLOB",
+    "Int8": "TINYINT", "Int16": "SMALLINT", "Int32": "INTEGER", "Int64": "BIGINT",
     "Float32": "FLOAT", "Float64": "DOUBLE", "Bool": "BOOLEAN", "Date": "DATE",
 }  # fmt: skip
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["MISSING", "Expectation", "Finding", "Missing"]
+__all__ = ["MISSING", "Expectation", "Finding", "Missing", "in_words"]
 
 
 class Missing:
@@ -26,10 +26,38 @@ _NUMBERS = frozenset({int, float, bool})
 
 
 class Finding(NamedTuple):
-    """What is wrong with a value: a score above 0, and a sentence about what was seen and expected."""
+    """What is wrong with a value.
+
+    Attributes:
+        score: How wrong, above 0.
+        words: A sentence about what was seen and expected.
+        new: Of a value that is new, for a sentence about several: the value with its variable, where it
+            was never seen, and what was expected. They make up `words`.
+    """
 
     score: float
     words: str
+    new: tuple[str, str, str] | None = None
+
+
+def in_words(findings: Sequence[Finding]) -> str:
+    """Say what is wrong with the values of one event; what holds for several new ones is said once."""
+    places: dict[str, list[tuple[str, str]]] = {}
+    sentences = [finding.words for finding in findings if finding.new is None]
+    for finding in findings:
+        if finding.new is not None:
+            subject, where, expected = finding.new
+            places.setdefault(where, []).append((subject, expected))
+    for where, values in places.items():
+        subjects, expectations = zip(*values, strict=True)
+        if len(values) == 1:
+            sentences.append(f"{subjects[0]} was never seen {where}; expected {expectations[0]}")
+        else:
+            several = f"{', '.join(subjects[:-1])} and {subjects[-1]}"
+            names = [subject.partition(" ")[0] for subject in subjects]
+            expected = ", ".join(f"{name}: {one}" for name, one in zip(names, expectations, strict=True))
+            sentences.append(f"{several} were never seen {where}; expected {expected}")
+    return ". ".join(sentences)
 
 
 class Expectation(ABC):

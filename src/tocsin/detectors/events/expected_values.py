@@ -71,7 +71,7 @@ class KnownValues(Expectation):
         self._forgets = forgets
         self._event_id = event_id
         self._name = name
-        self._expected: str | None = None
+        self._expected: tuple[str, str] | None = None
         self._found: set[Key] = set()
 
     def __contains__(self, value: object) -> bool:
@@ -104,13 +104,11 @@ class KnownValues(Expectation):
             return Finding(1.0, f"{plain(self._name)} of event {quoted(self._event_id)}: {error}")
         if known:
             return None
-        return Finding(
-            1.0,
-            f"{plain(self._name)} {quoted(value)} was never seen for event {quoted(self._event_id)}"
-            f" in {self._expectation()}",
-        )
+        where, expected = self._expectation()
+        new = f"{plain(self._name)} {quoted(value)}", where, expected
+        return Finding(1.0, f"{new[0]} was never seen {where}; expected {expected}", new)
 
-    def _expectation(self) -> str:
+    def _expectation(self) -> tuple[str, str]:
         if self._expected is None or not self._frozen:
             tracker = self._tracker
             histories = [(value, tracker.history(value)) for value in tracker.values()]
@@ -118,10 +116,10 @@ class KnownValues(Expectation):
             firsts = [first for _, (_, first, _) in known if first is not None]
             start = min(firsts) / _MICROSECONDS if firsts else None
             counts = [(key, count) for key, (count, _, _) in known]
-            values = (
-                one_of(counts) if counts else f"about {counted(tracker.distinct_count, 'value')} are known"
-            )
-            self._expected = f"{counted(tracker.total, 'event')}{since(start)}; {values}"
+            known_values = f"one of about {counted(tracker.distinct_count, 'known value')}"
+            values = one_of(counts).removeprefix("expected ") if counts else known_values
+            where = f"for event {quoted(self._event_id)} in {counted(tracker.total, 'event')}{since(start)}"
+            self._expected = where, values
         return self._expected
 
 

@@ -84,7 +84,9 @@ class NewEventDetector(MemoryDetector):
             seen = f"event {quoted(event_id)} was never seen in {counted(total, 'event')}{start}"
         if not counts:
             return seen
-        return f"{seen}; {one_of([(known, count.rows) for known, count in counts.items()])}"
+        templates = self.memory.get_event_templates()
+        known = [(_telling(event, templates.get(event)), count.rows) for event, count in counts.items()]
+        return f"{seen}; {one_of(known)}"
 
     def _counts(self) -> dict[EventID, Span]:
         return {event_id: count.get_data() for event_id, count in self.memory.get_events_data().items()}
@@ -113,6 +115,11 @@ class NewEventDetector(MemoryDetector):
                 for event_id, count in self._counts().items()
             ]
             return {**super().describe(), "events": memory}
+
+
+def _telling(event_id: EventID, template: str | None) -> EventID:
+    """Give what tells people more: a made-up EventID says nothing, the template that it stands for does."""
+    return event_id if not template or str(event_id) in template else template
 
 
 _ONE = {"event": 1}

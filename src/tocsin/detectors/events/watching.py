@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 from pydantic import BeforeValidator, Field, PlainSerializer
 
 from tocsin.detectors.events.config import CoreDetectorConfig
-from tocsin.detectors.events.expectation import MISSING
+from tocsin.detectors.events.expectation import MISSING, in_words
 from tocsin.detectors.events.life_cycle import event_time
 from tocsin.detectors.events.memory import MemoryDetector
 from tocsin.detectors.events.words import quoted
@@ -17,7 +17,7 @@ from tocsin.detectors.events.words import quoted
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from tocsin.detectors.events.expectation import Expectation
+    from tocsin.detectors.events.expectation import Expectation, Finding
     from tocsin.model import LogAlert
     from tocsin.persistency.structure import EventDataStructure
     from tocsin.persistency.values import EventID
@@ -310,8 +310,7 @@ class WatchingDetector(MemoryDetector):
     def _explain(self, input_: Mapping[str, Any], watch: Watch, output: dict[str, Any]) -> bool:
         """Judge each watched variable on its own, and say in words what is wrong."""
         event_id = input_["EventID"]
-        reasons: dict[str, str] = {}
-        score = 0.0
+        findings: dict[str, Finding] = {}
         time = event_time(input_)
         values = _watched_values(self._named_of(input_), self._positional_of(input_), watch)
         for name, value, expected in values:
@@ -320,12 +319,12 @@ class WatchingDetector(MemoryDetector):
                 expected.learn(value)
             if finding is None or self.is_allowed(event_id, name, value):
                 continue
-            reasons[name] = finding.words
-            score += finding.score
-        if not reasons:
+            findings[name] = finding
+        if not findings:
             return False
-        output["alertsObtain"] = reasons
-        output["score"] = score
+        output["alertsObtain"] = {name: finding.words for name, finding in findings.items()}
+        output["score"] = sum(finding.score for finding in findings.values())
+        output["description"] = in_words(list(findings.values()))
         return True
 
     def _judge_batch(self, events: Sequence[Mapping[str, Any]]) -> list[LogAlert]:
