@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import SteppingClock
 from tests.runtime.conftest import START, Workspace, at, noisy
+from tocsin.runtime.config.monitors import MetricMonitor
 
 if TYPE_CHECKING:
     from pathlib import Path

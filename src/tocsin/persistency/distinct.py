@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from tocsin.persistency.distinct_settings import DistinctSettings, is_time
+from tocsin.persistency.exact_values import ExactValues, Sighting
 from tocsin.persistency.hashed_values import HashedValues
 from tocsin.persistency.values import value_of
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tocsin.persistency.values import Key
 
-__all__ = ["DistinctSettings", "DistinctState", "DistinctValues"]
+__all__ = ["DistinctSettings", "DistinctState", "DistinctValues", "Sighting"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +52,11 @@ class DistinctValues:
     `max_distinct` and `max_hashes` until then. A value that came without a time counts as seen at the clock.
     """
 
-    __slots__ = ("_clock", "_counts", "_first", "_hashed", "_last", "_shared", "settings")
+    __slots__ = ("_clock", "_exact", "_hashed", "_shared", "settings")
 
     def __init__(self, settings: DistinctSettings | None = None) -> None:
         self.settings = DistinctSettings() if settings is None else settings
-        self._counts: dict[Key, int] = {}
-        self._first: dict[Key, int] = {}
-        self._last: dict[Key, int] = {}
+        self._exact = ExactValues()
         self._hashed: HashedValues | None = None
         self._clock: int | None = None
         self._shared = False
@@ -94,8 +92,8 @@ class DistinctValues:
             return self._hashed.count(self._clock, self._slot(self._clock))
         limit = self._limit(self._clock)
         if limit is None:
-            return len(self._counts)
-        return len(self._counts) - sum(time < limit for time in self._last.values())
+            return len(self._exact)
+        return len(self._exact) - len(self._exact.seen_before(limit))
 
     def seen(self, key: Key, now: int | None = None) -> bool:
         """Tell whether the key was seen, and not forgotten by now.
@@ -107,7 +105,7 @@ class DistinctValues:
         if self._hashed is not None:
             now = self._clock if now is None or self._clock is None else max(now, self._clock)
             return self._hashed.seen(key, now, self._slot(now))
-        if key not in self._counts:
+        if key not in self._exact:
             return False
         if self.settings.forget_after is None:
             return True
@@ -116,19 +114,21 @@ class DistinctValues:
 
     def get(self, key: Key) -> tuple[int, int | None, int | None] | None:
         """Give count, first and last time of a key in the exact stage, else `None`."""
-        if key not in self._counts or self._is_expired(key, self._clock):
+        if key not in self._exact or self._is_expired(key, self._clock):
             return None
-        return self._counts[key], self._first.get(key), self._last.get(key)
+        return self._exact.numbers_of(key)
 
     def items(self) -> Iterator[tuple[Key, int, int | None, int | None]]:
         """Give key, count, first and last time of every value, in order; nothing after the exact stage."""
-        for key, count in self._counts.items():
-            if not self._is_expired(key, self._clock):
-                yield key, count, self._first.get(key), self._last.get(key)
+        limit = self._limit(self._clock)
+        for key, count, first, last in zip(*self._exact.columns(), strict=True):
+            if limit is None or last is None or last >= limit:
+                yield key, count, first, last
 
     def _is_expired(self, key: Key, now: int | None) -> bool:
         limit = self._limit(now)
-        return limit is not None and self._last.get(key, limit) < limit
+        last = None if limit is None else self._exact.last_of(key)
+        return limit is not None and last is not None and last < limit
 
     def _limit(self, now: int | None) -> int | None:
         """Give the instant before which a value must not have been seen last."""
@@ -159,28 +159,28 @@ class DistinctValues:
             first: Gives for each key the earliest of its times; called only when needed.
             earliest: The earliest time of all, if known: it spares calls of `first`.
         """
-        firsts: Mapping[Key, int] | None = None
+        keys = list(counts)
+        sighting = Sighting(keys, list(counts.values()))
+        if last is not None:
+            lasts = _in_order(last, keys)
+            firsts = (lambda: lasts) if first is None else (lambda: _in_order(first(), keys))
+            sighting = Sighting(keys, sighting.counts, lasts, firsts, earliest)
+        return [keys[number] for number in self.learn(sighting)]
+
+    def learn(self, sighting: Sighting) -> list[int]:
+        """Take rows in, summarised, and tell which of the keys were new, ascending; see `add`."""
         late = False
-        if last is None and self.settings.forget_after is not None and self._clock is not None:
-            last = firsts = dict.fromkeys(counts, self._clock)
-        elif last is not None:
-            late = self.settings.forget_after is None and (earliest is None or self._is_late(earliest))
-            if late or self.settings.forget_after is not None:
-                firsts = first() if first is not None else last
-            self._turn_clock(next(iter(counts)), last, firsts)
+        if sighting.lasts is None and self.settings.forget_after is not None and self._clock is not None:
+            sighting = sighting._replace(lasts=[self._clock] * len(sighting.keys))
+        elif sighting.lasts is not None:
+            late = sighting.earliest is None or (self._clock is not None and sighting.earliest < self._clock)
+            if self.settings.forget_after is not None:
+                self.expire(int(sighting.first_times()[0]))
+            newest = int(max(sighting.lasts))
+            self._clock = newest if self._clock is None else max(self._clock, newest)
         if self._hashed is None:
-            return self._add_exact(counts, last, firsts, first, late=late)
-        return self._add_hashed(self._hashed, counts, last, firsts)
-
-    def _is_late(self, time: int) -> bool:
-        return self._clock is not None and time < self._clock
-
-    def _turn_clock(self, key: Key, last: Mapping[Key, int], firsts: Mapping[Key, int] | None) -> None:
-        newest = max(last.values())
-        if self.settings.forget_after is not None and firsts is not None:
-            self.expire(firsts[key])
-        if self._clock is None or newest > self._clock:
-            self._clock = newest
+            return self._learn_exact(sighting, late=late)
+        return self._learn_hashed(self._hashed, sighting)
 
     def expire(self, now: int) -> None:
         """Turn the clock to `now`, unless it is there already; without `forget_after`, nothing happens."""
@@ -193,102 +193,54 @@ class DistinctValues:
         if self._hashed is not None:
             self._hashed.enter_slot(now, self._slot(now))
             return
-        dead = [key for key, time in self._last.items() if time < limit]
-        self._own()
-        for key in dead:
-            self._drop(key)
+        dead = self._exact.seen_before(limit)
+        if dead:
+            self._own()
+            self._exact.drop(dead)
 
-    def _add_exact(
-        self,
-        counts: Mapping[Key, int],
-        last: Mapping[Key, int] | None,
-        firsts: Mapping[Key, int] | None,
-        first: Callable[[], Mapping[Key, int]] | None,
-        *,
-        late: bool,
-    ) -> list[Key]:
-        known = self._counts
-        fresh = [] if counts.keys() <= known.keys() else [key for key in counts if key not in known]
-        if firsts is None and last is not None and not last.keys() <= self._first.keys():
-            firsts = first() if first is not None else last
+    def _learn_exact(self, sighting: Sighting, *, late: bool) -> list[int]:
+        found = self._exact.find(sighting.keys)
         most = self.settings.max_distinct
-        if most is None or len(known) + len(fresh) <= most:
-            return self._learn(counts, last, firsts, fresh, late=late)
-        # The key that is one too many is the last one to be added here.
-        place = list(counts).index(fresh[most - len(known)]) + 1
-        head, tail = dict(islice(counts.items(), place)), dict(islice(counts.items(), place, None))
-        new = self._learn(head, _of(head, last), _of(head, firsts), fresh[: most - len(known) + 1], late=late)
-        self._hashed = HashedValues.of(self.settings, self._counts, self._last, self._slot(self._clock))
-        self._counts, self._first, self._last, self._shared = {}, {}, {}, False
-        return new + self._add_hashed(self._hashed, tail, last, firsts)
+        over = 0 if most is None else len(self._exact) + found.count(-1) - most
+        if over <= 0:
+            return self._store(sighting, found, late=late)
+        # The key that is one too many is the last one to be kept as it is.
+        fresh = [number for number, place in enumerate(found) if place < 0]
+        border = fresh[-over] + 1
+        new = self._store(sighting.part(0, border), found[:border], late=late)
+        keys, _, _, lasts = self._exact.columns()
+        last = {key: time for key, time in zip(keys, lasts, strict=True) if time is not None}
+        self._hashed = HashedValues.of(self.settings, keys, last, self._slot(self._clock))
+        self._exact, self._shared = ExactValues(), False
+        tail = sighting.part(border, None)
+        return new + [border + number for number in self._learn_hashed(self._hashed, tail)]
 
-    def _learn(
-        self,
-        counts: Mapping[Key, int],
-        last: Mapping[Key, int] | None,
-        firsts: Mapping[Key, int] | None,
-        fresh: list[Key],
-        *,
-        late: bool,
-    ) -> list[Key]:
+    def _store(self, sighting: Sighting, found: list[int], *, late: bool) -> list[int]:
         self._own()
-        new = fresh
-        if self.settings.forget_after is not None and last is not None and firsts is not None:
-            again = {key for key in counts if self._is_expired(key, firsts[key])}
-            for key in again:
-                self._drop(key)
-            if again:
-                new = [key for key in counts if key not in self._counts]
-        self._store(counts, last, firsts, late=late)
-        return new
+        ages, again = self.settings.forget_after, []
+        if ages is not None and sighting.lasts is not None:
+            again = self._exact.stale(found, [time - ages for time in sighting.first_times()])
+        return self._exact.store(sighting, found, again, late=late)
 
-    def _store(
-        self,
-        counts: Mapping[Key, int],
-        last: Mapping[Key, int] | None,
-        firsts: Mapping[Key, int] | None,
-        *,
-        late: bool,
-    ) -> None:
-        known, lasts, earlier = self._counts, self._last, self._first
-        if known.keys().isdisjoint(counts):
-            known.update(counts)
-        else:
-            for key, count in counts.items():
-                known[key] = known.get(key, 0) + count
-        if last is None:
-            return
-        if not late:  # then no time is before one that is kept
-            lasts.update(last)
-            if firsts is not None:
-                for key, time in firsts.items():
-                    earlier.setdefault(key, time)
-            return
-        lasts.update((key, max(time, lasts.get(key, time))) for key, time in last.items())
-        if firsts is not None:
-            earlier.update((key, min(time, earlier.get(key, time))) for key, time in firsts.items())
-
-    def _add_hashed(
-        self,
-        hashed: HashedValues,
-        counts: Mapping[Key, int],
-        last: Mapping[Key, int] | None,
-        firsts: Mapping[Key, int] | None,
-    ) -> list[Key]:
-        keys = list(counts)
+    def _learn_hashed(self, hashed: HashedValues, sighting: Sighting) -> list[int]:
+        keys = sighting.keys
         begin = end = None
-        if self.settings.forget_after is not None and last is not None and firsts is not None:
-            begin, end = [firsts[key] for key in keys], [last[key] for key in keys]
-        return hashed.add(keys, begin, end, self._slot(self._clock))
+        if self.settings.forget_after is not None and sighting.lasts is not None:
+            begin, end = list(sighting.first_times()), list(sighting.lasts)
+        new = hashed.add(keys, begin, end, self._slot(self._clock))
+        if len(new) in {0, len(keys)}:
+            return list(range(len(new)))
+        number_of = dict(zip(keys, range(len(keys)), strict=True))
+        return [number_of[key] for key in new]
 
     def forget(self, key: Key) -> bool:
         """Make a value news again; tell whether it was known."""
         known = self.seen(key)
         if self._hashed is not None:
             self._hashed.forget(key)
-        elif key in self._counts:
+        elif key in self._exact:
             self._own()
-            self._drop(key)
+            self._exact.drop([key])
         return known
 
     # -- snapshots --------------------------------------------------------------------------------------
@@ -299,9 +251,7 @@ class DistinctValues:
         if self._hashed is not None:
             more, blobs = self._hashed.state()
             return DistinctState(attributes | more, [], [], [], [], blobs)
-        keys = list(self._counts)
-        first, last = list(map(self._first.get, keys)), list(map(self._last.get, keys))
-        return DistinctState(attributes, keys, list(self._counts.values()), first, last, {})
+        return DistinctState(attributes, *self._exact.columns(), {})
 
     @classmethod
     def from_state(cls, settings: DistinctSettings, state: DistinctState) -> DistinctValues:
@@ -329,28 +279,25 @@ class DistinctValues:
         return self
 
     def _fill(self, state: DistinctState) -> None:
-        rows = zip(state.keys, state.counts, state.firsts, state.lasts, strict=True)
+        rows = list(zip(state.keys, state.counts, state.firsts, state.lasts, strict=True))
+        if len(set(state.keys)) < len(rows):
+            message = "a value is there twice"
+            raise ValueError(message)
         for key, count, first, last in rows:
-            if key in self._counts or type(count) is not int or count < 1:
-                message = f"{value_of(key)!r} is there twice, or came {count} times"
+            timed = first is not None and last is not None and is_time(first) and is_time(last)
+            if (
+                type(count) is not int
+                or count < 1
+                or not ((first is last is None) or (timed and first <= last))
+            ):
+                message = f"{value_of(key)!r} came {count!r} times, first at {first!r}, last at {last!r}"
                 raise ValueError(message)
-            self._counts[key] = count
-            if first is not None and last is not None:
-                if not (is_time(first) and is_time(last) and first <= last):
-                    message = f"{value_of(key)!r} was seen first at {first!r}, last at {last!r}"
-                    raise ValueError(message)
-                self._first[key], self._last[key] = first, last
-
-    def _drop(self, key: Key) -> None:
-        del self._counts[key]
-        self._first.pop(key, None)
-        self._last.pop(key, None)
+        self._exact.fill(state.keys, state.counts, state.firsts, state.lasts)
 
     def _own(self) -> None:
         if self._shared:
-            self._counts, self._first, self._last = self._counts.copy(), self._first.copy(), self._last.copy()
-            self._shared = False
+            self._exact, self._shared = self._exact.copy(), False
 
 
-def _of(keys: Iterable[Key], times: Mapping[Key, int] | None) -> dict[Key, int] | None:
-    return None if times is None else {key: times[key] for key in keys}
+def _in_order(times: Mapping[Key, int], keys: Iterable[Key]) -> list[int]:
+    return [times[key] for key in keys]
