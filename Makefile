@@ -54,6 +54,10 @@ bench: setup
 	$(BIN)/python -m benchmarks series
 	$(BIN)/python -m benchmarks pipeline
 	$(BIN)/python -m benchmarks crash
+	$(BIN)/python -m benchmarks persistency
+	$(BIN)/python -m benchmarks parsers
+	$(BIN)/python -m benchmarks logs
+	$(BIN)/python -m benchmarks crash-state
 
 # Needs uv; writes the hashes of everything that tests and checks use.
 requirements:

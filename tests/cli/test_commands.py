@@ -285,7 +285,8 @@ def test_clean_shows_first_and_deletes_with_yes(cli: Cli, project: Workspace) ->
     assert machine["deleted"] is False
     (whole, verdicts) = machine["leftovers"]
     assert whole == {
-        "series": "old", "detector_id": None, "points": 30, "verdicts": 30, "kind": "series", "state_bytes": 0,
+        "series": "old", "detector_id": None, "points": 30, "verdicts": 30,
+        "kind": "series", "state_bytes": 0,
     }  # fmt: skip
     assert (verdicts["series"], verdicts["points"], verdicts["verdicts"]) == ("cpu", 0, 200)
     assert len(project.slots()) == 230

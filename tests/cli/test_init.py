@@ -46,8 +46,8 @@ def test_an_empty_project_has_the_documented_files(cli: Cli, tmp_path: Path) -> 
     cli("init", "shop")
 
     assert everything_in(tmp_path / "shop") == {
-        "tocsin_project.yml", "profiles.yml", ".gitignore", "metrics", "metrics/example.yml", "sql", "data",
-        "data/example.csv",
+        "tocsin_project.yml", "profiles.yml", ".gitignore", "metrics", "metrics/example.yml", "logs", "sql",
+        "data", "data/example.csv",
     }  # fmt: skip
 
 
@@ -238,11 +238,11 @@ def test_parquet_and_json_can_be_read(cli: Cli, tmp_path: Path, ending: str) -> 
     assert cli("run", "-p", "shop", "--json").json["totals"]["points_loaded"] == 20
 
 
-def test_the_example_has_six_series_and_incidents(cli: Cli) -> None:
+def test_the_example_has_six_series_and_a_log(cli: Cli) -> None:
     cli("init", "shop", "--example")
 
-    assert len(cli("ls", "-p", "shop", "--json").json["monitors"]) == 6
-    assert cli("validate", "-p", "shop").out == "6 of 6 monitors valid\n"
+    assert len(cli("ls", "-p", "shop", "--json").json["monitors"]) == 7
+    assert cli("validate", "-p", "shop").out == "7 of 7 monitors valid\n"
 
 
 def test_a_folder_that_cannot_be_made_is_told(cli: Cli, tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_run_shows_each_anomalous_line_with_file_number_and_reason(cli: Cli, log
 
 
 def test_the_json_of_a_run_has_the_lines_of_logs_only(cli: Cli, logs: LogWorkspace) -> None:
-    assert logs
+    assert logs.folder.is_dir()
     cpu, app = cli("run", "--json").json["monitors"]
 
     assert "lines" not in cpu
@@ -96,7 +96,7 @@ def test_validate_names_file_and_line_of_what_is_wrong_in_a_log(cli: Cli, logs: 
 
 
 def test_the_schema_of_logs_is_there(cli: Cli, logs: LogWorkspace) -> None:
-    assert logs
+    assert logs.folder.is_dir()
     schema = cli("schema", "log").out
 
     assert '"forget_after"' in schema
@@ -147,7 +147,7 @@ def test_a_metric_that_takes_the_name_of_a_log_keeps_its_points(cli: Cli, logs: 
 
 
 def test_a_log_cannot_be_plotted(cli: Cli, logs: LogWorkspace) -> None:
-    assert logs
+    assert logs.folder.is_dir()
     error = cli("plot", "app", "-o", "x.svg", code=2).error
 
     assert error == "app is a log: it has no series to draw: `tocsin report` shows its anomalous lines"

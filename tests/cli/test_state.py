@@ -56,7 +56,7 @@ def test_show_says_what_each_detector_knows_and_watches(cli: Cli, learned: LogWo
 
 
 def test_show_takes_one_detector(cli: Cli, learned: LogWorkspace) -> None:
-    assert learned
+    assert learned.folder.is_dir()
     answer = cli("state", "show", "--detector", "new_value", "--json").json
 
     assert [one["name"] for one in answer["detectors"]] == ["new_value"]
@@ -64,7 +64,7 @@ def test_show_takes_one_detector(cli: Cli, learned: LogWorkspace) -> None:
 
 
 def test_show_before_the_first_run_says_that_nothing_is_learned(cli: Cli, logs: LogWorkspace) -> None:
-    assert logs
+    assert logs.folder.is_dir()
     assert cli("state", "show").out.startswith("app: nothing was learned yet\n")
     assert cli("state", "show", "--json").json["generation"] is None
     assert cli("state", "generations", "--json").json["generations"] == []
@@ -198,7 +198,7 @@ def test_an_older_generation_comes_back_as_a_new_one(cli: Cli, learned: LogWorks
 
 
 def test_a_generation_that_is_not_there_is_an_error(cli: Cli, learned: LogWorkspace) -> None:
-    assert learned
+    assert learned.folder.is_dir()
     assert "7" in cli("state", "revert", "app", "7", code=1).error
 
 
@@ -260,6 +260,18 @@ def test_damaged_state_is_an_error_with_a_way_out_and_is_never_written_over(
     assert learned.query("SELECT name, content FROM _tocsin_state ORDER BY name") == before
     cli("state", "revert", "app", "1")
     assert anomalies(cli, learned) == ["sudo", "mount"]
+
+
+def test_damaged_state_can_be_left_behind_for_good(cli: Cli, learned: LogWorkspace) -> None:
+    damage(learned, 1)
+    learned.append([entry(100, "sudo")])
+    error = cli("run", "--json", code=1).json["monitors"][0]["error"]
+    assert "state revert" not in error
+
+    answer = cli("run", "--full-refresh", "--json").json
+
+    assert "start anew with `tocsin run --select app --full-refresh`" in error
+    assert (answer["totals"]["lines_read"], answer["totals"]["anomalies"]) == (81, 1)
 
 
 def test_a_variable_of_very_many_values_shows_how_it_is_kept(

@@ -214,6 +214,25 @@ def test_a_record_batch_and_a_polars_frame_are_batches_too() -> None:
         assert list(ep[2].get_data()["var_0"].values()) == ["b"]  # type: ignore[union-attr]
 
 
+def test_lists_that_arrow_keeps_as_views_are_read_whole() -> None:
+    for view in (pa.list_view(pa.string()), pa.large_list_view(pa.string())):
+        lists = pa.array([["x"], ["a", "b"], None, ["c"], []], view)
+        table = pa.table({"event_id": [9, 1, 2, 3, 4], "event_template": ["t"] * 5, "variables": lists})
+        one, other = EventPersistency(EventStabilityTracker), EventPersistency(EventStabilityTracker)
+        row_by_row(one, table.slice(1))
+        other.ingest_batch(table.slice(1))
+        assert observed(other) == observed(one)
+        assert list(other[1].get_data()) == ["var_0", "var_1"]  # type: ignore[union-attr]
+
+
+def test_categories_of_polars_are_texts() -> None:
+    frame = pl.DataFrame({"event_id": ["a", "b"], "event_template": ["t", "u"], "variables": [["x"], ["y"]]})
+    for kind in (pl.Categorical, pl.Enum(["a", "b", "t", "u"])):
+        ep = EventPersistency(EventStabilityTracker)
+        ep.ingest_batch(frame.with_columns(pl.col("event_id", "event_template").cast(kind)))
+        assert ep.get_event_templates() == {"a": "t", "b": "u"}
+
+
 def test_an_empty_batch_changes_nothing() -> None:
     ep = EventPersistency(EventStabilityTracker)
     ep.ingest_batch(simple(variables=[["a"], ["b"]]).slice(0, 0))

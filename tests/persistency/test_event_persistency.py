@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.persistency.strategies import EVENT_IDS, events, observed
 from tocsin.persistency import EventDataStructure, EventPersistency, EventStabilityTracker
@@ -268,15 +269,27 @@ def test_a_row_with_very_long_texts_does_not_wait() -> None:
     for number in range(20):
         ep.ingest_event(1, "t", [f"{number}" + "x" * 2**20])
 
-    waiting = ep._memories[1].values
-    assert not waiting
+    assert not ep._memories[1].times
     assert data_of(ep, 1)["var_0"].distinct_count == 20
 
 
-@settings(max_examples=60)
-@given(events())
-def test_when_rows_are_looked_at_does_not_change_what_is_learned(rows: list[tuple[Any, ...]]) -> None:
-    patient, curious = tracked(segmentation="both"), tracked(segmentation="both")
+@settings(max_examples=100)
+@given(
+    st.sampled_from(
+        [
+            {"segmentation": "both"},
+            {"forget_after": 3, "segmentation": "time"},
+            {"forget_after": 2, "max_distinct": 2},
+            {"max_distinct": 1},
+            {"converter_function": "value_combinations", "converter_parameters": {"size": 1}},
+        ]
+    ),
+    events(),
+)
+def test_when_rows_are_looked_at_does_not_change_what_is_learned(
+    kwargs: dict[str, Any], rows: list[tuple[Any, ...]]
+) -> None:
+    patient, curious = tracked(**kwargs), tracked(**kwargs)
     for row in rows:
         patient.ingest_event(*row)
         curious.ingest_event(*row)

@@ -133,6 +133,23 @@ def test_each_save_is_a_generation(tmp_path: Path) -> None:
     assert [info.generation for info in Snapshots(FsspecStore(tmp_path)).generations()] == [1, 2]
 
 
+def test_an_older_generation_can_be_loaded(tmp_path: Path) -> None:
+    memory, other = learned(), new_memory()
+    save(memory, tmp_path)
+    memory.ingest_event("new", "t", ["x"])
+    save(memory, tmp_path)
+
+    load(other, tmp_path, generation=1)
+    assert told(other) == told(learned())
+    with pytest.raises(PersistencyLoadError, match="no generation 3: there are 1, 2"):
+        load(other, tmp_path, generation=3)
+
+    newest = tmp_path / "manifests" / "000000000002.json"
+    newest.write_bytes(newest.read_bytes()[:-1])
+    load(memory, tmp_path, on_corruption="previous")
+    assert told(memory) == told(learned())
+
+
 def test_a_place_that_a_saver_writes_to_is_not_saved_to(tmp_path: Path) -> None:
     memory = learned()
     with PersistencySaver(memory, PersistencySaverConfig(tmp_path)), pytest.raises(StateLockedError):
@@ -142,6 +159,12 @@ def test_a_place_that_a_saver_writes_to_is_not_saved_to(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_opened_is_an_error() -> None:
     with pytest.raises(PersistencyError, match="nosuch"):
         save(learned(), "nosuch://x")
+
+
+def test_no_path_is_not_the_current_folder() -> None:
+    for call in (save, load):
+        with pytest.raises(PersistencyError, match="is empty"):
+            call(learned(), "")
 
 
 def test_memory_is_a_place_too() -> None:

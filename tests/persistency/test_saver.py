@@ -346,6 +346,27 @@ def test_a_damaged_state_is_an_error_and_stays(
     assert users_of(other) == 1
 
 
+@pytest.mark.parametrize("begin", [PersistencySaver.start, PersistencySaver.save])
+def test_a_saver_that_may_not_write_keeps_nobody_out(
+    tmp_path: Path, begin: Callable[[PersistencySaver], object]
+) -> None:
+    memory = new_memory()
+    learn(memory, "alice")
+    for name in ("bob", "carol"):
+        save(memory, tmp_path)
+        learn(memory, name)
+    newest = tmp_path / "manifests" / "000000000002.json"
+    newest.write_bytes(newest.read_bytes()[:-1])
+    refused = PersistencySaver(new_memory(), PersistencySaverConfig(tmp_path))
+    with pytest.raises(PersistencyLoadError, match="damaged"):
+        begin(refused)
+
+    other = new_memory()
+    config = PersistencySaverConfig(tmp_path, auto_load=True, on_corruption="previous")
+    with PersistencySaver(other, config):
+        assert users_of(other) == 1
+
+
 def test_a_state_of_another_backend_is_refused(config: Callable[..., PersistencySaverConfig]) -> None:
     memory = new_memory()
     learn(memory, "alice")
@@ -519,6 +540,7 @@ def test_an_unknown_key_is_refused_by_name() -> None:
         {"keep_generations": 0},
         {"keep_days": -1},
         {"on_corruption": "ignore"},
+        {"storage_options": 5},
     ],
 )
 def test_a_value_that_is_not_possible_is_refused_by_name(wrong: dict[str, Any]) -> None:

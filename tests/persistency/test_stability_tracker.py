@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -250,6 +251,29 @@ def test_many_distinct_values_are_hashed_then_filtered_and_still_known() -> None
     assert list(variable.values()) == []
     assert variable.history("v1") is None
     assert variable.classify().type == "RANDOM"
+
+
+def test_a_random_variable_stays_one_when_the_filter_makes_its_few_mistakes() -> None:
+    tracker = EventStabilityTracker(max_distinct=10)
+    small = replace(tracker.settings.distinct, max_hashes=100, max_filter_bytes=2**14)
+    tracker.settings = replace(tracker.settings, distinct=small)
+    for start in range(0, 20_000, 1_000):
+        tracker.add_rows(("x",), [[f"v{number}" for number in range(start, start + 1_000)]], None)
+    variable = tracker.get_data()["x"]
+    result = variable.classify()
+
+    assert variable.stage == "filter"
+    assert 0 < variable.false_positive_rate <= 0.2
+    assert variable.change_series.ones < variable.total
+    assert result.type == "RANDOM"
+    assert result.approximate
+
+
+def test_what_is_left_after_forgetting_is_told_as_such() -> None:
+    tracker = tracker_of("aab")
+    tracker.get_data()["x"].forget("b")
+
+    assert tracker.get_data()["x"].classify().reason == "one value is left, the others of 3 are forgotten"
 
 
 @pytest.mark.parametrize(

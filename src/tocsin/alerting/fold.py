@@ -222,10 +222,10 @@ def _advance(
 
     position = 0
     while position < len(found):
-        escalates = position + int(
-            np.searchsorted(largest[position:], _escalation_bound(incident.told_severity))
-        )
-        repeats = len(found)
+        escalates = repeats = len(found)
+        if rule.subject is Subject.SLOTS:  # a line is no measure: more reasons are not worse
+            bound = _escalation_bound(incident.told_severity)
+            escalates = position + int(np.searchsorted(largest[position:], bound))
         if rule.renotify_every is not None and incident.told_at is not None:
             due = milliseconds(incident.told_at + rule.renotify_every)
             repeats = position + int(np.searchsorted(times[position:], due))

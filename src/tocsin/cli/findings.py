@@ -26,6 +26,7 @@ def print_findings(memory: BaseDatabaseManager, ran: tuple[datetime, datetime], 
 
     if not (report.totals["points_detected"] or report.totals["lines_read"]):
         return
+    logs = {monitor.name for monitor in report.monitors if monitor.kind == "log"}
     incidents = changed_incidents(memory, *ran)
     if incidents:
         print_table(
@@ -37,7 +38,7 @@ def print_findings(memory: BaseDatabaseManager, ran: tuple[datetime, datetime], 
                     incident.series,
                     f"{incident.opened_at:%Y-%m-%d %H:%M}",
                     f"{incident.last_anomaly_at:%Y-%m-%d %H:%M}",
-                    incident.direction or "no data",
+                    "lines" if incident.series in logs else incident.direction or "no data",
                     incident.anomalies,
                     f"{incident.severity:.1f}",
                     incident.state,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -39,6 +40,7 @@ __all__ = ["run"]
 
 # More do not help: they take turns at writing into the memory.
 _MOST_THREADS = 4
+_ALLOCATIONS = 200_000
 
 
 def run(
@@ -109,7 +111,7 @@ def run(
         )
         if options.start is not None and options.end is not None and options.start >= options.end:
             raise ConfigError(f"--from {start} is not before --to {end}")
-        with _Progress(len(monitors), quiet=as_json) as progress, _ended_by_signals():
+        with _Progress(len(monitors), quiet=as_json) as progress, _ended_by_signals(), _rare_collections():
             began = clock.now()
             began = began.replace(microsecond=began.microsecond // 1000 * 1000)  # as the memory keeps times
             report = run_monitors(project, monitors, memory, options, clock=clock, listener=progress)
@@ -142,6 +144,17 @@ def _ended_by_signals() -> Iterator[None]:
     finally:
         for number, handler in before:
             signal.signal(number, handler)
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Look for cycles of garbage rarely: the events of a log are many objects, and none is in a cycle."""
+    before = gc.get_threshold()
+    gc.set_threshold(_ALLOCATIONS, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 class _Progress:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,13 +13,13 @@ from tocsin.cli.console import (
     JsonOption,
     ProfileOption,
     ProjectDir,
-    count,
     print_json,
     print_table,
     print_written,
-    visible,
     warn,
 )
+from tocsin.cli.state_selection import selections
+from tocsin.cli.state_view import generation_facts, show_detector
 from tocsin.errors import ConfigError, DetectorError
 
 if TYPE_CHECKING:
@@ -27,11 +27,10 @@ if TYPE_CHECKING:
 
     from tocsin.database import BaseDatabaseManager
     from tocsin.detectors.events import CoreDetector
-    from tocsin.persistency.snapshots import GenerationInfo
     from tocsin.runtime.config.loader import Project
     from tocsin.runtime.log_state import LearnedState
 
-__all__ = ["app"]
+__all__ = ["allow", "app", "export", "forget", "generations", "revert", "show"]
 
 app = typer.Typer(
     help="Show, correct and take back what logs have learned.",
@@ -39,7 +38,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-_MOST_EVENTS = 40
 
 LogName = Annotated[
     str | None, typer.Argument(help="The log monitor [the only one].", show_default=False, metavar="LOG")
@@ -97,7 +95,7 @@ def show(
         + ("nothing was learned yet" if state.generation is None else f"generation {state.generation}")
     )
     for one in described:
-        _show_detector(one)
+        show_detector(one, state.detectors[one["name"]])
 
 
 @app.command("generations")
@@ -116,7 +114,7 @@ def generations(
         monitor = find_log(project, log)
         found = kept(monitor, memory)
     if as_json:
-        rows = [_generation(info) for info in found]
+        rows = [generation_facts(info) for info in found]
         print_json({"schema_version": 1, "log": monitor.name, "generations": rows})
         return
     print_table(
@@ -164,7 +162,7 @@ def revert(
         monitor = find_log(project, log)
         info = revert_state(monitor, memory, SystemClock(), generation, keep_position=keep_position)
     if as_json:
-        print_json({"schema_version": 1, "log": monitor.name, "generation": _generation(info)})
+        print_json({"schema_version": 1, "log": monitor.name, "generation": generation_facts(info)})
     else:
         typer.echo(f"{monitor.name}: generation {info.generation} is as {generation} was")
 
@@ -234,7 +232,7 @@ def forget(
         cannot: list[DetectorError] = []
         for one in _chosen(state, detector):
             try:
-                count = sum(one.forget(**chosen) for chosen in _selections(one, event, variable, value))
+                count = sum(one.forget(**chosen) for chosen in selections(one, event, variable, value))
             except DetectorError as error:
                 cannot.append(error)
                 continue
@@ -277,7 +275,7 @@ def allow(
         done = []
         for one in _chosen(state, detector):
             act = one.disallow if take_back else one.allow
-            changed = [act(**chosen) for chosen in _selections(one, event, variable, value)]
+            changed = [act(**chosen) for chosen in selections(one, event, variable, value)]
             if any(changed):
                 done.append(one.name)
         return done
@@ -313,7 +311,7 @@ def _change(
         monitor = find_log(project, log)
         info = change_state(monitor, memory, SystemClock(), lambda state: done.extend(change(state)))
     if as_json:
-        found = None if info is None else _generation(info)
+        found = None if info is None else generation_facts(info)
         print_json({"schema_version": 1, "log": monitor.name, "detectors": done, "generation": found})
     elif done:
         typer.echo(f"{what} by {', '.join(done)}")
@@ -332,110 +330,3 @@ def _chosen(state: LearnedState, name: str | None) -> list[CoreDetector]:
 def _need_variable(variable: str | None, value: str | None) -> None:
     if value is not None and variable is None:
         raise ConfigError("--value needs --variable", hint="say of which variable")
-
-
-def _events(text: str, detector: CoreDetector) -> list[int | str]:
-    """Give the EventIDs that a text on the command line may mean: those that are known, else as written."""
-    possible: list[int | str] = [text]
-    try:
-        number = json.loads(text)
-    except ValueError:
-        number = None
-    if isinstance(number, str):
-        return [number]
-    if type(number) is int:
-        possible.append(number)
-    known = set() if detector.persistency is None else detector.persistency.get_events_seen()
-    return [one for one in possible if one in known] or possible
-
-
-def _selections(
-    detector: CoreDetector, event: str | None, variable: str | None, value: str | None
-) -> list[dict[str, Any]]:
-    """Give what the options may mean, as arguments for `forget` and `allow`."""
-    given: dict[str, Any] = {} if variable is None else {"variable": variable}
-    events = [{}] if event is None else [{"event_id": one} for one in _events(event, detector)]
-    values = [{}] if value is None else [{"value": one} for one in _values(value)]
-    return [{**given, **one, **other} for one in events for other in values]
-
-
-def _values(text: str) -> list[Any]:
-    """Read a value: as text, and where it looks like a number as that, too; or JSON in quotes or brackets.
-
-    >>> _values("ann"), _values("7"), _values('"7"'), _values('["ann", 7]')
-    (['ann'], ['7', 7], ['7'], [('ann', 7)])
-    """
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return [text]
-    match found:
-        case list():
-            return [tuple(found)]
-        case str():
-            return [found]
-        case dict():
-            return [text]
-    return [text, found]
-
-
-def _generation(info: GenerationInfo) -> dict[str, Any]:
-    return {
-        "generation": info.generation,
-        "parent": info.parent,
-        "created_at": None if info.created_at is None else info.created_at.isoformat(),
-        "events": info.events,
-        "bytes": info.size_bytes,
-        "writer": info.writer,
-        "damage": info.damage,
-    }
-
-
-def _show_detector(described: dict[str, Any]) -> None:
-    counters = described["counters"]
-    typer.echo()
-    typer.echo(
-        f"{described['name']} ({described['type']}): {described['phase']}; "
-        f"{counters['trained']:,} learned, {counters['judged']:,} judged, "
-        f"{count(counters['alerts'], 'alert')}"
-    )
-    for warning in described["warnings"]:
-        typer.echo(f"  note: {visible(warning)}")
-    for allowed in described["allowed"]:
-        typer.echo(f"  allowed: {visible(str(allowed))}")
-    events = described.get("events", [])
-    limit = described["config"].get("false_positive_rate")
-    rows = [row for event in events[:_MOST_EVENTS] for row in _rows_of(event, limit)]
-    if rows:
-        print_table(None, ["event", "variable", "watched", "type", "#values", "#total", "kept as"], rows)
-    if len(events) > _MOST_EVENTS:
-        typer.echo(f"  … and {len(events) - _MOST_EVENTS:,} further events (`--json` has all)")
-
-
-def _share(rate: float) -> str:
-    """Write a share that may be very small.
-
-    >>> _share(0.001), _share(1e-32)
-    ('0.1%', '0%')
-    """
-    return f"{float(f'{100 * rate:.2g}'):.6f}".rstrip("0").rstrip(".") + "%"
-
-
-def _rows_of(event: dict[str, Any], limit: float | None) -> Iterator[tuple[object, ...]]:
-    name = event["event_id"] if isinstance(event["event_id"], int) else repr(event["event_id"])
-    if "variables" not in event:
-        yield name, "", "", "", "", f"{event.get('count', 0):,}", ""
-        return
-    for variable, facts in event["variables"].items():
-        rate = facts.get("false_positive_rate")
-        kept = str(facts.get("kept_as", ""))
-        most = "" if limit is None else f", at most {_share(limit)}"
-        yield (
-            name,
-            variable,
-            "yes" if variable in event["watched"] else "",
-            facts.get("type", ""),
-            f"{facts.get('values', 0):,}",
-            f"{facts.get('total', 0):,}",
-            kept if rate is None else f"{kept}; new values taken for known ones: {_share(rate)}{most}",
-        )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["arrow_table", "coded", "event_ids", "ranges", "times_of", "whole_column"]
+__all__ = ["arrow_table", "coded", "dictionary_of", "event_ids", "ranges", "times_of", "whole_column"]
 
 _COLUMNS = ("event_id", "event_template", "timestamp", "variables", "named_variables")
 _MICROS = {"s": 1_000_000, "ms": 1_000, "us": 1}
@@ -69,9 +69,9 @@ def coded(array: pa.Array) -> tuple[list[Any], NDArray[np.int64]]:
     if kinds.is_null(kind):
         return [None], np.zeros(len(array), dtype=np.int64)
     if kinds.is_dictionary(kind):
+        array = pa.DictionaryArray.from_arrays(array.indices, _without_views(array.dictionary))
         array = array.dictionary_decode()
-    elif kinds.is_string_view(kind) or kinds.is_binary_view(kind):
-        array = array.cast(pa.large_string() if kinds.is_string_view(kind) else pa.large_binary())
+    array = _without_views(array)
     try:
         encoded = array.dictionary_encode()
     except (
@@ -84,6 +84,16 @@ def coded(array: pa.Array) -> tuple[list[Any], NDArray[np.int64]]:
         codes = codes.cast(pa.int64()).fill_null(len(values))
         values.append(None)
     return values, codes.to_numpy(zero_copy_only=False).astype(np.int64)
+
+
+def _without_views(array: pa.Array) -> pa.Array:
+    """Give texts or bytes in a layout that Arrow can look up."""
+    import pyarrow as pa
+    import pyarrow.types as kinds
+
+    if kinds.is_string_view(array.type):
+        return array.cast(pa.large_string())
+    return array.cast(pa.large_binary()) if kinds.is_binary_view(array.type) else array
 
 
 def dictionary_of(values: list[Any]) -> tuple[Dictionary, dict[int, str]]:
@@ -130,6 +140,9 @@ def ranges(array: pa.Array, name: str) -> tuple[NDArray[np.int64], NDArray[np.in
         if not (kinds.is_nested(kind) and hasattr(kind, "value_type")):
             message = f"column {name!r} is a list in each row, not {kind}"
             raise TypeError(message)
+        if kinds.is_list_view(kind) or kinds.is_large_list_view(kind):  # which Arrow casts wrongly
+            lengths = array.value_lengths().fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
+            return np.cumsum(lengths) - lengths, lengths, array.flatten()
         array = array.cast(pa.large_list(kind.value_type))
     offsets = array.offsets.to_numpy(zero_copy_only=False).astype(np.int64)
     lengths = np.diff(offsets)

@@ -88,7 +88,7 @@ class DistinctCodes:
         self.firsts = dictionary.first_places(codes)
         of = codes[self.firsts]
         self.keys: list[Key] = dictionary.keys[of].tolist()
-        self.counts: list[int] = dictionary.counts(codes, of).tolist()
+        self.counts = dictionary.counts(codes, of)
         self._codes, self._of, self._dictionary, self._order = codes, of, dictionary, order
 
     def earliest_rows(self) -> NDArray[np.int64]:

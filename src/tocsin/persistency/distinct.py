@@ -176,7 +176,7 @@ class DistinctValues:
             late = sighting.earliest is None or (self._clock is not None and sighting.earliest < self._clock)
             if self.settings.forget_after is not None:
                 self.expire(int(sighting.first_times()[0]))
-            newest = int(max(sighting.lasts))
+            newest = int(max(sighting.lasts)) if sighting.latest is None else sighting.latest
             self._clock = newest if self._clock is None else max(self._clock, newest)
         if self._hashed is None:
             return self._learn_exact(sighting, late=late)
@@ -284,12 +284,11 @@ class DistinctValues:
             message = "a value is there twice"
             raise ValueError(message)
         for key, count, first, last in rows:
-            timed = first is not None and last is not None and is_time(first) and is_time(last)
-            if (
-                type(count) is not int
-                or count < 1
-                or not ((first is last is None) or (timed and first <= last))
-            ):
+            if first is None or last is None:
+                right = first is last
+            else:
+                right = is_time(first) and is_time(last) and first <= last
+            if not right or type(count) is not int or count < 1:
                 message = f"{value_of(key)!r} came {count!r} times, first at {first!r}, last at {last!r}"
                 raise ValueError(message)
         self._exact.fill(state.keys, state.counts, state.firsts, state.lasts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from tocsin.persistency.structure import BuiltInStructure
+from tocsin.persistency.structure import BuiltInStructure, RowBlock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -28,19 +28,34 @@ class EventMemory:
     """One event. Every method expects that the persistency's lock is held.
 
     Rows of one layout (names, with or without times) wait one behind the other in a flat list, since
-    appending there costs a few nanoseconds a value; `settle` hands them to the backend column by column.
+    appending there costs a few nanoseconds a value; when the layout changes, a new list begins. `settle`
+    hands them all to the backend.
     """
 
-    __slots__ = ("backend", "built_in", "holders", "names", "open", "template", "timed", "times", "values")
+    __slots__ = (
+        "_blocks",
+        "_room",
+        "_timed",
+        "_values",
+        "backend",
+        "built_in",
+        "holders",
+        "names",
+        "open",
+        "template",
+        "times",
+    )
 
     def __init__(self, backend: EventDataStructure, template: str) -> None:
         self.backend = backend
         self.built_in = backend if isinstance(backend, BuiltInStructure) else None
         self.template = template
         self.names: tuple[str, ...] = ()
-        self.timed = False
-        self.values: list[Any] = []
+        self._timed = False
+        self._values: list[Any] = []
         self.times: list[Any] = []
+        self._blocks: list[RowBlock] = []
+        self._room = _MOST_WAITING
         self.open = False
         """Whether it may change with no further notice: it counts as changed, and no cut waits for it."""
         self.holders: list[CutContent] = []
@@ -50,13 +65,25 @@ class EventMemory:
     ) -> None:
         """Let a row wait; not one with long texts, so that what waits is bounded in bytes, too."""
         timed = micros is not None
-        if names is not self.names or timed is not self.timed:
-            self.settle()
-            self.names, self.timed = names, timed
-        self.values += row
+        if names is not self.names or timed is not self._timed:
+            self._begin_block(names, timed=timed)
+        self._values += row
         self.times.append(micros)
-        if heavy or len(self.times) >= _MOST_WAITING:
+        if heavy or len(self.times) >= self._room:
             self.settle()
+
+    def _begin_block(self, names: tuple[str, ...], *, timed: bool) -> None:
+        if timed is not self._timed:
+            self.settle()
+        elif self.times:
+            self._room -= len(self.times)
+            self._blocks.append(self._take_block())
+        self.names, self._timed = names, timed
+
+    def _take_block(self) -> RowBlock:
+        block = RowBlock(self.names, self._values, self.times if self._timed else None)
+        self._values, self.times = [], []
+        return block
 
     def append_columns(
         self, names: tuple[str, ...], columns: Sequence[CodedColumn], times: NDArray[np.int64] | None
@@ -73,10 +100,12 @@ class EventMemory:
         """Bring the waiting rows into the backend."""
         if not self.times or self.built_in is None:
             return
-        values, times, width = self.values, self.times, len(self.names)
-        self.values, self.times = [], []
-        columns = [values[start::width] for start in range(width)]
-        self.built_in.add_rows(self.names, columns, times if self.timed else None)
+        block = self._take_block()
+        if not self._blocks:
+            self.built_in.add_rows(block.names, block.columns(), block.times)
+            return
+        blocks, self._blocks, self._room = [*self._blocks, block], [], _MOST_WAITING
+        self.built_in.add_blocks(blocks)
 
     def release(self) -> None:
         """Take the state as it is for the cuts that wait for it, since it is about to change."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tocsin.abc import Clock
     from tocsin.persistency.event_persistency import EventPersistency
     from tocsin.persistency.snapshots import GenerationInfo, SnapshotStore
+    from tocsin.persistency.snapshots.reading import OnCorruption
 
 __all__ = ["load", "save"]
 
@@ -96,6 +97,9 @@ def load(
     ep: EventPersistency,
     path_or_bytes: str | os.PathLike[str] | bytes | bytearray | memoryview,
     storage_options: Mapping[str, Any] | None = None,
+    *,
+    generation: int | None = None,
+    on_corruption: OnCorruption = "raise",
 ) -> None:
     """Replace what a persistency holds by what was saved: all of it, or on an error nothing.
 
@@ -105,6 +109,9 @@ def load(
         ep: What to load into; its backend must be of the kind that was saved.
         path_or_bytes: Where it was saved, or what `save` gave.
         storage_options: What the file system is made with.
+        generation: Which one to load; the newest when left out.
+        on_corruption: `previous`: when the newest generation is damaged, load the one before. Nothing is
+            put aside, since loading writes nothing.
 
     Raises:
         PersistencyLoadError: Nothing is there, it is damaged, or it is of another kind.
@@ -115,7 +122,7 @@ def load(
         store = _unpack(bytes(path_or_bytes))
     else:
         store = FsspecStore(path_or_bytes, storage_options)
-    snapshot = Snapshots(store).load()
+    snapshot = Snapshots(store, on_corruption=on_corruption).load(generation)
     if snapshot is None:
         message = f"nothing is saved at {store.where}"
         raise PersistencyLoadError(message, path=store.where)

@@ -143,7 +143,11 @@ class PersistencySaver:
         """
         with self._life:
             if self._thread is None:
-                self._snapshots.claim()
+                try:
+                    self._snapshots.claim()
+                except BaseException:
+                    self._snapshots.close()
+                    raise
                 self._ending = self._stopped = False
                 self._schedule()
                 self._thread = threading.Thread(target=self._work, name="tocsin-saver", daemon=True)
@@ -190,12 +194,13 @@ class PersistencySaver:
             StateLockedError: Another process saves there.
             PersistencyError: It failed; what was to be saved counts as unsaved.
         """
-        info = self._turns.take()
-        if self._thread is None:
-            with self._life:
-                if self._thread is None:
-                    self._snapshots.close()
-        return info
+        try:
+            return self._turns.take()
+        finally:
+            if self._thread is None:
+                with self._life:
+                    if self._thread is None:
+                        self._snapshots.close()
 
     def status(self) -> SaverStatus:
         """Tell how saving goes."""

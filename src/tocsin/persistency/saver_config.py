@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,8 +12,6 @@ from tocsin.errors import ConfigError
 from tocsin.persistency.snapshots.redact import shown_uri
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tocsin.persistency.snapshots.reading import OnCorruption
 
 __all__ = ["PersistencySaverConfig"]
@@ -51,7 +50,9 @@ class PersistencySaverConfig:
     on_corruption: OnCorruption = "raise"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "storage_options", dict(self.storage_options or {}))
+        options = self.storage_options or {}
+        _check("storage_options", isinstance(options, Mapping), "a mapping")
+        object.__setattr__(self, "storage_options", dict(options))
         _check("path", _path(self.path), "a folder or a URI")
         _check("save_interval_seconds", _seconds(self.save_interval_seconds), "more than 0 seconds")
         _check(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
-__all__ = ["BuiltInStructure", "EventDataStructure", "Gate"]
+__all__ = ["BuiltInStructure", "EventDataStructure", "Gate", "RowBlock"]
 
 
 class EventDataStructure(ABC):
@@ -67,6 +67,18 @@ class Gate(Protocol):
         ...
 
 
+class RowBlock(NamedTuple):
+    """Rows of one layout: the values row after row, and a time (microseconds) for each row or for none."""
+
+    names: tuple[str, ...]
+    values: list[Any]
+    times: list[int] | None
+
+    def columns(self) -> list[list[Any]]:
+        """Give the values of each variable."""
+        return [self.values[start :: len(self.names)] for start in range(len(self.names))]
+
+
 class BuiltInStructure(EventDataStructure):
     """What our own backends can do beyond the contract, so that many rows and large states are fast.
 
@@ -91,6 +103,11 @@ class BuiltInStructure(EventDataStructure):
             columns: For each variable its values, all of one length n ≥ 1; of supported types.
             times: Microseconds since the epoch, one a row, or `None`.
         """
+
+    def add_blocks(self, blocks: Sequence[RowBlock]) -> None:
+        """Learn blocks of rows in order, all with times or all without."""
+        for block in blocks:
+            self.add_rows(block.names, block.columns(), block.times)
 
     @abstractmethod
     def cut(self) -> Callable[[], bytes]:

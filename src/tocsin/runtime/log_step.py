@@ -77,11 +77,6 @@ class _LogRun:
 
     def read(self) -> None:
         """Read what is new; commit every few seconds, and at the end."""
-        self._parser = create_log_parser(self._config)
-        self._detectors = {
-            detector.name: detector
-            for detector in (create_log_detector(self._config, entry) for entry in self._config.detectors)
-        }
         memory: LogMemory | None = None
         committed_at = time.monotonic()
         for chunk in self._chunks():
@@ -133,6 +128,9 @@ class _LogRun:
             yield chunk
 
     def _restored(self) -> LogMemory:
+        self._parser = create_log_parser(self._config)
+        made = [create_log_detector(self._config, entry) for entry in self._config.detectors]
+        self._detectors = {detector.name: detector for detector in made}
         memory = LogMemory(self._job.memory, self._job.monitor, self._parser, self._detectors)
         self._report.notes.extend(memory.restore())
         return memory
@@ -253,7 +251,7 @@ class _LogRun:
             return
         monitor = self._job.monitor.name
         # What was evaluated stays so, also when the position went back.
-        until = max([self._position.get("latest", 0), *self._evaluated.values()])
+        until = max([self._position.get("latest", 0), *(at + 1 for at in self._evaluated.values())])
         ids = [detector.get_detector_id() for detector in self._job.monitor.detectors]
         quiet = [round((rule.keep_firing_for or timedelta(0)).total_seconds() * 1000) for rule in self._rules]
         evaluate(

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["LogProposal", "is_log", "propose_logs"]
 
 _TABLES = frozenset({".csv", ".tsv", ".parquet", ".pq"})
+_NEITHER = frozenset({".html", ".htm", ".xml", ".yml", ".yaml", ".xls", ".xlsx", ".pdf", ".db", ".sqlite"})
 _JSON = frozenset({".json", ".jsonl", ".ndjson"})
 _COMPRESSED = frozenset({".gz", ".bz2", ".xz", ".zst"})
 _ROTATED = re.compile(r"[.-]\d{1,8}(?:[T_-]\d{2,6})?$")
@@ -81,7 +82,7 @@ def is_log(name: str) -> bool:
     suffix = path.suffix.lower()
     if suffix in _JSON:
         return _holds_events(name)
-    return suffix not in _TABLES
+    return suffix not in _TABLES | _NEITHER
 
 
 def _holds_events(name: str) -> bool:

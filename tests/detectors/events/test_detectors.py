@@ -184,6 +184,31 @@ def test_a_departed_event_is_news_again() -> None:
     assert "was not seen since 1970-01-01 12:00 UTC, it came 2× before" in alert["description"]
 
 
+def test_a_new_event_is_compared_with_what_is_known_at_that_moment() -> None:
+    detector = NewEventDetector(config={"data_use_training": 1})
+    detector.process({"EventID": "login"})
+    words = []
+    for step in (lambda: None, lambda: detector.forget("login"), lambda: detector.set_phase("train")):
+        step()
+        detector.process({"EventID": "logout"})
+        detector.finish_training()
+        alert = detector.process({"EventID": "sudo"})
+        words.append(alert and alert["description"])
+
+    assert words == [
+        "event 'sudo' was never seen in 1 event; expected 'login' (1×)",
+        "event 'sudo' was never seen in 0 events",
+        "event 'sudo' was never seen in 1 event; expected 'logout' (1×)",
+    ]
+
+
+def test_a_new_event_with_a_made_up_id_is_told_with_its_template() -> None:
+    detector = NewEventDetector(config={"data_use_training": 0})
+    alert = detector.process({"EventID": "E1f", "template": "sshd: Failed password for <*>"})
+    assert alert
+    assert alert["description"].startswith("event 'E1f' ('sshd: Failed password for <*>') was never seen")
+
+
 def test_too_many_event_ids_are_said_once() -> None:
     detector = NewEventDetector(config={"max_events": 3})
     for number in range(9):

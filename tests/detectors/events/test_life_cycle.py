@@ -303,7 +303,7 @@ def test_credentials_are_no_part_of_the_state(tmp_path: Path) -> None:
         ({"training_duration": 0}, "more than 0"),
         ({"learn": "never"}, "learn"),
         ({"forget_after": "1d"}, "forget_after needs learn: always"),
-        ({"persist": {"pathh": "x"}}, "persist.pathh"),
+        ({"persist": {"pathh": "x"}}, "persist.pathh: did you mean path?"),
         ({"allow": [{"event": 1}]}, "allow.0.event"),
         ({"variables": {"a": "b"}}, "variables"),
     ],

@@ -3,7 +3,7 @@
     python kill_program.py PROJECT HOOK
 
 Beside what `crash_program` compares there is what each log has learned, and its dead letters. The log files
-lie outside of the project, so that all cases read the same ones. A commit follows each ten lines.
+lie outside of the project, so that all cases read the same ones. A commit follows each twenty lines.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def warm() -> None:
 def answer(project: Path, hook: str) -> dict[str, Any]:
     """Try all cases, the one without a kill first; what differs from it is named."""
     warm()
-    log_step._CHUNK_LINES, log_step._MOST_LINES = 10, 1
+    log_step._CHUNK_LINES, log_step._MOST_LINES = 20, 1
     with tempfile.TemporaryDirectory() as place:
         whole = case(project, Path(place), hook, 0)
         cases = []

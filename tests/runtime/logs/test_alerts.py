@@ -12,6 +12,7 @@ from tocsin.testing.channels import HttpReceiver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 BURST = [
     *quiet(70),
@@ -163,3 +164,48 @@ def test_a_full_refresh_learns_anew_and_tells_nothing_twice(
     assert (alerting.learned()["detectors"], alerting.found()) == before[:2]
     assert [one["opened_at"] for one in alerting.incidents()] == [one["opened_at"] for one in before[2]]
     assert [message["kind"] for message in messages(receiver)] == ["first", "recovered"]
+
+
+def test_what_is_found_after_a_revert_is_told_and_nothing_else(
+    alerting: LogWorkspace, receiver: HttpReceiver
+) -> None:
+    alerting.lines(quiet(80))
+    alerting.run()
+    alerting.append([entry(4000, "login", "bob"), entry(8000, "sudo"), entry(9000, "login")])
+    alerting.run()
+    assert [message["kind"] for message in messages(receiver)] == ["first", "recovered"]
+    alerting.command("state", "revert", "app", "1")
+    alerting.command("state", "allow", "--event", "sudo")
+    alerting.command("state", "forget", "--event", "login", "--variable", "user", "--value", "bob")
+
+    report = alerting.run_one()
+
+    assert [line.line for line in report.lines] == [81]
+    assert [message["kind"] for message in messages(receiver)] == [
+        "first", "recovered", "first", "recovered",
+    ]  # fmt: skip
+    assert "bob" in messages(receiver)[2]["text"]
+    assert alerting.run_one().alerts_sent == 0
+
+
+@pytest.mark.data
+def test_the_attack_in_the_audit_log_is_one_message(
+    alerting: LogWorkspace, receiver: HttpReceiver, data_dir: Path
+) -> None:
+    path = data_dir / "logs" / "audit" / "audit.log"
+    alerting.log(
+        source={"files": [str(path)]},
+        parser={"type": "auditd"},
+        train=1800,
+        alerting={"channels": ["ops"]},
+    )
+
+    report = alerting.run_one()
+
+    assert (report.anomalies, [line.line for line in report.lines]) == (9, list(range(1860, 1869)))
+    first, recovered = messages(receiver)
+    assert (first["kind"], recovered["kind"], recovered["points"]) == ("first", "recovered", 9)
+    line = path.read_text(encoding="utf-8").splitlines()[1859]
+    assert line[:60] in first["text"]
+    assert "was never seen in 1,800 events" in first["text"]
+    assert alerting.run_one(full_refresh=True).alerts_sent == 0

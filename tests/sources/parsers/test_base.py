@@ -14,6 +14,7 @@ from tocsin.errors import ConfigError, ParseError
 from tocsin.model import RawLines
 from tocsin.persistency.values import key_of
 from tocsin.sources.parsers import PARSER_TYPES, create_parser
+from tocsin.sources.parsers.base import BaseParser, Reading
 
 if TYPE_CHECKING:
     from tests.sources.parsers.conftest import RawLinesMaker
@@ -129,6 +130,20 @@ def test_a_rejected_line_has_its_number_its_reason_and_64_kibibytes(raw_lines: R
     assert (rejected.source, rejected.number) == ("app.log", 6)
     assert rejected.text == "x" * 65_536
     assert "type=" in rejected.reason
+
+
+def test_a_line_on_which_the_parser_breaks_is_rejected_and_the_next_one_read(
+    raw_lines: RawLinesMaker,
+) -> None:
+    class Broken(BaseParser):
+        def read_text(self, text: str, reference: datetime | None) -> Reading:  # noqa: ARG002
+            return text, text, [int(text)], {}, None
+
+    batch = Broken().parse(raw_lines(["1", "two", "3"]))
+
+    assert [event["EventID"] for event in batch.events] == ["1", "3"]
+    (rejected,) = batch.rejected
+    assert (rejected.number, rejected.reason[:30]) == (2, "the parser failed: ValueError(")
 
 
 @pytest.mark.parametrize("type_name", PARSER_TYPES)

@@ -103,6 +103,23 @@ def test_a_header_is_found(form: str, named: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
+    "form",
+    [
+        "2026-11-22 10:15:{second},{milli} {level} [main] org.example.Job: {message}",
+        "2026-11-22 10:15:{second},{milli} [main] {level}  org.example.Job - {message}",
+        "2026-11-22 10:15:{second}.{milli} {level} {message}",
+        "20261122-10:15:{second}:{milli}|Step_One|3000{number}|{message}",
+    ],
+)
+def test_the_fraction_of_a_second_belongs_to_the_time(form: str) -> None:
+    proposal = propose_parser(sample(form))
+
+    parsed = create_parser(proposal.type, proposal.params).parse_line(sample(form)[3])
+    assert parsed["parsedTimestamp"] == pytest.approx(1795342503.021)
+    assert "021" not in parsed["logFormatVariables"].values()
+
+
+@pytest.mark.parametrize(
     ("form", "type_name"),
     [
         ("type=LOGIN msg=audit(17953425{second}.{milli}:{number}): pid={number} res=1", "auditd"),

@@ -43,6 +43,10 @@ class NewEventDetector(MemoryDetector):
     def _make_memory(self) -> EventPersistency:
         return EventPersistency(EventCount)
 
+    def _state_changed(self) -> None:
+        super()._state_changed()
+        self._known_in_words: tuple[str, str] | None = None  # takes long where there are many
+
     @property
     def _known_events(self) -> set[EventID]:
         if self._events is None:
@@ -51,6 +55,7 @@ class NewEventDetector(MemoryDetector):
 
     def train(self, input_: Mapping[str, Any]) -> None:
         """Count the event."""
+        self._known_in_words = None
         self._ingest(input_, (), _ONE)
 
     def detect(self, input_: Mapping[str, Any], output_: dict[str, Any]) -> bool:
@@ -60,7 +65,7 @@ class NewEventDetector(MemoryDetector):
             return False
         if self.is_allowed(event_id, "EventID", event_id):
             return False
-        output_["alertsObtain"] = {"EventID": self._reason(event_id)}
+        output_["alertsObtain"] = {"EventID": self._reason(event_id, input_.get("template"))}
         return True
 
     def _is_forgotten(self, event_id: EventID, input_: Mapping[str, Any]) -> bool:
@@ -72,21 +77,26 @@ class NewEventDetector(MemoryDetector):
         last = None if count is None else count.get_data().last
         return last is not None and now - last > forget_after.total_seconds()
 
-    def _reason(self, event_id: EventID) -> str:
+    def _reason(self, event_id: EventID, template: str | None) -> str:
+        telling = _telling(event_id, template)
+        name = quoted(event_id) + ("" if telling == event_id else f" ({quoted(telling)})")
+        backend = self.memory.get_event_data(event_id)
+        mine: Span = Span() if backend is None else backend.get_data()
+        if self._known_in_words is None:
+            self._known_in_words = self._describe_known()
+        seen, expected = self._known_in_words
+        if mine.rows:
+            seen = f"was not seen{since(mine.last)}, it came {mine.rows:,}× before"
+        return f"event {name} {seen}{expected}"
+
+    def _describe_known(self) -> tuple[str, str]:
         counts = {known: count for known, count in self._counts().items() if count.rows}
         firsts = [count.first for count in counts.values() if count.first is not None]
         total = sum(count.rows for count in counts.values())
-        mine = counts.get(event_id)
-        if mine is not None:
-            seen = f"event {quoted(event_id)} was not seen{since(mine.last)}, it came {mine.rows:,}× before"
-        else:
-            start = since(min(firsts, default=None))
-            seen = f"event {quoted(event_id)} was never seen in {counted(total, 'event')}{start}"
-        if not counts:
-            return seen
+        seen = f"was never seen in {counted(total, 'event')}{since(min(firsts, default=None))}"
         templates = self.memory.get_event_templates()
         known = [(_telling(event, templates.get(event)), count.rows) for event, count in counts.items()]
-        return f"{seen}; {one_of(known)}"
+        return seen, f"; {one_of(known)}" if known else ""
 
     def _counts(self) -> dict[EventID, Span]:
         return {event_id: count.get_data() for event_id, count in self.memory.get_events_data().items()}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from tocsin.detectors.events.config import PersistConfig
 from tocsin.errors import DetectorError
 
 if TYPE_CHECKING:
@@ -34,9 +35,11 @@ def read_config(
         first = error.errors(include_url=False, include_context=False)[0]
         key = ".".join(map(str, first["loc"]))
         if first["type"] == "extra_forbidden":
-            known = list(config_class.model_fields)
-            close = difflib.get_close_matches(key, known, n=1)
+            persist = first["loc"][:-1] == ("persist",)
+            known = list((PersistConfig if persist else config_class).model_fields)
+            close = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
+            nested = len(first["loc"]) > 1 and not persist
             hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(known))}"
-            raise DetectorError(f"{owner} has no parameter {key}", hint=hint) from error
+            raise DetectorError(f"{owner} has no parameter {key}", hint=None if nested else hint) from error
         message = first["msg"].removeprefix("Value error, ")
         raise DetectorError(f"{owner}: {key + ': ' if key else ''}{message}") from error

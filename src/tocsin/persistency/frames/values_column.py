@@ -54,6 +54,8 @@ def _whole_key(value: Any) -> Key:
         return value
     if type(value) is bytes:
         return "bytes", value
+    if type(value) is float and value == 0:  # a row keeps the sign that a key has not
+        return "float", value
     if type(value) is tuple:
         return "tuple", tuple(map(_whole_key, value))
     return key_of(value)

@@ -41,6 +41,8 @@ class FsspecStore:
         self.may_arrive_late = self._files.may_arrive_late
 
     def _open(self, uri: str, options: dict[str, Any]) -> LocalFiles | ObjectFiles:
+        if not uri:
+            raise PersistencyError("the path of a state is empty", hint="name a folder or a URI")
         if "://" not in uri and "::" not in uri:
             return LocalFiles(Path(uri).expanduser().absolute())  # whoever changes the folder later
         with self._told("be opened"):

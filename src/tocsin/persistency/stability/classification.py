@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["STABLE_BELOW", "Classification", "Stability"]
+__all__ = ["STABLE_BELOW", "Classification", "Stability", "is_stable"]
 
 STABLE_BELOW = (1.1, 0.3, 0.1, 0.01)
 """A variable is stable when the mean of each quarter of its change series is below these."""

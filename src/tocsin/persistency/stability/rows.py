@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tocsin.persistency.values import Key
 
-__all__ = ["RowTimes", "slots_of"]
+__all__ = ["RowTimes", "lifted", "slots_of"]
 
 
 class RowTimes:
@@ -24,6 +24,13 @@ class RowTimes:
 
     def __init__(self, times: Sequence[int]) -> None:
         self.times = times
+        self._parts: dict[tuple[int, int], RowTimes] = {}
+
+    def part(self, start: int, stop: int) -> RowTimes:
+        """Give the times of consecutive rows; the same object each time, so that variables share its work."""
+        if (start, stop) not in self._parts:
+            self._parts[start, stop] = RowTimes(self.times[start:stop])
+        return self._parts[start, stop]
 
     @cached_property
     def earliest(self) -> int:
@@ -59,38 +66,55 @@ class RowTimes:
         """How many rows each instant has."""
         return Counter(self.times)
 
-    def last_of(self, keys: Sequence[Key]) -> dict[Key, int]:
-        """Give for each key its latest time."""
+    def lasts(self, values: Sequence[Key], keys: Sequence[Key]) -> list[int]:
+        """Give the latest time of each key.
+
+        Args:
+            values: The key of each row.
+            keys: The distinct ones, in order of first occurrence.
+        """
         if self._order is None:
-            return dict(zip(keys, self.times, strict=True))
-        return {keys[row]: self.times[row] for row in self._order}
+            return list(dict(zip(values, self.times, strict=True)).values())
+        last = {values[row]: self.times[row] for row in self._order}
+        return [last[key] for key in keys]
 
-    def first_of(self, keys: Sequence[Key]) -> dict[Key, int]:
-        """Give for each key its earliest time."""
+    def firsts(self, values: Sequence[Key], keys: Sequence[Key]) -> list[int]:
+        """Give the earliest time of each key; see `lasts`."""
         if self._order is None:
-            return dict(zip(reversed(keys), reversed(self.times), strict=True))
-        return {keys[row]: self.times[row] for row in reversed(self._order)}
+            first = dict(zip(reversed(values), reversed(self.times), strict=True))
+        else:
+            first = {values[row]: self.times[row] for row in reversed(self._order)}
+        return [first[key] for key in keys]
 
 
-def slots_of(times: Sequence[int], latest: int | None, width: int) -> Iterator[tuple[int, int, list[int]]]:
+def lifted(times: Sequence[int], latest: int | None) -> list[int]:
+    """Give for each row the latest time known when it comes.
+
+    With ageing, a row that comes late counts as seen at that time: what is forgotten depends on when we
+    heard of a value last, and time never goes back for it.
+    """
+    if latest is None:
+        return list(accumulate(times, max))
+    return list(accumulate(times, max, initial=latest))[1:]
+
+
+def slots_of(times: Sequence[int], width: int) -> Iterator[tuple[int, int]]:
     """Cut rows where time passes from one slot of a width to the next.
 
-    A row that comes late counts as seen at the latest time known: what is forgotten depends on when we
-    heard of a value last, and time never goes back for it.
+    Args:
+        times: They never go back.
+        width: Of a slot.
 
     Yields:
-        Begin and end of consecutive rows of one slot, and their times.
+        Begin and end of consecutive rows of one slot.
     """
-    lifted = list(accumulate(times, max) if latest is None else accumulate(times, max, initial=latest))
-    lifted = lifted[len(lifted) - len(times) :]
     start = 0
-    while start < len(lifted):
-        stop = start
-        slot = lifted[start] // width
-        if lifted[-1] // width == slot:
-            stop = len(lifted)
-        else:
-            while lifted[stop] // width == slot:
+    while start < len(times):
+        slot = times[start] // width
+        stop = len(times)
+        if times[-1] // width != slot:
+            stop = start + 1
+            while times[stop] // width == slot:
                 stop += 1
-        yield start, stop, lifted[start:stop]
+        yield start, stop
         start = stop

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from tocsin.persistency.distinct import DistinctSettings
 from tocsin.persistency.stability.converters import converter_name, find_converter
 from tocsin.persistency.stability.dump import dump_variables, load_variables
-from tocsin.persistency.stability.rows import RowTimes, slots_of
+from tocsin.persistency.stability.rows import RowTimes, lifted, slots_of
 from tocsin.persistency.stability.settings import TrackerSettings
 from tocsin.persistency.stability.variable import VariableTracker
 from tocsin.persistency.structure import BuiltInStructure
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tocsin.persistency.stability.classification import Stability
     from tocsin.persistency.stability.converters import Converter
     from tocsin.persistency.stability.settings import Segmentation
+    from tocsin.persistency.structure import RowBlock
 
 __all__ = ["EventStabilityTracker"]
 
@@ -104,17 +105,49 @@ class EventStabilityTracker(BuiltInStructure):
         self, names: tuple[str, ...], columns: Sequence[Sequence[Any]], times: Sequence[int] | None
     ) -> None:
         """Learn rows given as columns, already converted."""
-        variables = [self._variables.get(name) or self._new_variable(name) for name in names]
-        if self.settings.distinct.forget_after is None or times is None:
-            rows = None if times is None else RowTimes(times)
-            for variable, column in zip(variables, columns, strict=True):
-                variable.add(column, rows)
+        if times is not None and self.settings.distinct.forget_after is not None:
+            times = self._lifted(times)
+        rows = None if times is None else RowTimes(times)
+        for name, column in zip(names, columns, strict=True):
+            self._add(name, column, rows)
+
+    def add_blocks(self, blocks: Sequence[RowBlock]) -> None:
+        """Learn blocks of rows: for each variable all of its rows at once, whatever else these have."""
+        times: list[int] | None = None
+        if blocks[0].times is not None:
+            times = [time for block in blocks for time in block.times or ()]
+            if self.settings.distinct.forget_after is not None:
+                times = self._lifted(times)
+        columns: dict[str, tuple[list[Any], list[int]]] = {}
+        start = 0
+        for block in blocks:
+            width = len(block.names)
+            stop = start + len(block.values) // width
+            for place, name in enumerate(block.names):
+                column = columns.get(name)
+                if column is None:
+                    column = columns[name] = ([], [])
+                column[0].extend(block.values[place::width])
+                if times is not None:
+                    column[1].extend(times[start:stop])
+            start = stop
+        whole = None if times is None else RowTimes(times)
+        for name, (values, instants) in columns.items():
+            self._add(name, values, whole if whole is None or len(instants) == start else RowTimes(instants))
+
+    def _lifted(self, times: Sequence[int]) -> list[int]:
+        result = lifted(times, self._latest)
+        self._latest = result[-1]
+        return result
+
+    def _add(self, name: str, column: Sequence[Any], rows: RowTimes | None) -> None:
+        variable = self._variables.get(name) or self._new_variable(name)
+        distinct = self.settings.distinct
+        if rows is None or distinct.forget_after is None:
+            variable.add(column, rows)
             return
-        for start, stop, lifted in slots_of(times, self._latest, self.settings.distinct.slot_width):
-            rows = RowTimes(lifted)
-            for variable, column in zip(variables, columns, strict=True):
-                variable.add(column[start:stop], rows)
-            self._latest = lifted[-1]
+        for start, stop in slots_of(rows.times, distinct.slot_width):
+            variable.add(column[start:stop], rows if stop - start == len(column) else rows.part(start, stop))
 
     def _new_variable(self, name: str) -> VariableTracker:
         variable = self._variables[name] = VariableTracker(self.settings, self._reading, self._changing)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tocsin.persistency.columns import CodedColumn, DistinctCodes
-from tocsin.persistency.distinct import DistinctValues
+from tocsin.persistency.distinct import DistinctValues, Sighting
 from tocsin.persistency.stability.classification import Classification, Stability, is_stable
 from tocsin.persistency.stability.series import ChangeSeries, TimedChanges
 from tocsin.persistency.stability.state import VariableState
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["VariableTracker"]
 
 _MANY_ROWS = 48
+_APPROXIMATE = " (approximate: exact values or runs were too many to keep)"
 _TEXT = {str}
 _INTEGER = {int}
 _NO_SLOTS = (np.zeros(0, dtype=np.int64),) * 3
@@ -137,37 +138,46 @@ class VariableTracker:
 
     def _add_values(self, column: Sequence[Any], rows: RowTimes | None) -> Sequence[int]:
         """Learn the values, and give the places of the new ones."""
-        keys = _keys(column)
-        counts = Counter(keys)
+        values = _keys(column)
+        if len(values) == 1:
+            keys, numbers = values, [1]
+        else:
+            counts = Counter(values)
+            keys, numbers = list(counts), list(counts.values())
         if rows is None:
-            return _first_places(keys, self._values.add(counts))
-        return _first_places(
-            keys,
-            self._values.add(counts, rows.last_of(keys), lambda: rows.first_of(keys), earliest=rows.earliest),
-        )
+            new = self._values.learn(Sighting(keys, numbers))
+        else:
+            new = self._values.learn(
+                Sighting(
+                    keys,
+                    numbers,
+                    rows.lasts(values, keys),
+                    lambda: rows.firsts(values, keys),
+                    rows.earliest,
+                    rows.latest,
+                )
+            )
+        return _first_places(values, keys, new)
 
     def _add_codes(self, column: CodedColumn, rows: RowTimes | None) -> Sequence[int]:
+        """Do the same with codes."""
         distinct = DistinctCodes(column, None if rows is None else rows.order)
-        keys = distinct.keys
-        counts = dict(zip(keys, distinct.counts, strict=True))
-        if rows is None:
-            new = self._values.add(counts)
-        else:
+        sighting = Sighting(distinct.keys, distinct.counts)
+        if rows is not None:
             times = rows.array
-            last = dict(zip(keys, times[distinct.latest_rows()].tolist(), strict=True))
-            new = self._values.add(
-                counts,
-                last,
-                lambda: dict(zip(keys, times[distinct.earliest_rows()].tolist(), strict=True)),
-                earliest=rows.earliest,
+            sighting = Sighting(
+                distinct.keys,
+                distinct.counts,
+                times[distinct.latest_rows()],
+                lambda: times[distinct.earliest_rows()],
+                rows.earliest,
+                rows.latest,
             )
-        if not new:
-            return ()
-        places = distinct.firsts.tolist()
-        if len(new) == len(keys):
-            return range(len(column)) if len(new) == len(column) else places
-        place_of = dict(zip(keys, places, strict=True))
-        return [place_of[key] for key in new]
+        new = self._values.learn(sighting)
+        if len(new) == len(column):
+            return range(len(column))
+        places: list[int] = distinct.firsts[new].tolist() if new else []
+        return places
 
     def copy(self) -> VariableTracker:
         """Give an independent copy, without the way back to whoever owns this one."""
@@ -212,16 +222,16 @@ def _keys(column: Sequence[Any]) -> Sequence[Key]:
     return list(map(key_of, column))
 
 
-def _first_places(keys: Sequence[Key], new: Sequence[Key]) -> Sequence[int]:
-    """Give the position of the first occurrence of each new key, ascending."""
+def _first_places(values: Sequence[Key], keys: Sequence[Key], new: Sequence[int]) -> Sequence[int]:
+    """Give the place of the first occurrence of each new one of the keys, ascending."""
     if not new:
         return ()
-    if len(new) == len(keys):
-        return range(len(keys))
+    if len(new) == len(values):
+        return range(len(values))
     if len(new) == 1:
-        return (keys.index(new[0]),)
-    places = dict(zip(reversed(keys), range(len(keys) - 1, -1, -1), strict=True))
-    return [places[key] for key in new]
+        return (values.index(keys[new[0]]),)
+    places = dict(zip(reversed(values), range(len(values) - 1, -1, -1), strict=True))
+    return [places[keys[number]] for number in new]
 
 
 def _classify(
@@ -235,9 +245,15 @@ def _classify(
     approximate = values.stage != "exact"
     count = values.count
     if count == 1 and not approximate:
-        return Classification(Stability.STATIC, f"each of {total} values was the same")
+        same = f"each of {total} values was the same"
+        left = f"one value is left, the others of {total} are forgotten"
+        return Classification(Stability.STATIC, same if new == 1 else left)
     if new == total:
-        return Classification(Stability.RANDOM, f"each of {total} values was new")
+        return Classification(Stability.RANDOM, f"each of {total} values was new", approximate)
+    mistaken = total - new
+    if mistaken <= 2 * values.false_positive_rate * total:
+        words = f"each of {total} values was new, but for {mistaken} that the filter may have mistaken"
+        return Classification(Stability.RANDOM, words + _APPROXIMATE, approximate=True)
     reasons, verdicts = [], []
     if settings.segmentation != "time":
         approximate = approximate or series.approximate
@@ -254,7 +270,7 @@ def _classify(
             reasons.append("there are no timestamps to judge by")
         verdicts.append(is_stable(means))
     kind = Stability.STABLE if all(verdicts) else Stability.UNSTABLE
-    note = " (approximate: exact values or runs were too many to keep)" if approximate else ""
+    note = _APPROXIMATE if approximate else ""
     return Classification(kind, "; ".join(reasons) + note, approximate)
 
 

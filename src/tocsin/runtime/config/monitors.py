@@ -96,6 +96,7 @@ def load_monitors(project: Project) -> tuple[Monitor, ...]:
     paths = project.config.paths
     monitors: list[Monitor] = []
     first_with: dict[str, Path] = {}
+    stdin: Path | None = None
     kinds: tuple[tuple[str, str, Callable[[Project, Path], MetricMonitor | LogMonitor]], ...] = (
         ("metric", paths.metrics, _load_metric),
         ("log", paths.logs, _load_log),
@@ -109,11 +110,17 @@ def load_monitors(project: Project) -> tuple[Monitor, ...]:
                 monitors.append(BrokenMonitor(path, path.stem, error, kind))
                 continue
             taken = first_with.setdefault(monitor.name, path)
-            if taken is path:
-                monitors.append(monitor)
-            else:
+            if taken is not path:
                 twice = ConfigError(f"the name {monitor.name!r} is taken by {taken.name}", path=str(path))
                 monitors.append(BrokenMonitor(path, path.stem, twice, kind))
+                continue
+            if isinstance(monitor, LogMonitor) and monitor.config.source.stdin and monitor.config.enabled:
+                if stdin is not None:
+                    both = ConfigError(f"standard input is read by {stdin.name} already", path=str(path))
+                    monitors.append(BrokenMonitor(path, monitor.name, both, kind))
+                    continue
+                stdin = path
+            monitors.append(monitor)
     return tuple(monitors)
 
 
@@ -124,12 +131,15 @@ def _load_log(project: Project, path: Path) -> LogMonitor:
         create_log_parser(config)
     except TocsinError as error:
         raise error_at(error.message, text, path, ("parser",), error.hint) from error
-    detectors = []
+    detectors: list[CoreDetector] = []
     for index, entry in enumerate(config.detectors):
         try:
-            detectors.append(create_log_detector(config, entry))
+            detector = create_log_detector(config, entry)
         except TocsinError as error:
             raise error_at(error.message, text, path, ("detectors", index), error.hint) from error
+        if detector.get_detector_id() in {other.get_detector_id() for other in detectors}:
+            raise error_at("the same detector stands twice", text, path, ("detectors", index))
+        detectors.append(detector)
     check_channels(config, project.channels, text, path)
     check_templates(config, text, path)
     return LogMonitor(path, config, tuple(detectors))

@@ -84,9 +84,10 @@ class BaseParser(ABC):
                 continue
             try:
                 event_id, template, variables, named, time = read(cleaned, reference)
-            except ParseError as error:
+            except Exception as error:  # noqa: BLE001 - whatever a line is, it does not stop the run
+                reason = error.message if isinstance(error, ParseError) else f"the parser failed: {error!r}"
                 kept = text[:LONGEST_REJECTED]
-                rejected.append(RejectedLine(lines.source, lines.numbers[index], kept, error.message))
+                rejected.append(RejectedLine(lines.source, lines.numbers[index], kept, reason))
                 continue
             events.append(
                 {

@@ -76,10 +76,11 @@ def propose_header(sample: Sequence[str]) -> HeaderProposal | None:
     ('a time', 'a level')
     """
     lines = [line[:_LONGEST] for line in sample[:_LINES]]
-    begin = _find_begin(lines)
-    if begin is None:
+    found_begin = _find_begin(lines)
+    if found_begin is None:
         return None
-    pattern, time_format, part = begin
+    begin, time_format, part = found_begin
+    pattern = whole_begin = f"(?>{begin})"  # else the fraction of a second could be taken for a number
     parts = [part]
     names: Counter[str] = Counter()
     while len(parts) < _MOST_PIECES:
@@ -93,6 +94,7 @@ def propose_header(sample: Sequence[str]) -> HeaderProposal | None:
         pattern += separator + piece
     separator = _find_separator(pattern, lines)
     behind = "" if separator is None else f"(?:{separator}|$)"
+    pattern = pattern.replace(whole_begin, begin, 1)
     return HeaderProposal(f"{pattern}{behind}(?P<content>.*)", time_format, tuple(parts))
 
 

@@ -127,9 +127,9 @@ class TimeReader:
         return in_range(float(f"{int(seconds)}.{fields.fraction}") if fields.fraction else seconds)
 
     def _instant(self, fields: TimeFields, year: int) -> datetime | None:
-        zone = self._zone if fields.zone is None else timezone(timedelta(minutes=fields.zone))
         second = min(fields.second, 59) if fields.second <= _LEAP_SECOND else fields.second
         try:
+            zone = self._zone if fields.zone is None else timezone(timedelta(minutes=fields.zone))
             return datetime(
                 year, fields.month, fields.day, fields.hour, fields.minute, second, tzinfo=zone
             ).astimezone(UTC)
