@@ -52,19 +52,18 @@ class DistinctValues:
     `max_distinct` and `max_hashes` until then. A value that came without a time counts as seen at the clock.
     """
 
-    __slots__ = ("_clock", "_exact", "_hashed", "_shared", "settings")
+    __slots__ = ("_clock", "_exact", "_hashed", "settings")
 
     def __init__(self, settings: DistinctSettings | None = None) -> None:
         self.settings = DistinctSettings() if settings is None else settings
         self._exact = ExactValues()
         self._hashed: HashedValues | None = None
         self._clock: int | None = None
-        self._shared = False
 
     def copy(self) -> DistinctValues:
-        """Give an independent copy; what it takes is done when one of the two is changed."""
-        self._shared = True
+        """Give an independent copy; what takes long is done when it is needed, in the copy if possible."""
         other = copy(self)
+        other._exact = self._exact.copy()  # noqa: SLF001 - one of its own kind
         if self._hashed is not None:
             self._hashed = self._hashed.copy()
         return other
@@ -195,7 +194,6 @@ class DistinctValues:
             return
         dead = self._exact.seen_before(limit)
         if dead:
-            self._own()
             self._exact.drop(dead)
 
     def _learn_exact(self, sighting: Sighting, *, late: bool) -> list[int]:
@@ -211,12 +209,11 @@ class DistinctValues:
         keys, _, _, lasts = self._exact.columns()
         last = {key: time for key, time in zip(keys, lasts, strict=True) if time is not None}
         self._hashed = HashedValues.of(self.settings, keys, last, self._slot(self._clock))
-        self._exact, self._shared = ExactValues(), False
+        self._exact = ExactValues()
         tail = sighting.part(border, None)
         return new + [border + number for number in self._learn_hashed(self._hashed, tail)]
 
     def _store(self, sighting: Sighting, found: list[int], *, late: bool) -> list[int]:
-        self._own()
         ages, again = self.settings.forget_after, []
         if ages is not None and sighting.lasts is not None:
             again = self._exact.stale(found, [time - ages for time in sighting.first_times()])
@@ -239,7 +236,6 @@ class DistinctValues:
         if self._hashed is not None:
             self._hashed.forget(key)
         elif key in self._exact:
-            self._own()
             self._exact.drop([key])
         return known
 
@@ -292,10 +288,6 @@ class DistinctValues:
                 message = f"{value_of(key)!r} came {count!r} times, first at {first!r}, last at {last!r}"
                 raise ValueError(message)
         self._exact.fill(state.keys, state.counts, state.firsts, state.lasts)
-
-    def _own(self) -> None:
-        if self._shared:
-            self._exact, self._shared = self._exact.copy(), False
 
 
 def _in_order(times: Mapping[Key, int], keys: Iterable[Key]) -> list[int]:

@@ -58,12 +58,21 @@ class Sighting(NamedTuple):
 
 
 class ExactValues:
-    """Keys, and where in three arrays their numbers are: a key is looked up once, whatever is kept of it."""
+    """Keys, and where in three arrays their numbers are: a key is looked up once, whatever is kept of it.
 
-    __slots__ = ("_counts", "_firsts", "_free", "_lasts", "_places", "_used")
+    A copy shares the dict of keys with its original, which mostly only grows: the copy looks at as many
+    keys as there were. Whoever does anything else with the dict makes one of their own first. (Copying the
+    dicts of all variables when a snapshot begins would hold up whoever learns for a hundred times as long.)
+    """
+
+    __slots__ = ("_counts", "_firsts", "_free", "_is_shared", "_lasts", "_length", "_places", "_used")
 
     def __init__(self) -> None:
         self._places: dict[Key, int] = {}
+        self._is_shared = False
+        """Whether copies look at the dict: it may grow, and nothing else."""
+        self._length: int | None = None
+        """Of a copy: how many keys of the dict are its own."""
         self._used = 0
         self._free: list[int] = []
         self._counts = np.zeros(8, dtype=np.int64)
@@ -71,15 +80,34 @@ class ExactValues:
         self._lasts = np.full(8, _NEVER_LAST)
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._places) if self._length is None else self._length
 
     def __contains__(self, key: Key) -> bool:
-        return key in self._places
+        return key in self._own_places()
+
+    def _own_places(self) -> dict[Key, int]:
+        """Give the dict to look into; a copy makes its own of what it shares."""
+        if self._length is not None:
+            self._places = dict(self._items())
+            self._length = None
+        return self._places
+
+    def _items(self) -> list[tuple[Key, int]]:
+        # As a list at once, which other threads cannot come between.
+        return list(self._places.items())[: self._length]
+
+    def _places_to_shrink(self) -> dict[Key, int]:
+        """Give the dict to take keys out of."""
+        if self._is_shared:
+            self._places, self._is_shared = self._own_places().copy(), False
+        return self._own_places()
 
     def copy(self) -> ExactValues:
         """Give an independent copy."""
         other = ExactValues()
-        other._places, other._used, other._free = self._places.copy(), self._used, self._free.copy()
+        self._is_shared = True
+        other._places, other._length = self._own_places(), len(self._places)
+        other._used, other._free = self._used, self._free.copy()
         other._counts, other._firsts, other._lasts = (
             self._counts.copy(),
             self._firsts.copy(),
@@ -89,29 +117,30 @@ class ExactValues:
 
     def keys(self) -> list[Key]:
         """Give the keys in the order in which they came."""
-        return list(self._places)
+        return list(self._places)[: self._length]
 
     def last_of(self, key: Key) -> int | None:
         """Give when a key, which must be here, was seen last."""
-        last = int(self._lasts[self._places[key]])
+        last = int(self._lasts[self._own_places()[key]])
         return None if last == _NEVER_LAST else last
 
     def numbers_of(self, key: Key) -> tuple[int, int | None, int | None]:
         """Give count, first and last time of a key, which must be here."""
-        place = self._places[key]
+        place = self._own_places()[key]
         first = int(self._firsts[place])
         return int(self._counts[place]), None if first == _NEVER_FIRST else first, self.last_of(key)
 
     def columns(self) -> tuple[list[Key], list[int], list[int | None], list[int | None]]:
         """Give keys, counts, first and last times, in the order in which they came."""
-        places = self._order()
+        items = self._items()
+        places = np.fromiter((place for _, place in items), dtype=np.intp, count=len(items))
         firsts: list[int | None] = [
             None if time == _NEVER_FIRST else time for time in self._firsts[places].tolist()
         ]
         lasts: list[int | None] = [
             None if time == _NEVER_LAST else time for time in self._lasts[places].tolist()
         ]
-        return list(self._places), self._counts[places].tolist(), firsts, lasts
+        return [key for key, _ in items], self._counts[places].tolist(), firsts, lasts
 
     def fill(
         self,
@@ -123,6 +152,7 @@ class ExactValues:
         """Become what `columns` gave; the keys differ."""
         self._used = len(keys)
         self._places = dict(zip(keys, range(len(keys)), strict=True))
+        self._is_shared, self._length = False, None
         self._counts = np.array(counts, dtype=np.int64)
         self._firsts = np.array([_NEVER_FIRST if time is None else time for time in firsts], dtype=np.int64)
         self._lasts = np.array([_NEVER_LAST if time is None else time for time in lasts], dtype=np.int64)
@@ -133,22 +163,24 @@ class ExactValues:
         stale = (lasts < limit) & (lasts != _NEVER_LAST)
         if not stale.any():
             return []
-        keys = list(self._places)
+        keys = self.keys()
         return [keys[place] for place in np.flatnonzero(stale).tolist()]
 
     def _order(self) -> NDArray[np.intp]:
-        return np.fromiter(self._places.values(), dtype=np.intp, count=len(self._places))
+        places = self._own_places()
+        return np.fromiter(places.values(), dtype=np.intp, count=len(places))
 
     def drop(self, keys: Iterable[Key]) -> None:
         """Forget keys, which must be here."""
+        places = self._places_to_shrink()
         for key in keys:
-            place = self._places.pop(key)
+            place = places.pop(key)
             self._clear(place)
             self._free.append(place)
 
     def find(self, keys: Sequence[Key]) -> list[int]:
         """Give the place of each key, -1 of one that is not here."""
-        return list(map(self._places.get, keys, repeat(-1)))
+        return list(map(self._own_places().get, keys, repeat(-1)))
 
     def stale(self, found: Sequence[int], limits: Sequence[int]) -> list[int]:
         """Tell which of the found were seen last before their limit."""
@@ -206,13 +238,13 @@ class ExactValues:
     def _begin(self, key: Key, place: int) -> int:
         """Begin a key anew, or for the first time, as the last that came."""
         if place >= 0:
-            del self._places[key]
+            del self._places_to_shrink()[key]
             self._clear(place)
         elif self._free:
             place = self._free.pop()
         else:
             place = self._reserve(1)
-        self._places[key] = place
+        self._own_places()[key] = place
         return place
 
     def _place_new(self, keys: Sequence[Key], places: NDArray[np.intp]) -> list[int]:
@@ -226,7 +258,7 @@ class ExactValues:
             return new
         start = self._reserve(len(new))
         fresh = keys if len(new) == len(keys) else [keys[number] for number in new]
-        self._places.update(zip(fresh, range(start, start + len(new)), strict=True))
+        self._own_places().update(zip(fresh, range(start, start + len(new)), strict=True))
         places[new] = np.arange(start, start + len(new))
         return new
 

@@ -155,7 +155,7 @@ print(files.notes)
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
 def test_another_user_is_told_what_may_not_be_read(tmp_path: Path) -> None:
     for folder in (tmp_path, *tmp_path.parents):
-        if folder.name.startswith(("pytest", "test")) or folder == tmp_path:
+        if folder.name.startswith(("pytest", "test", "popen")):
             folder.chmod(0o755)
     (tmp_path / "a.log").write_text("secret\n")
     (tmp_path / "a.log").chmod(0)

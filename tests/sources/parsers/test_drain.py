@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tocsin.sources.parsers import create_parser
 from tocsin.sources.parsers.drain import DRAIN_PARAMETERS, TemplateMiner
 from tocsin.sources.parsers.drain.masking import PatternMasker, WordMasker
-from tocsin.sources.parsers.drain.tree import DrainTree
+from tocsin.sources.parsers.drain.tree import MOST_IN_A_LEAF, DrainTree
 
 
 def miner(**settings_: Any) -> TemplateMiner:
@@ -125,6 +125,16 @@ def test_when_no_more_templates_may_be_learned_other_lines_share_one_event() -> 
     assert len({event_id for event_id, _, _ in others}) == 1
     assert learned.read("", "a b c")[0] == known
     assert len(learned.templates) == 2
+
+
+def test_a_line_is_compared_with_so_many_templates_and_no_more() -> None:
+    tree = DrainTree(depth=4, similarity=0.9, max_children=100, max_clusters=10_000, count_masked=False)
+    found = [tree.find("", ("a", f"b{number}", f"c{number}")) for number in range(MOST_IN_A_LEAF + 1)]
+
+    assert None not in found[:-1]
+    assert found[-1] is None
+    assert tree.find("", ("a", "b7", "c7")) is found[7]
+    assert tree.find("", ("other", "b", "c")) is not None
 
 
 def test_a_node_tells_so_many_words_apart_and_no_more() -> None:

@@ -17,7 +17,10 @@ from tocsin.sources.parsers.drain.masking import WILDCARD
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Cluster", "DrainTree", "event_id_of"]
+__all__ = ["MOST_IN_A_LEAF", "Cluster", "DrainTree", "event_id_of"]
+
+MOST_IN_A_LEAF = 500
+"""Templates; a line is compared with all of its leaf, so that a log of random words would take for ever."""
 
 _ID_DIGITS = 8
 
@@ -151,7 +154,8 @@ class DrainTree:
         leaf = None if path is None else self._leaves.get((group, path))
         cluster = None if leaf is None else self._most_similar(leaf, words)
         if leaf is None or cluster is None:
-            if len(self.clusters) >= self._max_clusters:
+            is_full = leaf is not None and len(leaf.clusters) >= MOST_IN_A_LEAF
+            if is_full or len(self.clusters) >= self._max_clusters:
                 return None
             cluster = self._new_cluster(group, words)
             leaf = self.add(cluster)
