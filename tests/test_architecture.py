@@ -31,7 +31,12 @@ PROMISED = {
     "tocsin.database.duckdb": {"DuckDBManager"},
     "tocsin.detectors": {
         "BaseDetector", "DetectionResult", "IQRDetector", "MADDetector", "ManualBoundsDetector",
-        "ZScoreDetector",
+        "ZScoreDetector", "CoreDetector", "CoreDetectorConfig",
+    },
+    "tocsin.persistency": {
+        "ChunkedEventDataFrame", "EventDataFrame", "EventDataStructure", "EventPersistency",
+        "EventStabilityTracker", "PersistencyLoadError", "PersistencySaver", "PersistencySaverConfig",
+        "init_persistency", "load", "save",
     },
     "tocsin.sources": {"MetricLoader"},
     "tocsin.model": {"AlertDecision", "ColumnDefinition", "DecisionKind", "DetectionResult", "TableModel"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tocsin.errors import ParseError
 from tocsin.model import ParsedBatch, ParsedLog, RejectedLine
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tocsin.model import RawLines
 
-__all__ = ["LONGEST_REJECTED", "BaseParser", "Reading", "clean_line"]
+__all__ = ["LONGEST_REJECTED", "BaseParser", "Learner", "Reading", "clean_line"]
 
 Reading = tuple[int | str, str, list[Any], dict[str, Any], float | None]
 """EventID, template, positional variables, named variables, Unix seconds or `None`."""
@@ -37,12 +37,26 @@ def clean_line(text: str) -> str:
     return text.strip(_AROUND)
 
 
+class Learner(Protocol):
+    """What learns for a parser, and keeps what it has learned."""
+
+    def dump(self) -> bytes | None:
+        """Give what was learned."""
+        ...
+
+    def load_state(self, content: bytes) -> None:
+        """Go on with what `dump` gave; a `ValueError` when it is something else."""
+        ...
+
+
 class BaseParser(ABC):
     """A parser that reads each line by itself.
 
-    Subclasses implement `read_text`; one that learns also `dump` and `load_state`. Threads may not share
-    one.
+    Subclasses implement `read_text`; one that learns sets `learner` to what keeps its state. Threads may
+    not share one.
     """
+
+    learner: Learner | None = None
 
     @abstractmethod
     def read_text(self, text: str, reference: datetime | None) -> Reading:
@@ -57,8 +71,8 @@ class BaseParser(ABC):
         """
 
     def dump(self) -> bytes | None:
-        """Give what was learned from the lines so far: `None`, this parser does not learn."""
-        return None
+        """Give what was learned from the lines so far, `None` for a parser that does not learn."""
+        return None if self.learner is None else self.learner.dump()
 
     def load_state(self, content: bytes) -> None:
         """Go on with what `dump` gave.
@@ -66,7 +80,9 @@ class BaseParser(ABC):
         Raises:
             ValueError: It is not a state of this parser.
         """
-        raise ValueError(f"{type(self).__name__} keeps no state, but {len(content)} bytes of it are given")
+        if self.learner is None:
+            raise ValueError(f"{type(self).__name__} keeps no state, but {len(content)} bytes are given")
+        self.learner.load_state(content)
 
     def parse(self, lines: RawLines) -> ParsedBatch:
         """Parse lines; blank ones are passed over, one that fails is among the rejected."""

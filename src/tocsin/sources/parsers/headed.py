@@ -27,24 +27,12 @@ class DrainParser(BaseParser):
     """
 
     def __init__(self, miner: TemplateMiner) -> None:
-        self._miner = miner
+        self._miner = self.learner = miner
 
     @property
     def templates(self) -> dict[str, str]:
         """The templates learned so far, by EventID."""
         return self._miner.templates
-
-    def dump(self) -> bytes | None:
-        """Give the templates learned so far."""
-        return self._miner.dump()
-
-    def load_state(self, content: bytes) -> None:
-        """Go on with templates that `dump` gave.
-
-        Raises:
-            ValueError: The content is something else.
-        """
-        self._miner.load_state(content)
 
     def read_text(self, text: str, reference: datetime | None) -> Reading:
         """Make an event of a line."""
@@ -62,19 +50,7 @@ class HeadedParser(BaseParser):
 
     def __init__(self, header: Header, inner: BaseParser) -> None:
         self._header = header
-        self.inner = inner
-
-    def dump(self) -> bytes | None:
-        """Give what the inner parser has learned."""
-        return self.inner.dump()
-
-    def load_state(self, content: bytes) -> None:
-        """Go on with what `dump` gave.
-
-        Raises:
-            ValueError: The content is something else.
-        """
-        self.inner.load_state(content)
+        self.inner = self.learner = inner
 
     def read_text(self, text: str, reference: datetime | None) -> Reading:
         """Make an event of a line."""

@@ -101,20 +101,8 @@ class JsonParser(BaseParser):
         self._time_keys = TIME_KEYS if time is None else [time]
         self._message_keys = MESSAGE_KEYS if message is None else [message]
         self._mines_first = message is not None and not event_id
-        self._miner = miner
+        self._miner = self.learner = miner
         self._times = times
-
-    def dump(self) -> bytes | None:
-        """Give the templates learned so far."""
-        return self._miner.dump()
-
-    def load_state(self, content: bytes) -> None:
-        """Go on with templates that `dump` gave.
-
-        Raises:
-            ValueError: The content is something else.
-        """
-        self._miner.load_state(content)
 
     def read_text(self, text: str, reference: datetime | None) -> Reading:
         """Make an event of a line."""

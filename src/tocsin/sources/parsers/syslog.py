@@ -72,20 +72,8 @@ class SyslogParser(BaseParser):
     """
 
     def __init__(self, miner: TemplateMiner, times: TimeReader) -> None:
-        self._miner = miner
+        self._miner = self.learner = miner
         self._times = times
-
-    def dump(self) -> bytes | None:
-        """Give the templates learned so far."""
-        return self._miner.dump()
-
-    def load_state(self, content: bytes) -> None:
-        """Go on with templates that `dump` gave.
-
-        Raises:
-            ValueError: The content is something else.
-        """
-        self._miner.load_state(content)
 
     def read_text(self, text: str, reference: datetime | None) -> Reading:
         """Make an event of a line."""

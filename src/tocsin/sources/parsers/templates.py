@@ -82,7 +82,7 @@ class TemplatesParser(BaseParser):
     """
 
     def __init__(self, templates: Sequence[Template], miner: TemplateMiner | None = None) -> None:
-        self._miner = miner
+        self._miner = self.learner = miner
         self._by_word: dict[str, list[Template]] = {}
         self._anywhere: list[Template] = []
         ranked = sorted(templates, key=lambda one: one.weight, reverse=True)
@@ -95,21 +95,6 @@ class TemplatesParser(BaseParser):
         rank = {id(template): number for number, template in enumerate(ranked)}
         for word, same_word in self._by_word.items():
             self._by_word[word] = sorted(same_word + self._anywhere, key=lambda one: rank[id(one)])
-
-    def dump(self) -> bytes | None:
-        """Give the templates learned so far; `None` for a parser that does not learn."""
-        return None if self._miner is None else self._miner.dump()
-
-    def load_state(self, content: bytes) -> None:
-        """Go on with templates that `dump` gave.
-
-        Raises:
-            ValueError: The content is something else.
-        """
-        if self._miner is None:
-            super().load_state(content)
-        else:
-            self._miner.load_state(content)
 
     def read_text(self, text: str, reference: datetime | None) -> Reading:
         """Make an event of a line."""
