@@ -35,8 +35,10 @@ def test_the_smallest_project_has_the_documented_defaults(files: Files) -> None:
         "name": "test", "version": "1.0",
         "paths": {"metrics": "metrics", "logs": "logs", "sql": "sql", "templates": "templates"},
         "tables": {"prefix": "_tocsin_"} | dict.fromkeys(
-            ["datapoints", "detections", "tasks", "leases", "incidents", "outbox", "positions"]
-            + ["state", "migrations"]
+            (
+                "datapoints", "detections", "tasks", "leases", "incidents", "outbox", "positions", "state",
+                "migrations",
+            )
         ),
         "timeouts": {
             "load": timedelta(hours=1), "detect": timedelta(hours=1), "alert": timedelta(minutes=10),
