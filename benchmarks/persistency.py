@@ -138,16 +138,18 @@ def _must_hold(replies: Replies, rows: int) -> None:
 
 def _stalls(sides: Sides, seed: int, quick: bool) -> Iterator[Result]:  # noqa: FBT001
     rows, seconds, turns = (5_000, 1, 1) if quick else (400_000, 5, 3)
-    title = f"wait for an ingest while saving, p99.9, {rows * VARIABLES:,} values learned"
+    title = f"an ingest while saving, p99.9, {rows * VARIABLES:,} values learned"
     tell(f"{title} ...")
     request = {"task": "stalls", "rows": rows, "seed": seed, "seconds": seconds, "rate": 1_000}
     replies = sides.take_turns(turns, request, request, warm_up=False)
-    ours, peer = replies.median("p999_ms")
+    ours, peer = replies.median("call_p999_ms")
     saves = [f"{reply['repeats']} saves" for reply in (*replies.ours, *replies.peer)]
     note = f"1,000 ingests a second while another thread saves without a pause ({', '.join(saves)})"
     yield Result(title, "ms", ours, peer, goal=at_most(20), note=note, quoted=910)
+    ours, peer = replies.median("p999_ms")
+    yield Result("the same, with the wait of ingests that were due while others were stuck", "ms", ours, peer)
     ours, peer = replies.median("worst_ms")
-    yield Result("wait for an ingest while saving, the longest", "ms", ours, peer)
+    yield Result("the longest of these waits", "ms", ours, peer)
 
 
 def _distinct_values(sides: Sides, seed: int, quick: bool) -> Iterator[Result]:  # noqa: FBT001

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import typer
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tocsin.database import BaseDatabaseManager
+    from tocsin.runtime.log_detections import AnomalousLine
     from tocsin.runtime.run_report import RunReport
 
 __all__ = ["print_findings"]
@@ -78,7 +80,10 @@ def _print_lines(report: RunReport) -> None:
         return
     total = sum(monitor.anomalies for monitor in report.monitors if monitor.kind == "log")
     several = len({name for name, _ in found}) > 1
-    typer.echo(f"Anomalous lines: {total:,}" + (f", the first {_MOST_SHOWN}" if total > _MOST_SHOWN else ""))
+    like_it: Counter[tuple[object, ...]] = Counter()
+    if total > _MOST_SHOWN:  # of each kind the worst
+        found, like_it = _worst_of_each_kind(found)
+    typer.echo(f"Anomalous lines: {total:,}" + (", the worst of each kind" if like_it else ""))
     for name, line in found[:_MOST_SHOWN]:
         where = f"{name}: " if several else ""
         at = f"{line.timestamp:%Y-%m-%d %H:%M:%S}"
@@ -86,7 +91,25 @@ def _print_lines(report: RunReport) -> None:
         for explanation in line.explanations.values():
             typer.echo(f"      {visible(explanation)}")
         typer.echo(f"      | {visible(line.log[:_LONGEST_LINE])}")
+        if like_it[_kind(name, line)] > 1:
+            typer.echo(f"      and {like_it[_kind(name, line)] - 1:,} more like it")
+    if len(found) > _MOST_SHOWN:
+        typer.echo(f"  … and {len(found) - _MOST_SHOWN:,} further kinds (`--json` has them)")
     typer.echo()
+
+
+def _kind(name: str, line: AnomalousLine) -> tuple[object, ...]:
+    return name, line.event_id, *((detector, *said) for detector, said in line.variables.items())
+
+
+def _worst_of_each_kind(
+    found: list[tuple[str, AnomalousLine]],
+) -> tuple[list[tuple[str, AnomalousLine]], Counter[tuple[object, ...]]]:
+    """Give of the lines whose same variables are wrong the most severe one, the worst kind first."""
+    worst: dict[tuple[object, ...], tuple[str, AnomalousLine]] = {}
+    for name, line in sorted(found, key=lambda item: (-item[1].severity, item[1].timestamp)):
+        worst.setdefault(_kind(name, line), (name, line))
+    return list(worst.values()), Counter(_kind(name, line) for name, line in found)
 
 
 def _band(lower: float | None, upper: float | None) -> str:

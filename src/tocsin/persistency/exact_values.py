@@ -88,13 +88,9 @@ class ExactValues:
     def _own_places(self) -> dict[Key, int]:
         """Give the dict to look into; a copy makes its own of what it shares."""
         if self._length is not None:
-            self._places = dict(self._items())
+            self._places = dict(zip(self.keys(), self._order().tolist(), strict=True))
             self._length = None
         return self._places
-
-    def _items(self) -> list[tuple[Key, int]]:
-        # As a list at once, which other threads cannot come between.
-        return list(self._places.items())[: self._length]
 
     def _places_to_shrink(self) -> dict[Key, int]:
         """Give the dict to take keys out of."""
@@ -108,11 +104,7 @@ class ExactValues:
         self._is_shared = True
         other._places, other._length = self._own_places(), len(self._places)
         other._used, other._free = self._used, self._free.copy()
-        other._counts, other._firsts, other._lasts = (
-            self._counts.copy(),
-            self._firsts.copy(),
-            self._lasts.copy(),
-        )
+        other._counts, other._firsts, other._lasts = map(_copied, (self._counts, self._firsts, self._lasts))
         return other
 
     def keys(self) -> list[Key]:
@@ -132,15 +124,14 @@ class ExactValues:
 
     def columns(self) -> tuple[list[Key], list[int], list[int | None], list[int | None]]:
         """Give keys, counts, first and last times, in the order in which they came."""
-        items = self._items()
-        places = np.fromiter((place for _, place in items), dtype=np.intp, count=len(items))
+        places = self._order()
         firsts: list[int | None] = [
             None if time == _NEVER_FIRST else time for time in self._firsts[places].tolist()
         ]
         lasts: list[int | None] = [
             None if time == _NEVER_LAST else time for time in self._lasts[places].tolist()
         ]
-        return [key for key, _ in items], self._counts[places].tolist(), firsts, lasts
+        return self.keys(), self._counts[places].tolist(), firsts, lasts
 
     def fill(
         self,
@@ -167,8 +158,9 @@ class ExactValues:
         return [keys[place] for place in np.flatnonzero(stale).tolist()]
 
     def _order(self) -> NDArray[np.intp]:
-        places = self._own_places()
-        return np.fromiter(places.values(), dtype=np.intp, count=len(places))
+        # As a list at once, which another thread that adds keys cannot come between; and no pairs, which
+        # would keep the garbage collector busy.
+        return np.array(list(self._places.values())[: self._length], dtype=np.intp)
 
     def drop(self, keys: Iterable[Key]) -> None:
         """Forget keys, which must be here."""
@@ -276,3 +268,12 @@ class ExactValues:
             self._firsts = np.concatenate((self._firsts, np.full(more, _NEVER_FIRST)))
             self._lasts = np.concatenate((self._lasts, np.full(more, _NEVER_LAST)))
         return start
+
+
+def _copied(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Give a copy, made without giving the interpreter's lock away, as numpy does.
+
+    Whoever learns while another thread saves would wait for that lock again after each of some hundred
+    short copies, up to 5 ms each time.
+    """
+    return np.frombuffer(bytearray(numbers), dtype=np.int64)

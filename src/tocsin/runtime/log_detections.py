@@ -61,6 +61,7 @@ class AnomalousLine:
         event_id: Its EventID.
         severity: The largest score of its detectors.
         explanations: What each detector says, by detector name.
+        variables: Which variables each detector speaks of, by detector name.
         log: The line, cut at 2,000 characters.
     """
 
@@ -70,6 +71,7 @@ class AnomalousLine:
     event_id: int | str
     severity: float
     explanations: dict[str, str]
+    variables: dict[str, list[str]]
     log: str
 
     def to_dict(self) -> dict[str, Any]:
@@ -245,6 +247,7 @@ def _lines(alerts: Sequence[LineAlert]) -> list[AnomalousLine]:
             event_id=said[0].alert["EventID"],
             severity=max(map(_severity, said)),
             explanations={one.detector.name: one.alert["description"] for one in said},
+            variables={one.detector.name: sorted(one.alert["alertsObtain"]) for one in said},
             log=said[0].text[:_LONGEST_LOG],
         )
         for said in by_line.values()

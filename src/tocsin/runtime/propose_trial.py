@@ -21,7 +21,7 @@ __all__ = ["Trial", "try_detectors"]
 
 _LEARNED_SHARE = 0.7
 _NOISY_SHARE = 0.05
-_NOISY_NEWS = 2  # what was news only once may be an anomaly
+_NOISY_NEWS = 3  # different ones: one value that comes again and again may be an anomaly
 _MOST_ALLOWED = 50
 
 
@@ -57,7 +57,7 @@ def try_detectors(config: Mapping[str, Any], batches: Sequence[RawLines], learne
     for entry in config["detectors"]:
         chosen = dict(entry)
         detector, alerts = _run(config, chosen, events, begin)
-        left_out = _noisy_variables(alerts) if _is_noisy(alerts, events, begin) else []
+        left_out = _noisy_variables(alerts)
         if left_out:
             chosen["params"] = {"allow": left_out}
             detector, alerts = _run(config, chosen, events, begin)
@@ -80,13 +80,14 @@ def _is_noisy(alerts: Sequence[LogAlert], events: Sequence[ParsedLog], begin: in
 
 
 def _noisy_variables(alerts: Sequence[LogAlert]) -> list[dict[str, Any]]:
-    """Give the variables that were news again and again, as what is allowed."""
-    news = Counter(
-        (alert["EventID"], variable)
+    """Give the variables that brought one new value after the other, as what is allowed."""
+    reasons = {
+        (alert["EventID"], variable, reason)
         for alert in alerts
-        for variable in alert["alertsObtain"]
+        for variable, reason in alert["alertsObtain"].items()
         if variable != "EventID"
-    )
+    }
+    news = Counter((event_id, variable) for event_id, variable, _ in reasons)
     return [
         {"event_id": event_id, "variable": variable}
         for (event_id, variable), count in news.most_common(_MOST_ALLOWED)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SEGMENT_BYTES", "SegmentWriter", "read_segment"]
 
-SEGMENT_BYTES = 64 * 2**20
+SEGMENT_BYTES = 4 << 20
 """A segment is not longer, unless one event is; so the memory for a save is bounded."""
 
 _Key = TypeVar("_Key", bound="Hashable")
