@@ -211,9 +211,16 @@ class _LogRun:
     def _write_dead_letters(self) -> Any:
         from tocsin.sources.log_files import DeadLetters
 
-        folder = self._job.project.dead_letters
-        letters = DeadLetters(folder / f"{self._job.monitor.name}.jsonl")
-        return letters.append(self._rejected, self._position.get("dead_letters"), now=self._job.now)
+        path = self._job.project.dead_letters / f"{self._job.monitor.name}.jsonl"
+        position = DeadLetters(path).append(
+            self._rejected, self._position.get("dead_letters"), now=self._job.now
+        )
+        note = f"rejected lines are kept in {path}, each with the reason"
+        if position["lost"]:
+            note += f"; there was no space for {position['lost']:,} of them"
+        if note not in self._report.notes:
+            self._report.notes.append(note)
+        return position
 
     def _note_success(self) -> None:
         """Forget an old failure when there was nothing to read."""
