@@ -156,19 +156,23 @@ def _by_log(names: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _propose(path: Path, name: str, files: list[str], train: int | None, now: datetime) -> LogProposal:
-    from tocsin.sources.parsers import propose_parser
+    from tocsin.sources.parsers import PARSER_TYPES, propose_parser
 
     batches, count, is_all = _sample(files, now)
     texts = [text for lines in batches for text in lines.texts]
     if not texts:
         raise ConfigError(f"{files[0]} has no lines", hint="begin when there are some, or write the YAML")
     parser = propose_parser(texts[:_LINES_FOR_PROPOSAL])
+    params = dict(parser.params)
+    if "variables" in PARSER_TYPES[parser.type].parameters and (parser.type != "json" or "message" in params):
+        # A word that never changed while detectors learned must be watched as well: the only user's name.
+        params.setdefault("variables", "all")
     learned, why = _train(train, count, is_all=is_all)
     config: dict[str, Any] = {
         "name": name,
         "description": f"{Path(files[0]).name}: {re.split('[:;]', parser.reason)[0]}",
         "source": {"files": files},
-        "parser": {"type": parser.type, **({"params": dict(parser.params)} if parser.params else {})},
+        "parser": {"type": parser.type, **({"params": params} if params else {})},
         "train": learned,
         "detectors": [{"type": detector} for detector in _DETECTORS],
         "alerting": {"channels": []},
