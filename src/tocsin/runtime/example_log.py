@@ -46,7 +46,7 @@ def _jobs() -> Iterator[tuple[np.datetime64, str]]:
         opened = "pam_unix(cron:session): session opened for user root(uid=0) by (uid=0)"
         yield at, f"CRON[{pid}]: {opened}"
         yield at, f"CRON[{pid + 1}]: (root) CMD (/usr/local/bin/rotate-sessions)"
-        yield at + 1, f"CRON[{pid}]: pam_unix(cron:session): session closed for user root"
+        yield _after(at, 1), f"CRON[{pid}]: pam_unix(cron:session): session closed for user root"
 
 
 def _visits(noise: np.random.Generator) -> Iterator[tuple[np.datetime64, str]]:
@@ -68,9 +68,12 @@ def _visit(
     yield at, f"sshd[{pid}]: pam_unix(sshd:session): session opened for user {person} by (uid=0)"
     if noise.random() < 0.5:  # noqa: PLR2004
         command = _COMMANDS[int(noise.integers(len(_COMMANDS)))]
-        yield at + 60, f"sudo: {person} : TTY=pts/0 ; PWD=/srv/shop ; USER=root ; COMMAND={command}"
-    yield at + length, f"sshd[{pid}]: Received disconnect from {address} port {port}:11: disconnected by user"
-    yield at + length, f"sshd[{pid}]: pam_unix(sshd:session): session closed for user {person}"
+        yield _after(at, 60), f"sudo: {person} : TTY=pts/0 ; PWD=/srv/shop ; USER=root ; COMMAND={command}"
+    yield (
+        _after(at, length),
+        f"sshd[{pid}]: Received disconnect from {address} port {port}:11: disconnected by user",
+    )
+    yield _after(at, length), f"sshd[{pid}]: pam_unix(sshd:session): session closed for user {person}"
 
 
 def _knocking(noise: np.random.Generator) -> Iterator[tuple[np.datetime64, str]]:
@@ -94,14 +97,18 @@ def _break_in() -> Iterator[tuple[np.datetime64, str]]:
     sudo = "sudo: backup : TTY=pts/1 ; PWD=/tmp ; USER=root ; COMMAND="
     yield at, f"{sshd}: Accepted password for backup from {address} port 40112 ssh2"
     yield at, f"{sshd}: pam_unix(sshd:session): session opened for user backup by (uid=0)"
-    yield at + 31, f"{sudo}/usr/bin/cat /etc/shadow"
-    yield at + 88, f"{sudo}/usr/sbin/useradd -o -u 0 support"
+    yield _after(at, 31), f"{sudo}/usr/bin/cat /etc/shadow"
+    yield _after(at, 88), f"{sudo}/usr/sbin/useradd -o -u 0 support"
     yield (
-        at + 88,
+        _after(at, 88),
         "useradd[31402]: new user: name=support, UID=0, GID=1004, home=/home/support, shell=/bin/sh",
     )
-    yield at + 140, f"{sshd}: Received disconnect from {address} port 40112:11: disconnected by user"
-    yield at + 140, f"{sshd}: pam_unix(sshd:session): session closed for user backup"
+    yield _after(at, 140), f"{sshd}: Received disconnect from {address} port 40112:11: disconnected by user"
+    yield _after(at, 140), f"{sshd}: pam_unix(sshd:session): session closed for user backup"
+
+
+def _after(at: np.datetime64, seconds: int) -> np.datetime64:
+    return at + np.timedelta64(seconds, "s")
 
 
 def _name(noise: np.random.Generator) -> str:
