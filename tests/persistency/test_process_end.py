@@ -218,7 +218,7 @@ def test_a_save_that_fails_at_the_end_is_told(tmp_path: Path) -> None:
 def test_a_forked_child_does_not_save_at_its_end(tmp_path: Path) -> None:
     program = """
 import warnings
-warnings.simplefilter("ignore", DeprecationWarning)  # since 3.12 of a fork beside threads, as it is meant here
+warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads, as it is meant
 memory = remember(paths[0])
 if not os.fork():
     memory.ingest_event("child", "t", ["x"])
