@@ -313,3 +313,11 @@ def test_a_wrong_configuration_names_the_key(config: dict[str, Any], words: str)
         NewValueDetector(config=config)
     with pytest.raises(ValidationError):
         NewValueDetector.config_class.model_validate(config)
+
+
+def test_a_detector_that_cannot_judge_is_refused_when_it_is_made_not_after_its_training() -> None:
+    class Forgetful(CoreDetector):
+        """Has no `detect`."""
+
+    with pytest.raises(TypeError, match="detect"):
+        Forgetful()  # type: ignore[abstract]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from tocsin.detectors.events.alerts import complete_alert
@@ -20,7 +21,7 @@ _DETECT = Phase.DETECT.value
 _EVENT_ID_TYPES = frozenset({int, str})
 
 
-class CoreDetector(KeepingDetector):
+class CoreDetector(KeepingDetector, ABC):
     """A detector of anomalies in log events; subclass it.
 
     A subclass writes `train(input_)` and `detect(input_, output_)`, and where it needs them `configure`,
@@ -170,6 +171,7 @@ class CoreDetector(KeepingDetector):
     def post_train(self) -> None:
         """Finish training; called once, after the last `train` of the training phase."""
 
+    @abstractmethod
     def detect(self, input_: Mapping[str, Any], output_: dict[str, Any]) -> bool:
         """Judge an event without learning from it; tell whether it is an anomaly.
 
@@ -178,7 +180,6 @@ class CoreDetector(KeepingDetector):
             output_: To be filled as `LogAlert`: `alertsObtain` (variable → reason), `description`,
                 `score`. What is left out is filled in.
         """
-        raise NotImplementedError
 
     def learning_mark(self) -> Any:
         """Give a JSON value that changes when something new has been learned, for `training_quiet`."""
