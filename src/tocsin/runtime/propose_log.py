@@ -30,6 +30,7 @@ __all__ = ["LogProposal", "is_log", "propose_logs"]
 _TABLES = frozenset({".csv", ".tsv", ".parquet", ".pq"})
 _NEITHER = frozenset({".html", ".htm", ".xml", ".yml", ".yaml", ".xls", ".xlsx", ".pdf", ".db", ".sqlite"})
 _JSON = frozenset({".json", ".jsonl", ".ndjson"})
+_LOG_ENDINGS = _JSON | {".log"}
 _COMPRESSED = frozenset({".gz", ".bz2", ".xz", ".zst"})
 _ROTATED = re.compile(r"[.-]\d{1,8}(?:[T_-]\d{2,6})?$")
 _MESSAGE_KEYS = frozenset({"message", "msg", "log", "event", "eventid", "level", "severity"})
@@ -149,7 +150,8 @@ def _by_log(names: Sequence[str]) -> dict[str, list[str]]:
         while Path(stem).suffix.lower() in _COMPRESSED:
             stem = Path(stem).stem
         stem = _ROTATED.sub("", stem)
-        stem = stem.removesuffix(".log") if len(stem) > len(".log") else stem
+        path_of_stem = Path(stem)  # a hidden file's name is no ending
+        stem = path_of_stem.stem if path_of_stem.suffix.lower() in _LOG_ENDINGS else stem
         stem = re.sub(r"[^A-Za-z0-9_.:-]+", "_", stem).strip("._:-") or "log"
         logs.setdefault(stem, []).append(name if is_pattern and path.is_absolute() else str(path.absolute()))
     return logs

@@ -1,9 +1,9 @@
 """Runs `tocsin run` on logs in children that kill themselves at each moment; see `crash_program`.
 
-    python kill_program.py PROJECT HOOK
+    python kill_program.py PROJECT HOOK LINES
 
 Beside what `crash_program` compares there is what each log has learned, and its dead letters. The log files
-lie outside of the project, so that all cases read the same ones. A commit follows each twenty lines.
+lie outside of the project, so that all cases read the same ones. A commit follows each LINES lines.
 """
 
 from __future__ import annotations
@@ -69,10 +69,10 @@ def warm() -> None:
     import tocsin.sources.parsers  # noqa: F401
 
 
-def answer(project: Path, hook: str) -> dict[str, Any]:
+def answer(project: Path, hook: str, lines: int) -> dict[str, Any]:
     """Try all cases, the one without a kill first; what differs from it is named."""
     warm()
-    log_step._CHUNK_LINES, log_step._MOST_LINES = 20, 1
+    log_step._CHUNK_LINES, log_step._MOST_LINES = lines, 1
     with tempfile.TemporaryDirectory() as place:
         whole = case(project, Path(place), hook, 0)
         cases = []
@@ -89,4 +89,4 @@ def answer(project: Path, hook: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(answer(Path(sys.argv[1]), sys.argv[2]), default=str))
+    sys.stdout.write(json.dumps(answer(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])), default=str))

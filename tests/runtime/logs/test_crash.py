@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -88,9 +89,9 @@ def _messages(receiver: HttpReceiver) -> dict[str, set[str]]:
     return found
 
 
-def _kill_everywhere(project: Path, receiver: HttpReceiver) -> dict[str, Any]:
+def _kill_everywhere(project: Path, receiver: HttpReceiver, lines: int = 20) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, kill_program.__file__, str(project), receiver.url],
+        [sys.executable, kill_program.__file__, str(project), receiver.url, str(lines)],
         capture_output=True,
         text=True,
         check=False,
@@ -139,6 +140,30 @@ def test_a_later_run_that_is_killed_at_any_moment_is_made_good(
     messages = _messages(receiver)
     assert not messages["/0"] & messages["/before"], "told twice"
     assert messages["/0"] | messages["/before"] == set(answer["ids"])
+
+
+@pytest.mark.data
+def test_the_attack_in_the_audit_log_is_found_wherever_the_run_is_killed(
+    data_dir: Path, receiver: HttpReceiver, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOOK", receiver.url)
+    workspace = LogWorkspace(tmp_path / "audit", SystemClock())
+    hook = {"type": "webhook", "url": "${HOOK}", "allow_private": True}
+    workspace.write("profiles.yml", {"alert_channels": {"ops": hook}})
+    workspace.log(
+        "audit",
+        source={"files": [str(data_dir / "logs" / "audit" / "audit.log")]},
+        parser={"type": "auditd"},
+        train=1800,
+        alerting={"channels": ["ops"]},
+    )
+
+    # 1,860 is a border: the attack's first line is the last that a run commits before it is killed.
+    answer = _kill_everywhere(workspace.folder, receiver, lines=465)
+
+    rows = answer["whole"]["memory"]["_tocsin_detections"]
+    found = sorted(int(number) for row in rows for number in re.findall(r'"line": (\d+)', str(row)))
+    assert found == list(range(1860, 1869))
 
 
 def test_runs_killed_at_random_times_are_made_good(
