@@ -137,9 +137,14 @@ class EventPersistency:
             if template is not memory.template:
                 memory.template = self._templates[event_id] = template
             if memory.built_in is not None:
-                memory.append(names, row, micros, heavy=heavy)
-                self._waits(1)
-            self._count(1)
+                memory.append(names, row, micros, heavy)
+                # As `_waits` and `_count` do, without the calls: every event comes through here.
+                self._since_settled += 1
+                if self._since_settled >= _BUFFERED_ROWS_IN_ALL:
+                    self._settle_all()
+            self.events_ingested += 1
+            if self.events_ingested >= self._wake_at:
+                self._wake()
 
     def ingest_batch(self, table: Any) -> None:
         """Learn the rows of an Arrow table, record batch or Polars frame, as `ingest_event` would row by row.
@@ -171,7 +176,7 @@ class EventPersistency:
                 self._memories[segment.event_id].append_columns(segment.names, segment.columns, segment.times)
             for loose in batch.loose:
                 memory = self._memories[loose.event_id]
-                memory.append(loose.names, loose.values, loose.micros, heavy=loose.heavy)
+                memory.append(loose.names, loose.values, loose.micros, loose.heavy)
             self._waits(len(batch.loose))
             self._count(batch.rows)
 

@@ -19,6 +19,7 @@ __all__ = ["EventRow", "EventRows"]
 EventRow = tuple[EventID, str, tuple[str, ...], "Sequence[Any]", bool, int | None, "datetime | float | None"]
 """EventID, template, names, values, whether these are much text, the time in microseconds and as it came."""
 
+_USUAL_SECONDS = 1e11  # well within what can be kept
 _HEAVY_ROW = 2_048
 """Characters: such a row does not wait with others, so that what waits is bounded in bytes, too."""
 _SMALL = 64
@@ -57,9 +58,13 @@ class EventRows:
         if type(variables) is str:
             message = f"the variables of event {event_id!r} are a list, not a text"
             raise UnsupportedValueError(message)
-        if named_variables:
+        row: Sequence[Any]
+        if named_variables and len(variables) == 0:  # an array has no truth value
+            layout = self._layouts.named(tuple(named_variables))
+            row = list(named_variables.values())
+        elif named_variables:
             layout = self._layouts.mixed(len(variables), tuple(named_variables))
-            row: Sequence[Any] = [*variables, *named_variables.values()]
+            row = [*variables, *named_variables.values()]
         else:
             layout = self._layouts.positional(len(variables))
             row = variables
@@ -72,10 +77,13 @@ class EventRows:
             row, layout = self._converted(self._converter, event_id, row, layout)
         names = layout.names
         if _TEXT.issuperset(map(type, row)):
-            heavy = sum(map(len, row)) > _HEAVY_ROW
+            heavy = len("".join(row)) > _HEAVY_ROW  # quicker than the sum of their lengths
         else:
             row, heavy = _checked(event_id, names, row)
-        micros = None if timestamp is None else micros_of(timestamp)
+        if type(timestamp) is float and -_USUAL_SECONDS < timestamp < _USUAL_SECONDS:
+            micros: int | None = round(timestamp * 1_000_000)  # as `micros_of` does, without the call
+        else:
+            micros = None if timestamp is None else micros_of(timestamp)
         return event_id, template, names, row, heavy, micros, timestamp
 
     def _converted(

@@ -51,6 +51,7 @@ class Layouts:
         self._names = frozenset(entry for entry in entries if type(entry) is str)
         self._indexes = frozenset(entry for entry in entries if type(entry) is int)
         self._known: dict[tuple[Any, ...], Layout] = {}
+        self._named: dict[tuple[str, ...], Layout] = {}
         self._positional: dict[int, Layout] = {}
 
     def positional(self, count: int) -> Layout:
@@ -60,6 +61,20 @@ class Layouts:
             layout = self._make(count, ())
             if len(self._positional) < _MOST_LAYOUTS:
                 self._positional[count] = layout
+        return layout
+
+    def named(self, names: tuple[str, ...]) -> Layout:
+        """Give the layout of a row of named variables only.
+
+        Raises:
+            TypeError: A name is not a text.
+        """
+        layout = self._named.get(names)
+        if layout is None:
+            layout = self._make(0, names)
+            if len(self._named) >= _MOST_LAYOUTS:
+                self._named.clear()
+            self._named[names] = layout
         return layout
 
     def mixed(self, count: int, named: tuple[str, ...]) -> Layout:

@@ -61,7 +61,11 @@ class EventMemory:
         self.holders: list[CutContent] = []
 
     def append(
-        self, names: tuple[str, ...], row: Sequence[Any], micros: int | None, *, heavy: bool = False
+        self,
+        names: tuple[str, ...],
+        row: Sequence[Any],
+        micros: int | None,
+        heavy: bool,  # noqa: FBT001 - by place, which is quicker: every event comes through here
     ) -> None:
         """Let a row wait; not one with long texts, so that what waits is bounded in bytes, too."""
         timed = micros is not None

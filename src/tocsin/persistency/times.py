@@ -25,7 +25,7 @@ def micros_of(timestamp: datetime | float) -> int:
     >>> micros_of(1.5), micros_of(datetime(1970, 1, 1, 0, 0, 2, tzinfo=UTC))
     (1500000, 2000000)
     """
-    if isinstance(timestamp, datetime):
+    if type(timestamp) is not float and isinstance(timestamp, datetime):
         if timestamp.tzinfo is None:
             message = f"the timestamp {timestamp.isoformat()} has no time zone: give an aware datetime"
             raise ValueError(message)
