@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,6 +17,9 @@ from tests.conftest import ROOT
 from tests.persistency.snapshots.states import NOW, after, contents_of, cut_of
 from tocsin.errors import StateLockedError
 from tocsin.persistency.snapshots import FsspecStore, Snapshots
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 HOLD = """
 import sys
@@ -145,3 +150,28 @@ def test_who_reads_while_generations_come_and_go_finds_a_whole_one(uri: str, tmp
         reads += 1
     thread.join()
     writer.close()
+
+
+def test_a_generation_that_vanishes_while_the_folder_is_listed_does_not_make_it_look_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = Snapshots(FsspecStore(tmp_path), keep_generations=1)
+    writer.commit({"": cut_of({"a": b"old"})}, now=NOW)
+    scan = os.scandir
+    written: list[bool] = []
+
+    @contextlib.contextmanager
+    def scan_then_write(folder: Path) -> Iterator[Iterator[os.DirEntry[str]]]:
+        with scan(folder) as entries:
+            names = list(entries)
+        if not written and any(name.name.endswith(".json") for name in names):
+            written.append(True)
+            writer.commit({"": cut_of({"a": b"new"})}, now=after(hours=1), supersede=True)
+        yield iter(names)
+
+    monkeypatch.setattr(os, "scandir", scan_then_write)
+    found = contents_of(Snapshots(FsspecStore(tmp_path)).load())
+    writer.close()
+
+    assert written
+    assert found == {"a": b"new"}

@@ -39,7 +39,7 @@ class LocalFiles:
         self._lock = LocalLock(root / names.LOCK)
 
     def list(self) -> dict[str, int]:
-        """Give every file's name and length."""
+        """Give every file's name and length; one that vanishes meanwhile has length 0."""
         found: dict[str, int] = {}
         for folder in _FOLDERS:
             with contextlib.suppress(FileNotFoundError), os.scandir(self._root / folder) as entries:
@@ -96,9 +96,13 @@ class LocalFiles:
 
 def _files(folder: str, entries: Iterator[os.DirEntry[str]]) -> Iterator[tuple[str, int]]:
     for entry in entries:
-        with contextlib.suppress(FileNotFoundError):  # removed while we look
+        try:
             if entry.is_file():
                 yield folder + entry.name, entry.stat().st_size
+        except FileNotFoundError:
+            # Removed while we look, maybe for a newer one that this look does not show: leaving the name
+            # out would make a folder that is written to look empty.
+            yield folder + entry.name, 0
 
 
 def _write(path: Path, content: bytes, *, sync: bool) -> None:
