@@ -58,6 +58,8 @@ bench: setup
 	$(BIN)/python -m benchmarks parsers
 	$(BIN)/python -m benchmarks logs
 	$(BIN)/python -m benchmarks crash-state
+	$(BIN)/python -m benchmarks eventstore
+	$(BIN)/python -m benchmarks crash-events
 
 # Needs uv; writes the hashes of everything that tests and checks use.
 requirements:

@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from benchmarks.peer import Peer, PeerUnavailableError, find_log_peer, find_peer
+from benchmarks.peer import Peer, PeerUnavailableError, find_event_peer, find_log_peer, find_peer
 from benchmarks.process import CommandFailedError
 from benchmarks.result import document, table
 
@@ -27,6 +27,8 @@ _BENCHMARKS = {
     "parsers": "how fast lines become events, and how well Drain groups them",
     "logs": "how long runs over a log take",
     "crash-state": "kill -9 while saving: is what is left one state that was?",
+    "eventstore": "how fast events are stored, found and deleted, against the peer",
+    "crash-events": "kill -9 of writers and of the server: is every acknowledged event there, once?",
 }
 _PEERS: dict[str, Callable[[], Peer]] = {
     "series": find_peer,
@@ -34,7 +36,11 @@ _PEERS: dict[str, Callable[[], Peer]] = {
     "persistency": find_log_peer,
     "parsers": find_log_peer,
     "crash-state": find_log_peer,
+    "eventstore": find_event_peer,
+    "crash-events": find_event_peer,
 }
+
+_OWN_OPTIONS = {"crash-state": ("kills",), "crash-events": ("rounds",)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     find = None if options.no_peer else _PEERS.get(options.benchmark)
     peer = None if find is None else _find_peer(find)
     module = importlib.import_module(f"benchmarks.{options.benchmark.replace('-', '_')}")
-    more = {"kills": options.kills} if options.benchmark == "crash-state" else {}
+    more = {name: getattr(options, name) for name in _OWN_OPTIONS.get(options.benchmark, ())}
     found: Iterator[Result] = module.run(peer, seed=options.seed, quick=options.quick, **more)
     try:
         results = [replace(result, goal=None) if options.quick else result for result in found]
@@ -78,6 +84,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-peer", action="store_true", help="leave the peer out; its columns stay empty")
     parser.add_argument(
         "--kills", type=int, default=None, help="crash-state: how often to kill (default 1,000; the peer 50)"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=None, help="crash-events: how often to kill, each way (default 100)"
     )
     return parser
 

@@ -13,18 +13,15 @@ import hashlib
 import itertools
 import os
 import random
-import select
 import shutil
 import signal
-import sys
 import tempfile
 import time
-import warnings
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.lives import Lines, fork_and_wait, forked
 from benchmarks.log_rows import make_rows
 from benchmarks.serve import persistency_of, serve
 
@@ -35,7 +32,6 @@ if TYPE_CHECKING:
 
 _ROWS_A_STEP = 200
 _LIVES_A_FOLDER = 25
-_LONGEST_WAIT_SECONDS = 60
 _NOTHING = "nothing"
 _UNREADABLE = "unreadable"
 
@@ -167,7 +163,7 @@ def _killed_life(
 ) -> tuple[int, int]:
     """Let a process live for a while; give the last step whose save began, and the last whose save ended."""
     with forked(lambda tell: _live(side, reference, folder, step + 1, tell)) as (pid, pipe):
-        lines = _Lines(pipe)
+        lines = Lines(pipe)
         first = lines.read_one()  # ready; it dies later, at any moment
         if first:
             time.sleep(moments.uniform(0.0, 0.25))
@@ -225,75 +221,6 @@ def _left(side: str, folder: Path) -> str:
 def _has_generation(side: str, folder: Path) -> bool:
     """Tell whether something was published: leftovers of a first save that never ended are nothing."""
     return any(folder.rglob("manifests/*.json" if side == "ours" else "metadata.json"))
-
-
-@contextmanager
-def forked(work: Callable[[Callable[[str], None]], None]) -> Iterator[tuple[int, int]]:
-    """Run work in a fork that can write lines to a pipe; give its pid and the pipe's other end.
-
-    It does not outlive the block.
-    """
-    reading, writing = os.pipe()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of a fork with threads: there are none of ours
-        pid = os.fork()
-    if pid == 0:
-        status = 1
-        try:
-            os.close(reading)
-            work(lambda text: _write_line(writing, text))
-            status = 0
-        except BaseException as error:  # noqa: BLE001 - nothing may go on in the fork
-            sys.stderr.write(f"a life ended by itself: {type(error).__name__}: {error}\n")
-        finally:
-            os._exit(status)
-    os.close(writing)
-    try:
-        yield pid, reading
-    finally:
-        os.kill(pid, signal.SIGKILL)  # one that has ended keeps its pid until it is waited for
-        os.waitpid(pid, 0)
-        os.close(reading)
-
-
-def _write_line(writing: int, text: str) -> None:
-    os.write(writing, f"{text}\n".encode())
-
-
-def fork_and_wait(work: Callable[[Callable[[str], None]], None]) -> str | None:
-    """Run work in a fork, and give the last line it wrote; `None` when it wrote none or takes too long."""
-    with forked(work) as (_, pipe):
-        lines = _Lines(pipe).read_rest()
-        return lines[-1] if lines else None
-
-
-class _Lines:
-    """Reads lines from a pipe."""
-
-    def __init__(self, pipe: int) -> None:
-        self._pipe = pipe
-        self._buffer = b""
-
-    def read_one(self) -> str:
-        """Give the next line, "" when there is none within a long time."""
-        limit = time.monotonic() + _LONGEST_WAIT_SECONDS
-        while b"\n" not in self._buffer and self._more(limit):
-            pass
-        line, _, self._buffer = self._buffer.partition(b"\n")
-        return line.decode()
-
-    def read_rest(self) -> list[str]:
-        """Give all lines up to the end of the pipe, or of a long time."""
-        limit = time.monotonic() + _LONGEST_WAIT_SECONDS
-        while self._more(limit):
-            pass
-        return self._buffer.decode().splitlines()
-
-    def _more(self, limit: float) -> bool:
-        ready, _, _ = select.select([self._pipe], [], [], max(0.0, limit - time.monotonic()))
-        content = os.read(self._pipe, 65_536) if ready else b""
-        self._buffer += content
-        return bool(content)
 
 
 if __name__ == "__main__":

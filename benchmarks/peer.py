@@ -9,11 +9,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Peer", "PeerUnavailableError", "find_log_peer", "find_peer", "find_python"]
+__all__ = ["Peer", "PeerUnavailableError", "find_event_peer", "find_log_peer", "find_peer", "find_python"]
 
 _FOLDER = Path(__file__).parent.parent / "requirements"
 _REQUIREMENTS = _FOLDER / "bench-peer.txt"
 _LOG_REQUIREMENTS = _FOLDER / "bench-peer-logs.txt"
+_EVENT_REQUIREMENTS = _FOLDER / "bench-peer-events.txt"
 _LOG_PEER_PYTHON = (3, 12)  # the peer for logs runs on no older one, and some of its needs on no newer one
 _INSTALL_TIMEOUT_SECONDS = 1_800
 
@@ -46,8 +47,21 @@ def find_log_peer() -> Peer:
     return find_peer(_LOG_REQUIREMENTS, version=_LOG_PEER_PYTHON)
 
 
+def find_event_peer() -> Peer:
+    """Give the peer for the storage of events: that part of it alone.
+
+    Raises:
+        PeerUnavailableError: It is not there and cannot be installed.
+    """
+    return find_peer(_EVENT_REQUIREMENTS, dependencies=False)
+
+
 def find_peer(
-    requirements: Path = _REQUIREMENTS, home: Path | None = None, version: tuple[int, int] | None = None
+    requirements: Path = _REQUIREMENTS,
+    home: Path | None = None,
+    version: tuple[int, int] | None = None,
+    *,
+    dependencies: bool = True,
 ) -> Peer:
     """Give the peer, installed from PyPI (through pip as it is configured here) on first use.
 
@@ -55,6 +69,7 @@ def find_peer(
         requirements: The pinned packages; the first one is the peer itself.
         home: The folder that holds the environments: `$TOCSIN_BENCH_HOME`, else the user's cache folder.
         version: That of its interpreter; `None` for the one that runs.
+        dependencies: Whether what the pinned packages ask for is installed as well.
 
     Raises:
         PeerUnavailableError: It is not there and cannot be installed.
@@ -67,7 +82,7 @@ def find_peer(
     marker = folder / "installed.txt"
     if not marker.is_file() or marker.read_text(encoding="utf-8") != wanted:
         print(f"installing {', '.join(pins)} into {folder} ...", file=sys.stderr)
-        _install(folder, requirements, find_python(version))
+        _install(folder, requirements, find_python(version), [] if dependencies else ["--no-deps"])
         marker.write_text(wanted, encoding="utf-8")
     programs = folder / ("Scripts" if os.name == "nt" else "bin")
     return Peer(name, programs / "python", programs / "dtk")
@@ -119,10 +134,10 @@ def _default_home() -> Path:
     return (Path(cache) if cache else Path.home() / ".cache") / "tocsin" / "bench"
 
 
-def _install(folder: Path, requirements: Path, interpreter: str) -> None:
+def _install(folder: Path, requirements: Path, interpreter: str, options: list[str]) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *options]
     for command in ([interpreter, "-m", "venv", str(folder)], [*pip, "-r", str(requirements)]):
         try:
             done = subprocess.run(

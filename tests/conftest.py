@@ -5,9 +5,15 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.servers.postgres import PostgresServer
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -27,6 +33,32 @@ def data_dir() -> Path:
             pytest.fail(message)
         pytest.skip(message)
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """Give a running PostgreSQL server of this test process; a test makes its own database in it.
+
+    Who kills or restarts a server makes its own `PostgresServer`: this one is shared.
+    """
+    from tests.servers.postgres import PostgresNotFoundError, PostgresServer
+
+    try:
+        server = PostgresServer()
+    except PostgresNotFoundError as error:
+        if os.environ.get("CI"):
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+    with server:
+        yield server
+
+
+@pytest.fixture
+def postgres_database(postgres_server: PostgresServer) -> Iterator[str]:
+    """Give the URL of a fresh, empty database; it is removed afterwards."""
+    name = postgres_server.create_database()
+    yield postgres_server.dsn(name)
+    postgres_server.drop_database(name)
 
 
 class SteppingClock:

@@ -88,6 +88,17 @@ class Transaction(ColumnSource, Protocol):
         """
         ...
 
+    def lock(self, name: str) -> None:
+        """Wait until no other transaction has locked this name, and keep it until this one ends.
+
+        What must not happen twice at once (to take a lease, to migrate) is read and written behind it. Where
+        one transaction writes at a time this is so anyway, and nothing happens.
+
+        Raises:
+            DatabaseError: It was not given in time (`transient`).
+        """
+        ...
+
     def get_full_table_name(self, table: str, *, use_internal: bool = True) -> str:
         """Give the quoted name of an internal (or of the user's) table for use in a query."""
         ...

@@ -6,6 +6,7 @@
     │   ├── StoreLockedError     somebody else holds the write lock (transient)
     │   ├── StoreReadOnlyError   the store cannot be written
     │   ├── StoreFullError       no space is left for the store
+    │   ├── StoreConnectionError the server of the store cannot be reached, or went away (transient or not)
     │   ├── StoreVersionError    the store was written by a newer Tocsin
     │   └── LeaseLostError       the lease of a write was taken over
     ├── LoadError                a source gave something that is not a series
@@ -15,6 +16,13 @@
     │   │   └── StateVersionError  the state was written by a newer Tocsin
     │   └── StateLockedError     somebody else writes to this state
     ├── DetectorError            a detector got wrong parameters or wrong data
+    ├── EventStorageException    the event storage refused or failed
+    │   ├── DataError            an event or a search parameter is wrong (names it)
+    │   ├── StorageIntegrityError       the event is there already, or tables are not as they should be
+    │   ├── StorageConnectionException  the database cannot be reached, or went away (transient)
+    │   ├── StorageContentionError      deadlock, serialization, lock (transient)
+    │   ├── StorageFullError     no space is left for the events
+    │   └── QueryCanceledException      somebody, or its time limit, ended the query
     └── ChannelError             a message could not be delivered (transient or not)
 
 Each error says what, where and what to do; `hint` is the last part; `transient` says whether trying
@@ -29,15 +37,23 @@ from typing import Any
 __all__ = [
     "ChannelError",
     "ConfigError",
+    "DataError",
     "DatabaseError",
     "DetectorError",
+    "EventStorageException",
     "LeaseLostError",
     "LoadError",
     "ParseError",
     "PersistencyError",
     "PersistencyLoadError",
+    "QueryCanceledException",
     "StateLockedError",
     "StateVersionError",
+    "StorageConnectionException",
+    "StorageContentionError",
+    "StorageFullError",
+    "StorageIntegrityError",
+    "StoreConnectionError",
     "StoreFullError",
     "StoreLockedError",
     "StoreReadOnlyError",
@@ -118,6 +134,10 @@ class StoreFullError(DatabaseError):
     """The disk (or quota) under the store is full; nothing of the transaction was kept."""
 
 
+class StoreConnectionError(DatabaseError):
+    """The server of a database cannot be reached, refuses us, or the connection was lost."""
+
+
 class StoreVersionError(DatabaseError):
     """The store was written by a newer Tocsin and is not touched."""
 
@@ -165,6 +185,52 @@ class StateLockedError(PersistencyError):
 
 class DetectorError(TocsinError, ValueError):
     """A detector got parameters or data that it cannot work with."""
+
+
+class EventStorageException(TocsinError):  # noqa: N818 - its name is a promise of the specification
+    """The event storage refused or failed; the driver's error is chained as `__cause__`."""
+
+
+class DataError(EventStorageException, ValueError):
+    """An event cannot be stored, or a search parameter is wrong.
+
+    Args:
+        message: What is wrong.
+        hint: The accepted form.
+        parameter: The name of the search parameter, or `None`.
+        transient: Always false in practice; kept so that the tree has one signature.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        parameter: str | None = None,
+        transient: bool = False,
+    ) -> None:
+        super().__init__(message, hint=hint, transient=transient)
+        self.parameter = parameter
+
+
+class StorageIntegrityError(EventStorageException):
+    """The event's id is there already, or the tables are not those of this storage."""
+
+
+class StorageConnectionException(EventStorageException):
+    """The database cannot be reached, or the connection was lost."""
+
+
+class StorageContentionError(EventStorageException):
+    """Somebody else was writing: deadlock, serialization failure or a lock that was not given in time."""
+
+
+class StorageFullError(EventStorageException):
+    """The disk (or quota) under the events is full; nothing of the transaction was kept."""
+
+
+class QueryCanceledException(EventStorageException):
+    """The query was cancelled, or ran longer than its time limit."""
 
 
 class ChannelError(TocsinError):

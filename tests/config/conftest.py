@@ -52,7 +52,8 @@ class Files:
         missing = [
             f"{key}: {value}\n"
             for key, value in smallest.items()
-            if f"\n{key}:" not in f"\n{text}" and not (key == "query" and "query_file:" in text)
+            if f"\n{key}:" not in f"\n{text}"
+            and not (key == "query" and ("query_file:" in text or "source: events" in text))
         ]
         self.write("metrics/m.yml", text + "".join(missing))
         return self.load().monitors

@@ -26,7 +26,7 @@ def test_the_smallest_metric_has_the_documented_defaults(files: Files) -> None:
 
     assert config.model_dump() == {
         "name": "m", "description": "", "unit": "", "tags": (), "enabled": True, "profile": None,
-        "query": "SELECT 1", "query_file": None,
+        "source": "sql", "events": {}, "query": "SELECT 1", "query_file": None,
         "query_columns": {"timestamp": "timestamp", "metric": "value", "seasonality": ()},
         "variables": {}, "dimension": None, "interval": "1h", "anchor": "1970-01-01T00:00:00+00:00",
         "align": "floor", "aggregate": "last", "loading_start_time": None, "loading_end": None,
@@ -401,3 +401,30 @@ def test_whatever_stands_in_a_file_is_read_or_refused_in_one_sentence(
         validate(MetricConfig, text, path)
     except ConfigError as error:
         assert "\n" not in str(error)  # noqa: PT017  # both outcomes are right
+
+
+def test_a_metric_that_counts_events_needs_no_query(files: Files) -> None:
+    monitor = files.metric("source: events\nevents: {categories: [Recon.Scanning]}\ndimension: groups\n")
+
+    assert monitor.config.events == {"categories": ["Recon.Scanning"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("source: events\nquery: SELECT 1\n", None, "takes no query"),
+        ("source: events\naggregate: max\nvariables: {a: 1}\n", None, "takes no aggregate or variables"),
+        ("events: {categories: [a]}\n", None, "go with source: events"),
+        ("source: events\nevents:\n  colour: red\n", 3, "no search parameter 'colour'"),
+        ("source: events\nevents:\n  source_ports: [http]\n", 3, "source_ports"),
+        ("source: events\nevents:\n  limit: 7\n", 3, "takes no limit"),
+        ("source: events\ndimension: colour\n", 2, "dimension cannot be 'colour'"),
+    ],
+)
+def test_what_makes_no_sense_for_a_count_of_events_is_refused(
+    files: Files, text: str, line: int | None, message: str
+) -> None:
+    error = files.metric_error(text)
+
+    assert message in str(error)
+    assert line is None or error.line == line

@@ -88,10 +88,14 @@ def test_every_key_of_a_profile_is_read(files: Files) -> None:
             type: duckdb
             host: db.example.org
             port: 5432
+            dbname: shop
             user: me
             password: 1234
+            sslmode: verify-full
+            url: postgresql://you:5678@other.example.org
             path: a.db
             memory:
+              profile: null
               path: state/memory.db
               synchronous: FULL
               busy_timeout_seconds: 5
@@ -111,17 +115,19 @@ def test_every_key_of_a_profile_is_read(files: Files) -> None:
 
     profile = project.profiles["Warehouse"]
     assert profile.memory.model_dump() == {
-        "path": "state/memory.db", "synchronous": "FULL", "busy_timeout_seconds": 5, "cache_mib": 8,
-        "max_size_mib": 99,
+        "profile": None, "path": "state/memory.db", "synchronous": "FULL", "busy_timeout_seconds": 5,
+        "cache_mib": 8, "max_size_mib": 99,
     }  # fmt: skip
-    assert profile.model_dump(exclude={"password", "memory"}) == {
-        "type": "duckdb", "host": "db.example.org", "port": 5432, "user": "me", "path": "a.db",
+    assert profile.model_dump(exclude={"password", "url", "memory"}) == {
+        "type": "duckdb", "host": "db.example.org", "port": 5432, "dbname": "shop", "user": "me",
+        "sslmode": "verify-full", "path": "a.db",
         "internal_database": "i", "internal_schema": "s", "data_database": "d",
         "data_schema": "e", "settings": {"threads": 2},
     }  # fmt: skip
     assert profile.password is not None
     assert profile.password.get_secret_value() == "1234"
     assert "1234" not in repr(profile)
+    assert "5678" not in repr(profile)
     assert project.default_profile == "Warehouse"
     assert project.memory_path == files.folder / "state" / "memory.db"
     assert set(project.channels) == {"ops"}

@@ -14,7 +14,7 @@ import urllib.parse  # noqa: F401  # a user who may not read where Python is can
 
 import numpy as np
 
-from tocsin.database import series_store
+from tocsin.database import BaseDatabaseManager, series_store
 from tocsin.database.leases import this_process
 from tocsin.database.migrations import migrate
 from tocsin.database.sqlite import SQLiteManager
@@ -33,11 +33,15 @@ def _wait() -> None:
     sys.stdin.readline()
 
 
-def _open(path: str) -> SQLiteManager:
-    return SQLiteManager(path, clock=FixedClock(), settings={"busy_timeout_seconds": 60})
+def _open(place: str) -> BaseDatabaseManager:
+    if place.startswith("postgresql:"):
+        from tocsin.database.postgres import PostgresManager
+
+        return PostgresManager(place, clock=FixedClock(), settings={"lock_timeout_seconds": 60})
+    return SQLiteManager(place, clock=FixedClock(), settings={"busy_timeout_seconds": 60})
 
 
-def _write_slots(manager: SQLiteManager, name: str, count: int) -> None:
+def _write_slots(manager: BaseDatabaseManager, name: str, count: int) -> None:
     seasonality = np.full(count, "{}" * 50, dtype=object)
     with manager.transaction() as transaction:
         series_store.write_datapoints(

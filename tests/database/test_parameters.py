@@ -13,6 +13,7 @@ _INSIDE = st.text("%(a)s -*/;\n:?", max_size=15)
 _HIDING = st.one_of(
     _INSIDE.map(lambda text: f"'{text}'"),
     _INSIDE.map(lambda text: f"'it''s {text}'"),
+    _INSIDE.map(lambda text: f"E'it\\'s {text}'"),
     _INSIDE.map(lambda text: f'"{text}"'),
     _INSIDE.map(lambda text: f"`{text}`"),
     _INSIDE.map(lambda text: "--" + text.replace("\n", "") + "\n"),

@@ -108,6 +108,18 @@ def test_a_path_may_hold_any_characters(tmp_path: Path) -> None:
     assert [file.name for file in folder.iterdir()] == ["x&mode=ro.db"]
 
 
+def test_the_drivers_connection_writes_in_the_open_transaction(store: SQLiteManager) -> None:
+    store.execute_query("CREATE TABLE t (a)")
+    with store.transaction() as transaction:
+        transaction.driver_connection.execute("INSERT INTO t VALUES (?)", (1,))
+        assert transaction.execute_query("SELECT a FROM t") == [{"a": 1}]
+    with pytest.raises(ZeroDivisionError), store.transaction() as transaction:
+        transaction.driver_connection.execute("INSERT INTO t VALUES (?)", (1 // 0,))
+    assert store.execute_query("SELECT a FROM t") == [{"a": 1}]
+    with pytest.raises(DatabaseError, match="ended"):
+        _ = transaction.driver_connection
+
+
 def test_connections_of_ended_threads_are_closed(store: SQLiteManager) -> None:
     for _ in range(5):
         thread = threading.Thread(target=store.execute_query, args=("SELECT 1",))

@@ -17,6 +17,8 @@ from tocsin.runtime.databases import open_memory
 from tocsin.testing.channels import HttpReceiver
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.runtime.conftest import Workspace
 
 __all__ = ["cli", "home", "project"]  # fixtures of the command line's tests
@@ -38,8 +40,14 @@ def options_of(command: Any) -> dict[frozenset[str], Any]:
     }
 
 
+def filters() -> dict[frozenset[str], str]:
+    """Give the options that say which events; commands that take them refer to their table."""
+    names = [name for names in documented_options(section(PAGE, "Which events")) for name in names]
+    return {frozenset([name]): "" for name in names}
+
+
 def documented_options(text: str) -> dict[frozenset[str], str]:
-    return {frozenset(re.findall(r"--?[\w-]+", row[0])): row[1].strip("`") for row in table_rows(text)}
+    return {frozenset(re.findall(r"(?<!\w)--?[\w-]+", row[0])): row[1].strip("`") for row in table_rows(text)}
 
 
 def test_every_command_has_a_section_in_the_order_of_the_help() -> None:
@@ -61,7 +69,10 @@ def test_every_command_of_a_group_has_a_section_in_the_order_of_the_help(group: 
 def test_every_option_is_documented_with_its_default(name: str) -> None:
     options = options_of(COMMANDS[name])
 
-    written = documented_options(section(PAGE, f"tocsin {name}"))
+    text = section(PAGE, f"tocsin {name}")
+    written = {option: default for option, default in documented_options(text).items() if option}
+    if "(#which-events)" in text:
+        written |= filters()
 
     assert set(written) == set(options)
     for option, default in options.items():
@@ -127,10 +138,11 @@ def test_json_has_the_documented_shape(cli: Cli, project: Workspace) -> None:
         project.metric("gone", intervall=1)
         said["validate"] = cli("validate", "--json", code=2)
 
-    said |= _said_of_a_log(cli, project)
+    said |= _said_of_a_log(cli, project) | _said_of_events(cli, project.folder)
     for command, answer in said.items():
         assert shape(answer.json) == documented_shape(command), command
-    assert set(said) == set(COMMANDS) - {"schema", "report", "state show", "state export"}
+    others = {"schema", "report", "state show", "state export", "events stats", "events queries"}
+    assert set(said) == set(COMMANDS) - others
 
 
 def _said_of_a_log(cli: Cli, project: Workspace) -> dict[str, Answer]:
@@ -144,4 +156,29 @@ def _said_of_a_log(cli: Cli, project: Workspace) -> dict[str, Answer]:
         "state forget": cli("state", "forget", "--event", "login", "--json"),
         "state revert": cli("state", "revert", "app", "1", "--json"),
         "state generations": cli("state", "generations", "--json"),
+    }
+
+
+def _said_of_events(cli: Cli, folder: Path) -> dict[str, Answer]:
+    event = {
+        "Format": "IDEA0",
+        "ID": "e1",
+        "DetectTime": "2026-01-31T10:00:00Z",
+        "Category": ["Recon.Scanning"],
+        "Source": [{"IP4": ["192.0.2.7"]}],
+    }
+    (folder / "events.json").write_text(json.dumps(event), encoding="utf-8")
+    store = ("--store", "events.db", "--json")
+    return {
+        "events import": cli("events", "import", "events.json", "gone.json", *store, code=1),
+        "events search": cli("events", "search", *store),
+        "events count": cli("events", "count", *store),
+        "events show": cli("events", "show", "e1", *store),
+        "events export": cli("events", "export", "-o", "events.csv", *store),
+        "events timeline": cli("events", "timeline", "--by", "category", *store),
+        "events top": cli("events", "top", *store),
+        "events watchdog": cli("events", "watchdog", *store),
+        "events cancel": cli("events", "cancel", "mine", *store, code=1),
+        "events retention": cli("events", "retention", "--older-than", "1d", *store),
+        "events delete": cli("events", "delete", "--all", "--yes", *store),
     }

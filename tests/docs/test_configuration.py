@@ -12,6 +12,7 @@ from pydantic_core import PydanticUndefined
 from tests.docs.pages import DOCS, blocks, section, table_rows
 from tocsin.model import Interval
 from tocsin.runtime.config import ProfileConfig, ProfilesConfig, ProjectConfig
+from tocsin.runtime.config.event_mapping import ColumnConfig, EventMappingConfig
 from tocsin.runtime.config.log import (
     EventDetectorConfig,
     LogAlertingConfig,
@@ -56,6 +57,8 @@ SECTIONS: dict[str, type[StrictModel]] = {
     "detectors of a log": EventDetectorConfig,
     "alerting of a log": LogAlertingConfig,
     "state": StateConfig,
+    "A mapping file": EventMappingConfig,
+    "columns of a mapping": ColumnConfig,
 }
 
 

@@ -26,7 +26,7 @@ from tocsin.database.sqlite.session import SQLiteSession
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_TABLES = {
+TABLES = {
     "_tocsin_datapoints": "metric_name, timestamp, value, seasonality_data, interval_seconds",
     "_tocsin_detections": "metric_name, detector_id, timestamp, is_anomaly, confidence_lower,"
     " confidence_upper, value, detector_params, detection_metadata",
@@ -94,7 +94,7 @@ def memory_of(folder: Path) -> dict[str, list[Any]]:
     try:
         kept = {
             table: sorted(map(repr, connection.execute(f"SELECT {columns} FROM {table}")))
-            for table, columns in _TABLES.items()
+            for table, columns in TABLES.items()
         }
         kept["leases"] = connection.execute("SELECT name FROM _tocsin_leases WHERE owner <> ''").fetchall()
         ids = connection.execute("SELECT message_id FROM _tocsin_outbox ORDER BY message_id")

@@ -53,6 +53,24 @@ def test_missing_slots_are_there_and_null(source_of: Sources) -> None:
     assert data["seasonality_columns"] == []
 
 
+def test_with_a_fill_slots_without_a_row_have_its_value(source_of: Sources) -> None:
+    source = source_of(timestamp=[at(1), at(2), at(4)], value=[1, None, 4])
+
+    data = MetricLoader(source, spec(fill=0.0)).load(at(0), at(6))
+
+    np.testing.assert_array_equal(data["value"], [0, 1, np.nan, 0, 4, 0])
+
+
+def test_with_a_fill_a_known_series_without_rows_goes_on_with_it(source_of: Sources) -> None:
+    source = source_of(timestamp=[at(1)], value=[5], host=["b"])
+    loader = MetricLoader(source, spec(fill=0.0, dimension="host"))
+
+    result = loader.read(at(0), at(3), {"m{host=a}": at(0)})
+
+    by_name = {one.name: one.data["value"].tolist() for one in result.series}
+    assert by_name == {"m{host=a}": [0, 0, 0], "m{host=b}": [5, 0]}
+
+
 def test_without_gaps_only_slots_with_rows_are_there(source_of: Sources) -> None:
     source = source_of(timestamp=[at(1), at(2), at(4)], value=[1, None, 4])
 

@@ -14,6 +14,7 @@ from tocsin import __version__
 from tocsin.cli import (
     channel_check,
     clean,
+    events,
     init,
     ls,
     plot,
@@ -72,6 +73,7 @@ app.command("status")(status.status)
 app.command("validate")(validate.validate)
 app.command("schema")(schema.schema)
 app.add_typer(state.app, name="state")
+app.add_typer(events.app, name="events")
 app.command("plot")(plot.plot)
 app.command("report")(report.report)
 app.command("clean")(clean.clean)

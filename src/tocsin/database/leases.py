@@ -1,4 +1,4 @@
-"""Leases: who may work on what. Compare-and-set in one transaction; tokens only grow.
+"""Leases: who may work on what. Compare-and-set in one transaction, behind a lock; tokens only grow.
 
 A released lease keeps its row, with no owner, so that the next grant has a larger token than all before
 it. Correctness does not hang on clocks: every write under a lease checks the token in its own
@@ -60,7 +60,11 @@ def acquire(
         raise ValueError("a lease needs an owner")
     expires_at = _expiry(timeout_seconds, now)
     row = _row(transaction, name)
-    if row is not None and row["owner"] != owner and _is_held(row, now):
+    if _is_held_by_another(row, owner, now):
+        return None  # without waiting for what the holder is writing
+    _lock(transaction, name)
+    row = _row(transaction, name)
+    if _is_held_by_another(row, owner, now):
         return None
     lease = Lease(name, owner, 1 if row is None else row["token"] + 1, expires_at)
     _write(transaction, lease)
@@ -83,6 +87,7 @@ def renew(transaction: Transaction, lease: Lease, timeout_seconds: float, now: d
 
 def release(transaction: Transaction, lease: Lease) -> None:
     """Give a lease back; nothing happens when it is lost already."""
+    _lock(transaction, lease.name)
     transaction.execute_query(
         f"UPDATE {transaction.get_full_table_name(TABLE_LEASES)} SET owner = %(nobody)s "
         "WHERE name = %(name)s AND owner = %(owner)s AND token = %(token)s",
@@ -91,17 +96,22 @@ def release(transaction: Transaction, lease: Lease) -> None:
 
 
 def check(transaction: Transaction, lease: Lease) -> None:
-    """Make sure that a lease is still the newest of its name and was not released.
+    """Make sure that a lease is still the newest of its name and was not released, and stays so meanwhile.
 
     One that expired and was not taken over is still good: nobody else can have written since.
 
     Raises:
         LeaseLostError: It was taken over or released.
     """
+    _lock(transaction, lease.name)
     row = _row(transaction, lease.name)
     if row is None or (row["owner"], row["token"]) != (lease.owner, lease.token):
         what = "was released" if row is None or row["owner"] == _NOBODY else f"is held by {row['owner']} now"
         raise LeaseLostError(f"the lease {lease.name} {what}", hint="nothing was written; run again")
+
+
+def _lock(transaction: Transaction, name: str) -> None:
+    transaction.lock(f"lease {name}")
 
 
 def _row(transaction: Transaction, name: str) -> dict[str, Any] | None:
@@ -117,10 +127,10 @@ def _write(transaction: Transaction, lease: Lease) -> None:
     )
 
 
-def _is_held(row: dict[str, Any], now: datetime) -> bool:
-    if row["owner"] == _NOBODY or not now < row["expires_at"] <= now + timedelta(
-        seconds=LONGEST_LEASE_SECONDS
-    ):
+def _is_held_by_another(row: dict[str, Any] | None, owner: str, now: datetime) -> bool:
+    if row is None or row["owner"] in (owner, _NOBODY):
+        return False
+    if not now < row["expires_at"] <= now + timedelta(seconds=LONGEST_LEASE_SECONDS):
         return False
     return not is_dead(row["owner"])
 

@@ -30,12 +30,14 @@ class Capabilities:
         transactions: Several statements can be committed together.
         processes: Several processes can use it at the same time.
         files: It reads CSV, Parquet and JSON files in a query.
+        any_text: A text may hold any character; otherwise one with NUL is refused.
     """
 
     memory: bool
     transactions: bool
     processes: bool
     files: bool
+    any_text: bool = True
 
 
 class BaseDatabaseManager(ABC):
@@ -139,6 +141,14 @@ class BaseDatabaseManager(ABC):
         Raises:
             LeaseLostError: The lease was taken over or released.
             DatabaseError: A transaction is open in this thread already, or the database has none.
+        """
+
+    @abstractmethod
+    def lock(self, name: str) -> None:
+        """Lock a name until the open transaction ends; see `tocsin.abc.Transaction.lock`.
+
+        Raises:
+            DatabaseError: No transaction is open in this thread, or it was not given in time.
         """
 
     @abstractmethod

@@ -57,7 +57,7 @@ def migrate(manager: BaseDatabaseManager) -> int:
     """Bring a store up to date, and give its version.
 
     Each version is one transaction, and several processes may do this at once: the version is read
-    again under the write lock. Does next to nothing when the store is up to date.
+    again behind a lock. Does next to nothing when the store is up to date.
 
     Raises:
         StoreVersionError: A newer Tocsin wrote the store; it is not touched.
@@ -65,6 +65,7 @@ def migrate(manager: BaseDatabaseManager) -> int:
     """
     while (migration := _next(manager)) is not None:
         with manager.transaction() as transaction:
+            transaction.lock("migrations")
             if _next(manager) != migration:
                 continue  # another process was faster
             migration.apply(manager)

@@ -31,12 +31,25 @@ class TableNames:
 
     Args:
         tables: Internal name → the project's name for it; those left out keep their own.
+        internal_schema: Where the internal tables are, `None`: where the database looks first.
+        data_schema: The same for the user's tables.
 
     Raises:
         ValueError: A key is no internal table, a name is not an identifier, or two tables share one.
     """
 
-    def __init__(self, tables: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        tables: Mapping[str, str] | None = None,
+        *,
+        internal_schema: str | None = None,
+        data_schema: str | None = None,
+    ) -> None:
+        self.internal_schema = internal_schema
+        self.data_schema = data_schema
+        for schema in (internal_schema, data_schema):
+            if schema is not None:
+                quote(schema)
         self._names = {name: name for name in INTERNAL_TABLES} | dict(tables or {})
         unknown = set(self._names) - set(INTERNAL_TABLES)
         if unknown:
@@ -56,6 +69,8 @@ class TableNames:
         Raises:
             ValueError: The name is not an identifier.
         """
-        if internal:
-            return quote(self.actual(table))
-        return ".".join(quote(part) for part in table.split("."))
+        parts = [self.actual(table)] if internal else table.split(".")
+        schema = self.internal_schema if internal else self.data_schema
+        if schema is not None and len(parts) == 1:
+            parts.insert(0, schema)
+        return ".".join(map(quote, parts))

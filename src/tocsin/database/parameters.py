@@ -17,7 +17,8 @@ __all__ = ["bind", "translate"]
 # A doubled quote inside a literal reads as two literals side by side, which is the same text.
 _TOKENS = re.compile(
     r"""
-      '[^']*(?:'|\Z)            # a string literal
+      \b[eE]'(?:[^'\\]|\\.)*(?:'|\Z)  # a string literal with escapes, PostgreSQL
+    | '[^']*(?:'|\Z)            # a string literal
     | "[^"]*(?:"|\Z)            # a quoted name
     | `[^`]*(?:`|\Z)            # a quoted name, MySQL
     | --[^\n]*                  # a comment to the end of the line
@@ -36,7 +37,8 @@ def translate(query: str, form: str) -> tuple[str, tuple[str, ...]]:
 
     Args:
         query: A query with `%(name)s` for parameters and `%%` for a percent sign.
-        form: How a parameter is written, with `{}` for its name: `:{}` or `${}`.
+        form: How a parameter is written, with `{}` for its name or `{number}` for its place among the
+            names: `:{}`, `${}` or `${number}`.
 
     Returns:
         The query, and the names of its parameters in the order of their first use.
@@ -47,7 +49,7 @@ def translate(query: str, form: str) -> tuple[str, tuple[str, ...]]:
     >>> translate("SELECT '%(a)s', %(b)s LIKE 'x%%'", ":{}")
     ("SELECT '%(a)s', :b LIKE 'x%'", ('b',))
     """
-    names: dict[str, None] = {}
+    names: dict[str, int] = {}
 
     def replace(match: re.Match[str]) -> str:
         name = match["name"]
@@ -57,8 +59,8 @@ def translate(query: str, form: str) -> tuple[str, tuple[str, ...]]:
             raise DatabaseError(
                 f"the parameter %({name})s has no valid name", hint="use letters, digits and _ only"
             )
-        names[name] = None
-        return form.format(name)
+        number = names.setdefault(name, len(names) + 1)
+        return form.format(name, number=number)
 
     return _TOKENS.sub(replace, query), tuple(names)
 

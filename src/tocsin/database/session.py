@@ -29,6 +29,19 @@ class Session(ABC):
     names: TableNames
     current: OpenTransaction | None = None
 
+    @property
+    def broken(self) -> bool:
+        """Whether the connection is lost, so that only a new one helps."""
+        return False
+
+    @property
+    @abstractmethod
+    def driver_connection(self) -> Any:
+        """The driver's own connection."""
+
+    def lock(self, name: str) -> None:  # noqa: B027  # where one transaction writes at a time it is the lock
+        """See `tocsin.abc.Transaction`."""
+
     @abstractmethod
     def begin(self) -> None:
         """Open a transaction that may write, waiting for its turn."""
@@ -109,6 +122,21 @@ class OpenTransaction:
         """
         if self._failed:
             raise DatabaseError("a statement of the transaction failed, so nothing of it was kept")
+
+    @property
+    def driver_connection(self) -> Any:
+        """The driver's connection, for who writes in this transaction by other means than ours.
+
+        It must not be committed, rolled back or closed, and not be kept beyond the transaction. An error
+        of a statement on it has to leave the block: the transaction can not be kept any more.
+        """
+        with self.guarded() as session:
+            return session.driver_connection
+
+    def lock(self, name: str) -> None:
+        """See `tocsin.abc.Transaction`."""
+        with self.guarded() as session:
+            session.lock(name)
 
     def execute_query(self, query: str, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """See `tocsin.abc.Transaction`."""

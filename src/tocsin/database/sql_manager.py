@@ -37,18 +37,27 @@ class SqlManager(BaseDatabaseManager):
     Args:
         clock: Stamps tasks and leases; `None`: the database's own time.
         tables: Internal table name → the project's name for it.
+        internal_schema: Where the internal tables are, where there are schemas.
+        data_schema: The same for the user's tables.
 
     Raises:
-        ValueError: `tables` names an unknown table, or gives something that is not a name.
+        ValueError: `tables` names an unknown table, or something is not a name.
     """
 
     now_query: ClassVar[str]  # gives the column `ms`: milliseconds since the epoch
 
-    def __init__(self, *, clock: Clock | None, tables: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Clock | None,
+        tables: Mapping[str, str] | None = None,
+        internal_schema: str | None = None,
+        data_schema: str | None = None,
+    ) -> None:
         super().__init__(
             clock=clock or DatabaseClock(lambda: int(self.execute_query(self.now_query)[0]["ms"]))
         )
-        self._names = TableNames(tables)
+        self._names = TableNames(tables, internal_schema=internal_schema, data_schema=data_schema)
         self._local = threading.local()
         self._sessions: list[tuple[weakref.ref[threading.Thread], Session]] = []
         self._lock = threading.Lock()
@@ -61,7 +70,8 @@ class SqlManager(BaseDatabaseManager):
 
     def _session(self) -> Session:
         session: Session | None = getattr(self._local, "session", None)
-        if session is not None and not self._closed and self._process == os.getpid():
+        usable = session is not None and (session.current is not None or not session.broken)
+        if session is not None and usable and not self._closed and self._process == os.getpid():
             return session
         if self._closed:
             raise DatabaseError(f"{self.internal_location} is closed", hint="open a new manager")
@@ -71,16 +81,17 @@ class SqlManager(BaseDatabaseManager):
             )
         session = self._connect()
         with self._lock:
-            self._close_sessions(of_ended_threads=True)
+            self._close_sessions(useless=True)
             self._sessions.append((weakref.ref(threading.current_thread()), session))
         self._local.session = session
         return session
 
-    def _close_sessions(self, *, of_ended_threads: bool = False) -> None:
+    def _close_sessions(self, *, useless: bool = False) -> None:
+        """Close the sessions of all threads, or those that are broken or whose thread has ended."""
         kept = []
         for thread, session in self._sessions:
             owner = thread()
-            if of_ended_threads and owner is not None and owner.is_alive():
+            if useless and owner is not None and owner.is_alive() and not session.broken:
                 kept.append((thread, session))
             else:
                 session.close()
@@ -103,7 +114,13 @@ class SqlManager(BaseDatabaseManager):
         session = self._session()
         if session.current is not None:
             raise DatabaseError("a transaction is open in this thread already", hint="use that one")
-        session.begin()
+        try:
+            session.begin()
+        except DatabaseError:
+            if not session.broken:
+                raise
+            session = self._session()  # the server was restarted since: nothing is lost yet
+            session.begin()
         transaction = session.current = OpenTransaction(session)
         try:
             if lease is not None:
@@ -188,6 +205,13 @@ class SqlManager(BaseDatabaseManager):
         batch: Mapping[str, Column] | pa.Table | pa.RecordBatch = data
         with self._joined() as transaction:
             return transaction.insert_batch(table, batch, conflict_strategy)
+
+    def lock(self, name: str) -> None:
+        """Lock a name until the open transaction ends; see `BaseDatabaseManager.lock`."""
+        current = self._session().current
+        if current is None:
+            raise DatabaseError("a lock needs an open transaction", hint="open one with transaction()")
+        current.lock(name)
 
     def get_last_timestamp(
         self, table: str, metric_name: str, timestamp_column: str = "timestamp"

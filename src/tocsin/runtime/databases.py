@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from tocsin.errors import ConfigError
+from tocsin.errors import ConfigError, DatabaseError
 from tocsin.runtime.registry import find_part
+from tocsin.runtime.servers import MEMORY_SERVERS, memory_arguments, source_arguments
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -14,8 +15,13 @@ if TYPE_CHECKING:
 
     from tocsin.abc import Clock
     from tocsin.database import BaseDatabaseManager
+    from tocsin.eventstorage import EventStorageService
     from tocsin.runtime.config.loader import Project
+    from tocsin.runtime.config.monitors import MetricMonitor
     from tocsin.runtime.config.project import ProfileConfig
+    from tocsin.runtime.event_rates import EventRates
+
+    MetricSource: TypeAlias = BaseDatabaseManager | EventRates
 
 __all__ = ["Sources", "open_memory"]
 
@@ -27,15 +33,8 @@ def open_memory(project: Project, clock: Clock, *, read_only: bool = False) -> B
         DatabaseError: It cannot be opened, or a newer Tocsin wrote it.
     """
     from tocsin.database.migrations import migrate
-    from tocsin.database.sqlite import SQLiteManager
 
-    memory = SQLiteManager(
-        project.memory_path,
-        clock=clock,
-        tables=project.config.tables.names(),
-        settings=project.memory.settings(),
-        read_only=read_only,
-    )
+    memory = _memory_manager(project, clock, read_only=read_only)
     if not read_only:
         try:
             migrate(memory)
@@ -43,6 +42,40 @@ def open_memory(project: Project, clock: Clock, *, read_only: bool = False) -> B
             memory.close()
             raise
     return memory
+
+
+def _memory_manager(project: Project, clock: Clock, *, read_only: bool) -> BaseDatabaseManager:
+    server = project.memory_server
+    if server is not None:
+        profile = project.profiles[server]
+        return _made(
+            server,
+            profile,
+            {
+                "clock": clock,
+                "tables": project.config.tables.names(),
+                "settings": profile.settings,
+                "read_only": read_only,
+                **memory_arguments(server, profile),
+            },
+        )
+    from tocsin.database.sqlite import SQLiteManager
+
+    return SQLiteManager(
+        project.memory_path,
+        clock=clock,
+        tables=project.config.tables.names(),
+        settings=project.memory.settings(),
+        read_only=read_only,
+    )
+
+
+def _made(name: str, profile: ProfileConfig, arguments: dict[str, Any]) -> BaseDatabaseManager:
+    try:
+        manager: BaseDatabaseManager = find_part("tocsin.databases", profile.type)(**arguments)
+    except ValueError as error:
+        raise ConfigError(f"profile {name!r}: {error}") from error
+    return manager
 
 
 class Sources:
@@ -53,6 +86,32 @@ class Sources:
         self._clock = clock
         self._lock = Lock()
         self._open: dict[str, BaseDatabaseManager] = {}
+        self._events: EventStorageService | None = None
+
+    def of_metric(self, monitor: MetricMonitor) -> MetricSource:
+        """Give what answers the query of a metric.
+
+        Raises:
+            ConfigError: Its profile names a database type that is not installed.
+            DatabaseError: It cannot be opened.
+        """
+        if monitor.config.source == "events":
+            from tocsin.runtime.event_rates import EventRates
+
+            return EventRates(self._event_storage(), monitor.config)
+        return self.get(monitor.profile_in(self._project))
+
+    def _event_storage(self) -> EventStorageService:
+        from tocsin.errors import EventStorageException
+        from tocsin.runtime.event_store import open_project_events
+
+        with self._lock:
+            if self._events is None:
+                try:
+                    self._events = open_project_events(self._project)
+                except EventStorageException as error:
+                    raise DatabaseError(error.message, hint=error.hint, transient=error.transient) from error
+            return self._events
 
     def get(self, profile: str) -> BaseDatabaseManager:
         """Give the database of a profile.
@@ -67,7 +126,6 @@ class Sources:
             return self._open[profile]
 
     def _connect(self, name: str, profile: ProfileConfig) -> BaseDatabaseManager:
-        manager_class = find_part("tocsin.databases", profile.type)
         arguments: dict[str, Any] = {"clock": self._clock, "settings": profile.settings}
         if profile.type == "duckdb":
             path = profile.path or ":memory:"
@@ -80,11 +138,9 @@ class Sources:
                 raise ConfigError(f"profile {name!r}: a sqlite profile needs a path")
             arguments["path"] = self._project.folder / profile.path
             arguments["read_only"] = True
-        try:
-            manager: BaseDatabaseManager = manager_class(**arguments)
-        except ValueError as error:
-            raise ConfigError(f"profile {name!r}: {error}") from error
-        return manager
+        elif profile.type in MEMORY_SERVERS:
+            arguments |= source_arguments(name, profile)
+        return _made(name, profile, arguments)
 
     def close(self) -> None:
         """Close all that were opened."""
@@ -92,6 +148,9 @@ class Sources:
             for manager in self._open.values():
                 manager.close()
             self._open.clear()
+            if self._events is not None:
+                self._events.close()
+                self._events = None
 
     def __enter__(self) -> Self:
         return self

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tocsin.database import BaseDatabaseManager, Capabilities
+    from tocsin.database import Capabilities
+    from tocsin.runtime.databases import MetricSource
 
 __all__ = ["Gate", "GatedSource"]
 
@@ -48,11 +49,11 @@ class GatedSource:
     """A source that is waited for outside of the gate.
 
     Args:
-        source: The database.
+        source: A database, or what counts events.
         gate: The gate that the caller is inside of.
     """
 
-    def __init__(self, source: BaseDatabaseManager, gate: Gate) -> None:
+    def __init__(self, source: MetricSource, gate: Gate) -> None:
         self._source = source
         self._gate = gate
 

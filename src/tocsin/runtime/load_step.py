@@ -226,6 +226,7 @@ class _LoadStep:
 
 def _spec_of(monitor: MetricMonitor) -> LoadSpec:
     config = monitor.config
+    counts_events = config.source == "events"
     return LoadSpec(
         name=config.name,
         query=monitor.query,
@@ -236,11 +237,12 @@ def _spec_of(monitor: MetricMonitor) -> LoadSpec:
         dimension=config.dimension,
         anchor=config.anchor,
         align=config.align,
-        aggregate=config.aggregate,
+        aggregate="sum" if counts_events else config.aggregate,
         seasonality_columns=config.seasonality_columns,
         timezone=config.timezone,
         holidays=config.holidays,
         variables=config.variables,
+        fill=0.0 if counts_events else None,
     )
 
 

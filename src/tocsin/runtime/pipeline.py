@@ -230,8 +230,7 @@ class _Runner:
             return
         job = self._job(monitor, lease, report, now)
         if "load" in self._options.steps:
-            source = GatedSource(self._sources.get(monitor.profile_in(self._project)), self._gate)
-            load_metric(job, source)
+            load_metric(job, GatedSource(self._sources.of_metric(monitor), self._gate))
         elif self._options.full_refresh:
             with self._memory.transaction(lease=lease) as tx:
                 forget_verdicts(tx, monitor.name)

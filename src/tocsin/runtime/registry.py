@@ -20,6 +20,7 @@ _BUILT_IN = {
     "tocsin.databases": {
         "sqlite": "tocsin.database.sqlite:SQLiteManager",
         "duckdb": "tocsin.database.duckdb:DuckDBManager",
+        "postgres": "tocsin.database.postgres:PostgresManager",
     },
     "tocsin.detectors": {
         "mad": "tocsin.detectors:MADDetector",

@@ -62,6 +62,8 @@ class LoadSpec:
         timezone: The IANA zone in which it is computed.
         holidays: The country (`DE`) or subdivision (`DE-BY`) whose holidays `is_holiday` knows.
         variables: The user's variables for the query.
+        fill: The value of a slot without a row, where having none means something (a count of 0);
+            `None`: it is a gap.
 
     Raises:
         ConfigError: A key has a value that it cannot have.
@@ -81,6 +83,7 @@ class LoadSpec:
     timezone: str = "UTC"
     holidays: str | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
+    fill: float | None = None
 
     def __post_init__(self) -> None:
         _check_choice("align", self.align, get_args(Align))

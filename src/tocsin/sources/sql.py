@@ -164,6 +164,8 @@ class MetricLoader:
         accepted = layout.count(rows, rejected=False)
         rejected = layout.count(rows, rejected=True)
         values = layout.values(rows, spec.aggregate)
+        if spec.fill is not None:
+            values = np.where(accepted + rejected == 0, spec.fill, values)
         extra = {
             name: layout.spread(rows, columns[name][rows.order]) for name in spec.seasonality_source_columns
         }

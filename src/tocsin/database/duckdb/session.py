@@ -63,6 +63,11 @@ class DuckDBSession(Session):
         self._location = location
         self._turn = turn
 
+    @property
+    def driver_connection(self) -> duckdb.DuckDBPyConnection:
+        """The cursor."""
+        return self._cursor
+
     def begin(self) -> None:
         """Wait for the turn, and begin."""
         self._turn.take()

@@ -61,6 +61,11 @@ class SQLiteSession(Session):
         self._types: dict[str, tuple[str, ...]] = {}
         self._keys: dict[str, frozenset[str]] = {}
 
+    @property
+    def driver_connection(self) -> sqlite3.Connection:
+        """The connection."""
+        return self._connection
+
     def begin(self) -> None:
         """Take the write lock, waiting for it as long as the busy timeout says."""
         self._turn.take()

@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from tocsin.runtime.config.log import LogAlertingConfig, LogConfig
     from tocsin.runtime.config.metric import AlertingConfig, MetricConfig
 
-__all__ = ["check_channels", "check_holidays", "check_query", "check_seasonality", "check_templates"]
+__all__ = [
+    "check_channels",
+    "check_event_parameters",
+    "check_holidays",
+    "check_query",
+    "check_seasonality",
+    "check_templates",
+]
 
 
 def check_channels(
@@ -84,6 +91,32 @@ def check_seasonality(config: MetricConfig, detectors: Sequence[Detector], text:
                 hint = suggest(name, columns) or "add it to seasonality_columns"
                 message = f"detector {config.detectors[index].type} groups by {name!r}, which the series lack"
                 raise error_at(message, text, path, ("detectors", index), hint)
+
+
+def check_event_parameters(config: MetricConfig, text: str, path: Path) -> None:
+    """Check what a metric that counts events searches for, and counts by.
+
+    Raises:
+        ConfigError: With the line of the parameter.
+    """
+    from tocsin.errors import DataError
+    from tocsin.eventstorage.query import build_query
+    from tocsin.eventstorage.query.columns import counted_column
+
+    for name in ("dt_from", "dt_to", "limit", "page", "sortby", "after"):
+        if name in config.events:
+            message = f"events takes no {name}: the metric's interval and loading keys say which time"
+            raise error_at(message, text, path, ("events", name))
+    try:
+        build_query(config.events, "count")
+    except DataError as error:
+        where = ("events",) if error.parameter is None else ("events", error.parameter)
+        raise error_at(error.message, text, path, where, error.hint) from error
+    if config.dimension is not None:
+        try:
+            counted_column(config.dimension, "dimension")
+        except DataError as error:
+            raise error_at(error.message, text, path, ("dimension",), error.hint) from error
 
 
 def check_query(config: MetricConfig, query: str, text: str, path: Path) -> ConfigError | None:

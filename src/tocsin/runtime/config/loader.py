@@ -10,6 +10,7 @@ from tocsin.errors import ConfigError
 from tocsin.runtime.config.monitors import load_monitors
 from tocsin.runtime.config.project import MemoryConfig, ProfileConfig, ProfilesConfig, ProjectConfig
 from tocsin.runtime.config.yaml_file import read_text, suggest, validate
+from tocsin.runtime.servers import memory_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,17 +37,22 @@ class Project:
 
     @property
     def memory_path(self) -> Path:
-        """The file of the project's memory."""
+        """The file of the project's memory, when it is one."""
         return self.folder / self.memory.path
 
     @property
     def memory(self) -> MemoryConfig:
-        """Where the project's memory is, and its settings."""
+        """Where the project's memory is when it is a file, and its settings."""
         return self.profiles[self.default_profile].memory
 
     @property
+    def memory_server(self) -> str | None:
+        """The profile whose server holds the project's memory, `None` when that is the file."""
+        return self.profiles[self.default_profile].memory_server(self.default_profile)
+
+    @property
     def dead_letters(self) -> Path:
-        """The folder of the lines that could not be read, beside the memory."""
+        """The folder of the lines that could not be read, beside the memory's file."""
         return self.memory_path.parent / "dead_letters"
 
 
@@ -74,6 +80,10 @@ def load_project(folder: Path, profile: str | None = None, *, home: Path | None 
     profiles = _load_profiles(files)
     chosen = profile or config.default_profile or profiles.default_profile or next(iter(profiles.profiles))
     _require_profile(chosen, profiles.profiles, folder / PROFILES_FILE)
+    server = profiles.profiles[chosen].memory_server(chosen)
+    if server is not None:
+        _require_profile(server, profiles.profiles, folder / PROFILES_FILE)
+        memory_arguments(server, profiles.profiles[server])
     project = Project(
         folder=folder,
         config=config,

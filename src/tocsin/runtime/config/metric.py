@@ -12,6 +12,7 @@ from tocsin.model import AlertRule, DirectionRule, Interval, parse_duration
 from tocsin.runtime.config.yaml_file import StrictModel
 
 __all__ = [
+    "EVENT_WINDOW",
     "AlertingConfig",
     "DetectorConfig",
     "Duration",
@@ -93,6 +94,10 @@ SeasonalityColumn = Literal[
 ]  # fmt: skip
 
 
+EVENT_WINDOW = "{{ tocsin_start_time }} to {{ tocsin_end_time }}"
+"""What stands for the query of a metric that counts events: nothing but the window."""
+
+
 class QueryColumns(StrictModel):
     """Which columns of the query are what."""
 
@@ -172,6 +177,8 @@ class MetricConfig(StrictModel):
     tags: tuple[str, ...] = ()
     enabled: bool = True
     profile: str | None = None
+    source: Literal["sql", "events"] = "sql"
+    events: dict[str, Any] = Field(default_factory=dict)
     query: str | None = None
     query_file: str | None = None
     query_columns: QueryColumns = QueryColumns()
@@ -207,8 +214,13 @@ class MetricConfig(StrictModel):
 
     @model_validator(mode="after")
     def _keys_fit_together(self) -> Self:
-        if (self.query is None) == (self.query_file is None):
+        if self.source == "events":
+            self._counts_events()
+        elif (self.query is None) == (self.query_file is None):
             message = "give either query or query_file"
+            raise ValueError(message)
+        elif self.events:
+            message = "events (search parameters) go with source: events"
             raise ValueError(message)
         if ("is_holiday" in self.seasonality_columns) != (self.holidays is not None):
             message = "is_holiday and holidays (a country such as DE or US-CA) go together"
@@ -225,6 +237,14 @@ class MetricConfig(StrictModel):
             message = "two alerting rules have the same name"
             raise ValueError(message)
         return self
+
+    def _counts_events(self) -> None:
+        """Refuse the keys that make no sense for a count of events."""
+        useless = {"query", "query_file", "query_columns", "variables", "profile", "aggregate"}
+        given = sorted(useless & self.model_fields_set)
+        if given:
+            message = f"a metric with source: events counts events: it takes no {' or '.join(given)}"
+            raise ValueError(message)
 
     def rules(self) -> tuple[AlertRule, ...]:
         """Give the enabled alerting rules, each with a name of its own."""

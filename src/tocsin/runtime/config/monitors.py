@@ -6,9 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tocsin.errors import ConfigError, TocsinError
-from tocsin.runtime.config.checks import check_channels, check_seasonality, check_templates
+from tocsin.runtime.config.checks import (
+    check_channels,
+    check_event_parameters,
+    check_seasonality,
+    check_templates,
+)
 from tocsin.runtime.config.log import LogConfig
-from tocsin.runtime.config.metric import MetricConfig
+from tocsin.runtime.config.metric import EVENT_WINDOW, MetricConfig
 from tocsin.runtime.config.yaml_file import error_at, read_text, suggest, validate
 from tocsin.runtime.log_parts import create_log_detector, create_log_parser
 from tocsin.runtime.registry import create_detector
@@ -151,7 +156,12 @@ def _load_metric(project: Project, path: Path) -> MetricMonitor:
     if config.profile is not None and config.profile not in project.profiles:
         hint = suggest(config.profile, project.profiles)
         raise error_at(f"there is no profile {config.profile!r}", text, path, ("profile",), hint)
-    query, detectors = _query_of(project, config, text, path), _detectors_of(config, text, path)
+    if config.source == "events":
+        check_event_parameters(config, text, path)
+        query = EVENT_WINDOW
+    else:
+        query = _query_of(project, config, text, path)
+    detectors = _detectors_of(config, text, path)
     check_seasonality(config, detectors, text, path)
     check_channels(config, project.channels, text, path)
     check_templates(config, text, path)

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
 from tocsin.runtime.config.metric import Duration
 from tocsin.runtime.config.yaml_file import StrictModel
+from tocsin.runtime.servers import MEMORY_SERVERS
 
 __all__ = [
     "MemoryConfig",
@@ -84,8 +85,12 @@ class ProjectConfig(StrictModel):
 
 
 class MemoryConfig(StrictModel):
-    """Where the project's memory is; the settings are those of `tocsin.database.sqlite.SQLiteSettings`."""
+    """Where the project's memory is; the settings are those of `tocsin.database.sqlite.SQLiteSettings`.
 
+    With a `profile` it is on the server of that profile, and the others do not count.
+    """
+
+    profile: str | None = None
     path: Annotated[str, Field(min_length=1, pattern=r"^[^:]")] = "tocsin.db"
     synchronous: Literal["OFF", "NORMAL", "FULL", "EXTRA"] = "NORMAL"
     busy_timeout_seconds: Annotated[float, Field(ge=0, le=86_400)] = 10.0
@@ -94,7 +99,7 @@ class MemoryConfig(StrictModel):
 
     def settings(self) -> dict[str, Any]:
         """Give what the database manager takes as settings."""
-        return self.model_dump(exclude={"path"})
+        return self.model_dump(exclude={"path", "profile"})
 
 
 class ProfileConfig(StrictModel):
@@ -103,8 +108,11 @@ class ProfileConfig(StrictModel):
     type: str
     host: str | None = None
     port: Annotated[int, Field(ge=1, le=65_535)] | None = None
+    dbname: str | None = None
     user: str | None = None
     password: SecretStr | None = None
+    sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] | None = None
+    url: SecretStr | None = None
     path: str | None = None
     memory: Annotated[
         MemoryConfig,
@@ -118,6 +126,18 @@ class ProfileConfig(StrictModel):
     data_database: str | None = None
     data_schema: str | None = None
     settings: dict[str, Any] = Field(default_factory=dict)
+
+    def memory_server(self, name: str) -> str | None:
+        """Give the profile whose server holds the memory, `None` when it is a file.
+
+        A server's profile that says nothing about the memory holds it itself.
+
+        Args:
+            name: The name of this profile.
+        """
+        if self.memory.profile is not None:
+            return self.memory.profile
+        return name if self.type in MEMORY_SERVERS and "memory" not in self.model_fields_set else None
 
 
 class ProfilesConfig(StrictModel):

@@ -130,6 +130,15 @@ class TransactionContract(DatabaseContract):
         assert "thread" in str(errors[0])
         assert _names(manager) == []
 
+    def test_a_name_is_locked_within_a_transaction_only(self, manager: BaseDatabaseManager) -> None:
+        with pytest.raises(DatabaseError, match="open transaction"):
+            manager.lock("x")
+        for _ in range(2):
+            with manager.transaction() as transaction:
+                transaction.lock("x")
+                transaction.lock("x")
+                manager.lock("it's ü %s")
+
     def test_a_memory_has_transactions_and_serves_several_processes(
         self, manager: BaseDatabaseManager
     ) -> None:

@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tocsin.database.batches import Constant
 from tocsin.errors import DatabaseError
+from tocsin.model import ColumnDefinition, TableModel
 from tocsin.testing.databases.base import ALL_TYPES, KEYED, DatabaseContract, examples
 
 if TYPE_CHECKING:
@@ -54,6 +56,8 @@ class WriteContract(DatabaseContract):
         table = f"t{next(_TABLE_NUMBER)}"
         manager.create_table(table, ALL_TYPES)
         whole, real, flag, text, raw, instant = zip(*rows, strict=True)
+        if not manager.capabilities.any_text:
+            text = tuple(each and each.replace("\0", "") for each in text)
         texts = np.empty(len(rows), dtype=object)
         texts[:] = text
         raws = np.empty(len(rows), dtype=object)
@@ -169,6 +173,17 @@ class WriteContract(DatabaseContract):
         with pytest.raises(DatabaseError):
             manager.insert_batch("t", {"name": ["\ud800"], "at": [_AT]})
 
+    def test_a_text_with_nul_is_kept_or_refused(self, manager: BaseDatabaseManager) -> None:
+        manager.create_table("t", KEYED)
+        batch = {"name": ["a\0b"], "at": [_AT]}
+        if manager.capabilities.any_text:
+            manager.insert_batch("t", batch)
+            assert _rows(manager) == [("a\0b", None)]
+        else:
+            with pytest.raises(DatabaseError, match="NUL"):
+                manager.insert_batch("t", batch)
+            assert _rows(manager) == []
+
     def test_a_table_without_a_key_takes_every_row(self, manager: BaseDatabaseManager) -> None:
         from tocsin.model import ColumnDefinition, TableModel
 
@@ -176,6 +191,13 @@ class WriteContract(DatabaseContract):
         for strategy in ("ignore", "replace", "fail"):
             assert manager.insert_batch("t", {"a": [1, 1]}, strategy) == 2
         assert manager.execute_query("SELECT count(*) AS n FROM t") == [{"n": 6}]
+
+    def test_a_batch_of_constants_has_as_many_rows_as_they_are_long(
+        self, manager: BaseDatabaseManager
+    ) -> None:
+        manager.create_table("t", TableModel((ColumnDefinition("a", "Int64"),), ()))
+        assert manager.insert_batch("t", {"a": Constant(7, 3)}) == 3
+        assert manager.execute_query("SELECT a FROM t") == [{"a": 7}] * 3
 
     def test_the_last_time_of_a_metric_is_found(self, manager: BaseDatabaseManager) -> None:
         from tocsin.database import TABLE_DATAPOINTS, get_datapoints_table_model

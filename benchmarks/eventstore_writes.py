@@ -1,0 +1,143 @@
+"""How fast events are stored, refused and deleted: steps of the benchmark of the event storage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.idea_events import BATCH_EVENTS
+from benchmarks.result import Better, Result, at_least, at_least_times_the_peer, at_most
+from benchmarks.sides import tell
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.eventstore_bench import Bench
+
+__all__ = ["duplicates", "fills", "inserts", "inserts_into_full", "retention", "sqlite_inserts"]
+
+_RATE = "events/s"
+
+
+def inserts(bench: Bench) -> Iterator[Result]:
+    """PostgreSQL, an empty store: many at once, one by one, and what the text index costs."""
+    sizes = bench.sizes
+    ours, peer = bench.store("postgresql plain"), bench.peer_store("postgresql plain")
+    text = bench.store("postgresql text", text_index=True)
+    bench.create(ours, peer)
+    bench.create(text)
+    request: dict[str, Any] = {"task": "insert", "path": str(bench.path)}
+    for way, title, count, peer_count, goal in (
+        ("insert", "insert_events, PostgreSQL", sizes.ours, sizes.peer, at_least_times_the_peer(5)),
+        ("insert_each", "insert_event, PostgreSQL, a commit each", sizes.each, sizes.each, None),
+    ):
+        tell(f"{title} ...")
+        asked = request | {"way": way, "count": count}
+        theirs = peer and peer | request | {"way": way, "count": peer_count}
+        rates = bench.sides.take_turns(sizes.turns, ours | asked, theirs).rates(count, peer_count)
+        note = f"from JSON text, full typing; {BATCH_EVENTS:,} events a batch, the peer's 500 a commit"
+        yield Result(title, _RATE, *rates, Better.HIGHER, goal, note if goal else "")
+        tell(f"{title}, with a text index ...")
+        replies = bench.sides.take_turns(sizes.turns, text | asked)
+        indexed, _ = replies.rates(count)
+        yield Result(f"{title}, with a text index", _RATE, indexed, rates[1], Better.HIGHER)
+
+
+def sqlite_inserts(bench: Bench) -> Iterator[Result]:
+    """SQLite: with a text index, and one by one; without one the store to be searched is filled."""
+    sizes = bench.sizes
+    request: dict[str, Any] = {"task": "insert", "path": str(bench.path)}
+    text, plain = bench.store("sqlite text", text_index=True), bench.store("sqlite plain")
+    bench.create(text)
+    bench.create(plain)
+    count = sizes.text // (sizes.turns + 1)
+    tell("insert_events, SQLite ...")
+    for store, title, goal in (
+        (plain, "insert_events, SQLite", 15_000),
+        (text, "insert_events, SQLite, with a text index", 10_000),
+    ):
+        replies = bench.sides.take_turns(sizes.turns, store | request | {"way": "insert", "count": count})
+        yield Result(title, _RATE, replies.rates(count)[0], None, Better.HIGHER, at_least(goal))
+    replies = bench.sides.take_turns(
+        sizes.turns, plain | request | {"way": "insert_each", "count": sizes.each}
+    )
+    title = "insert_event, SQLite, a commit each"
+    yield Result(title, _RATE, replies.rates(sizes.each)[0], None, Better.HIGHER)
+
+
+def fills(bench: Bench) -> Iterator[Result]:
+    """Fill what is searched."""
+    sizes = bench.sizes
+    ours, peer = bench.store("postgresql full"), bench.peer_store("postgresql full")
+    lite = bench.store("sqlite full")
+    bench.create(ours, peer, indexes=False)
+    bench.create(lite)
+    fill: dict[str, Any] = {"task": "fill", "path": str(bench.path), "count": sizes.events}
+    for store, title in (
+        (ours, f"{sizes.events:,} events into PostgreSQL"),
+        (lite, f"{sizes.events:,} events into SQLite"),
+    ):
+        tell(f"{title} ...")
+        replies = bench.sides.take_turns(1, store | fill)
+        yield Result(title, _RATE, replies.rates(sizes.events)[0], None, Better.HIGHER)
+    if peer:
+        tell("the same into the peer's store, by COPY ...")
+        if bench.sides.take_turns(1, None, peer | fill).peer:
+            share = bench.share_of_equal_rows("postgresql plain", "postgresql full", sizes.peer)
+            yield Result("rows of the peer's COPY that are as its own insert makes them", "share", share)
+    bench.settle("postgresql full")
+    sizes_on_disk = bench.bytes_an_event("postgresql full"), bench.bytes_an_event("peer postgresql full")
+    yield Result("an event in PostgreSQL, with its indexes", "B", *sizes_on_disk)
+
+
+def inserts_into_full(bench: Bench) -> Iterator[Result]:
+    """Insert into stores whose indexes are large; the stores differ from then on."""
+    sizes = bench.sizes
+    ours, peer = bench.store("postgresql full"), bench.peer_store("postgresql full")
+    title = f"insert_events, PostgreSQL with {sizes.events:,} events"
+    tell(f"{title} ...")
+    insert: dict[str, Any] = {"task": "insert", "path": str(bench.path), "way": "insert"}
+    replies = bench.sides.take_turns(
+        sizes.turns,
+        ours | insert | {"count": sizes.later},
+        peer and peer | insert | {"count": sizes.peer // 2},
+    )
+    yield Result(title, _RATE, *replies.rates(sizes.later, sizes.peer // 2), Better.HIGHER)
+
+
+def duplicates(bench: Bench) -> Iterator[Result]:
+    """Insert events that are there."""
+    sizes = bench.sizes
+    peer = bench.peer_store("postgresql full")
+    again: dict[str, Any] = {"task": "again", "path": str(bench.path)}
+    for name, theirs in (("postgresql full", peer), ("sqlite full", None)):
+        title = f"events that are there already, {'PostgreSQL' if theirs or 'post' in name else 'SQLite'}"
+        tell(f"{title} ...")
+        replies = bench.sides.take_turns(
+            sizes.turns,
+            bench.store(name) | again | {"count": sizes.ours},
+            theirs and theirs | again | {"count": sizes.each},
+        )
+        note = "the peer has no insert that goes on after one: each fails on its own" if theirs else ""
+        yield Result(title, _RATE, *replies.rates(sizes.ours, sizes.each), Better.HIGHER, note=note)
+
+
+def retention(bench: Bench) -> Iterator[Result]:
+    """Delete the oldest events; last, since it can be done once."""
+    old = bench.sizes.old
+    peer = bench.peer_store("postgresql full")
+    for name, theirs in (("postgresql full", peer), ("sqlite full", None)):
+        where = "PostgreSQL" if "post" in name else "SQLite"
+        title = f"retention of {old:,} events, {where}"
+        tell(f"{title} ...")
+        request = {"task": "tell", "operation": "retain", "query": [old]}
+        replies = bench.sides.take_turns(1, bench.store(name) | request, theirs and theirs | request)
+        figures = [[reply["answer"] for reply in kept] for kept in (replies.ours, replies.peer)]
+        if any(answer["count"] != old for kept in figures for answer in kept):
+            tell(f"refused: {figures}")
+            figures = [[], []]
+        ours_seconds, peer_seconds = (kept[0]["seconds"] if kept else None for kept in figures)
+        goal = at_least_times_the_peer(10) if "post" in name else None
+        yield Result(title, "s", ours_seconds, peer_seconds, goal=goal)
+        longest = figures[0][0]["longest"] * 1e3 if figures[0] else None
+        title = f"the longest step of it, {where}"
+        yield Result(title, "ms", longest, peer_seconds and peer_seconds * 1e3, goal=at_most(100))

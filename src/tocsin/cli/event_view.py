@@ -1,0 +1,146 @@
+"""How events and their numbers are shown: columns, tables, CSV."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tocsin.cli.console import console, visible
+from tocsin.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tocsin.eventstorage.idea import Idea
+
+__all__ = ["COUNTED", "CsvOption", "counted_by", "plain", "print_csv", "print_events"]
+
+CsvOption = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
+
+COUNTED = {
+    "category": "category",
+    "class": "eventclass",
+    "severity": "eventseverity",
+    "description": "description",
+    "detector": "node_name",
+    "detector-type": "node_type",
+    "group": "resolvedabuses",
+    "source": "source_ip",
+    "target": "target_ip",
+    "source-host": "source_host",
+    "target-host": "target_host",
+    "source-port": "source_port",
+    "target-port": "target_port",
+    "source-type": "source_type",
+    "target-type": "target_type",
+    "protocol": "protocol",
+    "inspection-error": "inspectionerrors",
+}
+"""What events can be counted by: the name in an option → the column."""
+
+_MOST_VALUES = 2
+_LONGEST = 60
+
+
+def counted_by(name: str | None) -> str | None:
+    """Give the column of a value of `--by`.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    if name is None:
+        return None
+    from tocsin.eventstorage.query.columns import counted_column
+
+    try:  # the names of search parameters are understood too
+        return counted_column(COUNTED.get(name, name))
+    except DataError:
+        raise ConfigError(f"--by {name!r} is not understood", hint=f"one of {', '.join(COUNTED)}") from None
+
+
+def plain(value: Any) -> Any:
+    """Give a value as JSON has it: times in ISO 8601."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def print_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows as CSV, as RFC 4180 has it."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+
+
+def print_events(events: Sequence[Idea]) -> None:
+    """Print a table with a line an event; columns in which nothing stands are left out."""
+    from rich.cells import cell_len
+    from rich.table import Table
+    from rich.text import Text
+
+    out = console()
+    cells = [_cells(event) for event in events]
+    columns = [name for name in _COLUMNS if any(row[name] for row in cells)]
+    widths = {name: max(len(name), *(cell_len(row[name]) for row in cells)) for name in columns}
+    if sys.stdout.isatty():
+        _fit(widths, out.width - _GAP * (len(columns) - 1))
+    else:  # who reads a pipe cuts lines itself
+        out.width = sum(widths.values()) + _GAP * len(columns)
+    table = Table(header_style="bold", box=None, pad_edge=False)
+    for name in columns:
+        table.add_column(name, no_wrap=True, overflow="ellipsis", width=widths[name])
+    for row in cells:
+        table.add_row(*(Text(row[name]) for name in columns))
+    out.print(table)
+
+
+_GAP = 2
+_NARROWEST = 4
+_COLUMNS = ("detected (UTC)", "severity", "category", "source", "target", "detector", "description", "id")
+
+
+def _fit(widths: dict[str, int], available: int) -> None:
+    """Make the widest columns narrower until all fit; an id is for copying, and never cut."""
+    flexible = [name for name in widths if name not in ("detected (UTC)", "id")]
+    while sum(widths.values()) > available and any(widths[name] > _NARROWEST for name in flexible):
+        widths[max(flexible, key=widths.__getitem__)] -= 1
+
+
+def _cells(event: Idea) -> dict[str, str]:
+    row = event.row
+    at = event.detecttime
+    values = {
+        "detected (UTC)": "" if at is None else f"{at:%Y-%m-%d %H:%M:%S}",
+        "severity": row.eventseverity or "",
+        "category": _some(row.category),
+        "source": _some((*row.source_ip, *row.source_host), row.source_port),
+        "target": _some((*row.target_ip, *row.target_host), row.target_port),
+        "detector": _some(row.node_name),
+        "description": row.description or "",
+    }
+    cut = {name: _cut(visible(text)) for name, text in values.items()}
+    return {**cut, "id": visible(event.id)}
+
+
+def _some(values: Sequence[str], ports: Sequence[int] = ()) -> str:
+    """Write the first values, and how many more there are.
+
+    >>> _some(["10.0.0.1", "10.0.0.2", "10.0.0.3"], [22])
+    '10.0.0.1, 10.0.0.2 +1 :22'
+    """
+    shown = ", ".join(values[:_MOST_VALUES])
+    if len(values) > _MOST_VALUES:
+        shown += f" +{len(values) - _MOST_VALUES}"
+    if ports:
+        shown += " :" + ",".join(map(str, ports[:_MOST_VALUES])) + ("…" if len(ports) > _MOST_VALUES else "")
+    return shown.strip()
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

@@ -1,0 +1,55 @@
+"""From what users configure to a backend."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from tocsin.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tocsin.eventstorage.session import Backend
+
+__all__ = ["open_backend"]
+
+_OURS = ("clock", "text_index")
+
+
+def open_backend(conncfg: Mapping[str, Any]) -> Backend:
+    """Open the database that a configuration names.
+
+    Args:
+        conncfg: See `EventStorageService`.
+
+    Raises:
+        DataError: It names none, or two.
+        StorageConnectionException: It cannot be reached.
+    """
+    rest = dict(conncfg)
+    ours = {name: rest.pop(name) for name in _OURS if name in rest}
+    path, url = rest.pop("path", None), rest.pop("url", None)
+    if path is not None and url is not None:
+        raise DataError("an event storage has either a path or a url")
+    if url is not None:
+        parts = urlsplit(str(url))
+        if parts.scheme == "sqlite":
+            path = unquote(parts.path.removeprefix("/")) if not parts.netloc else None
+            if not path:
+                raise DataError("the url of an SQLite file is sqlite:///relative or sqlite:////absolute")
+        elif parts.scheme in ("postgresql", "postgres"):
+            rest["conninfo"] = str(url)
+        else:
+            raise DataError(
+                f"an event storage cannot be in {parts.scheme or 'that'}", hint="sqlite or postgresql"
+            )
+    if path is not None:
+        from tocsin.eventstorage.sqlite import SQLiteBackend
+
+        return SQLiteBackend(path, **ours, **rest)
+    if not rest:
+        raise DataError("an event storage needs a path, a url, or the arguments of a PostgreSQL connection")
+    from tocsin.eventstorage.postgres import PostgresBackend
+
+    return PostgresBackend(rest, **ours)

@@ -1,0 +1,115 @@
+"""A session within a transaction that somebody else has open."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from tocsin.errors import EventStorageException
+from tocsin.eventstorage.postgres.connections import describe, run
+from tocsin.eventstorage.postgres.failures import DRIVER_ERRORS, failures
+from tocsin.eventstorage.postgres.known import Known
+from tocsin.eventstorage.postgres.session import PostgresSession
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    from tocsin.abc import Clock
+    from tocsin.eventstorage.postgres.connections import Connection
+
+    T = TypeVar("T")
+
+__all__ = ["BorrowedSession"]
+
+_ENTER = "SELECT current_setting('search_path'), set_config('search_path', quote_ident(%s), true)"
+_LEAVE = "SELECT set_config('search_path', %s, true)"
+
+
+class BorrowedSession(PostgresSession):
+    """A session over an open connection of psycopg, within its owner's transaction.
+
+    What it does is kept when the owner commits. `commit` and `rollback` end a savepoint only, so that an
+    error here leaves the owner's own work alone. Who stores events makes everybody else wait who stores some,
+    until the owner's transaction ends: store last.
+
+    Args:
+        connection: With an open transaction, or one that opens it with its first statement.
+        schema: Where the tables are; `None`: in the connection's search path.
+        clock: Stamps events, `None` for the database's time.
+    """
+
+    def __init__(
+        self, connection: psycopg.Connection[Any], *, schema: str | None = None, clock: Clock | None = None
+    ) -> None:
+        self._lent = _Lent(connection)
+        super().__init__(self._lent, Known(), clock=clock, text_index=False)
+        self._schema = schema
+        self._path_before = ""
+        self._inside = False
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether something is open that a commit would keep."""
+        return self._inside
+
+    @property
+    def broken(self) -> bool:
+        """Whether it is closed, or its connection is."""
+        return self._closed or self._lent.connection.closed
+
+    def begin(self) -> None:
+        """Set a savepoint; nothing happens when there is one."""
+        if self._inside:
+            return
+        connection = self._connection()
+        if connection.autocommit and connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
+            raise EventStorageException("the connection has no open transaction to store events in")
+        with failures(self._lent.where):
+            run(connection, "SAVEPOINT tocsin_events")
+            if self._schema is not None:
+                row = run(connection, _ENTER, (self._schema,)).fetchone()
+                self._path_before = row[0] if row else ""
+        self._inside = True
+
+    def commit(self) -> None:
+        """Give what was written to the owner's transaction."""
+        if self._inside:
+            with failures(self._lent.where):
+                if self._schema is not None:
+                    run(self._lent.connection, _LEAVE, (self._path_before,))
+                run(self._lent.connection, "RELEASE SAVEPOINT tocsin_events")
+        self._ended()
+
+    def rollback(self) -> None:
+        """Undo what was written since the savepoint."""
+        if self._inside and not self._lent.connection.closed:
+            try:
+                run(self._lent.connection, "ROLLBACK TO SAVEPOINT tocsin_events")
+                run(self._lent.connection, "RELEASE SAVEPOINT tocsin_events")
+            except DRIVER_ERRORS:  # it is lost: the owner will see
+                self._closed = True
+        self._ended()
+
+    def _call(self, work: Callable[[Connection], T], *, repeatable: bool = False) -> T:  # noqa: ARG002 - never here
+        self.begin()
+        return super()._call(work)
+
+    def _ended(self) -> None:
+        self._inside = False
+        super()._ended()
+
+
+class _Lent:
+    """Gives the one connection that there is, and leaves it open."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self.connection: Connection = connection
+        self.where = describe(connection.info.dsn)
+
+    def take(self, *, fresh: bool = False) -> Connection:  # noqa: ARG002 - there is no other one
+        return self.connection
+
+    def give(self, connection: Connection) -> None:
+        pass

@@ -1,0 +1,76 @@
+"""Deleting events with all that belongs to them, and the values that no event has any more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tocsin.eventstorage.columns import ARRAY_COLUMNS, VALUE_COLUMNS
+from tocsin.eventstorage.postgres.connections import run
+from tocsin.eventstorage.postgres.turns import keep_turn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tocsin.eventstorage.postgres.connections import Connection
+
+__all__ = ["delete_events", "statement", "sweep_values"]
+
+_SIDES = ("event_messages", "event_ip", "event_host", "event_port")
+_LISTS = tuple(name for name in VALUE_COLUMNS if name in ARRAY_COLUMNS)
+_SCALARS = tuple(name for name in VALUE_COLUMNS if name not in ARRAY_COLUMNS)
+
+
+def statement(query: str) -> str:
+    """Give the statement that deletes the events whose `seq` a query gives.
+
+    Its first row has the number of events, the others (column, value) of what they had.
+    """
+    sides = ", ".join(
+        f"of_{table} AS (DELETE FROM {table} x USING gone "
+        "WHERE x.seq = gone.seq AND x.storagetime = gone.storagetime)"
+        for table in _SIDES
+    )
+    values = " UNION ALL ".join(
+        [f"SELECT '{name}', unnest(gone.{name})" for name in _LISTS]
+        + [f"SELECT '{name}', gone.{name}" for name in _SCALARS]
+    )
+    return f"""\
+WITH doomed (seq) AS MATERIALIZED ({query}),
+gone AS (
+    DELETE FROM events e USING doomed WHERE e.seq = doomed.seq
+    RETURNING e.seq, e.storagetime, e.id, {", ".join(f"e.{name}" for name in VALUE_COLUMNS)}
+),
+{sides},
+of_event_ids AS (DELETE FROM event_ids x USING gone WHERE x.id = gone.id AND x.seq = gone.seq)
+SELECT NULL, NULL, count(*) FROM gone
+UNION ALL
+SELECT DISTINCT v.name, v.value, 0 FROM gone, LATERAL ({values}) AS v (name, value)
+WHERE v.value IS NOT NULL"""
+
+
+def delete_events(connection: Connection, deletion: str, args: Sequence[Any]) -> int:
+    """Run what `statement` gave, in the open transaction, and give how many events there were."""
+    rows = run(connection, deletion, args).fetchall()
+    number = next(count for name, _, count in rows if name is None)
+    sweep_values(connection, [(name, value) for name, value, _ in rows if name is not None])
+    return int(number)
+
+
+def sweep_values(connection: Connection, candidates: Iterable[tuple[str, str]]) -> None:
+    """Forget those of some (column, value) that no event has any more.
+
+    Only when there seem to be any, a turn is taken, in which nobody stores an event with one of them.
+    """
+    orphans = [one for one in candidates if not _is_used(connection, *one)]
+    if not orphans:
+        return
+    keep_turn(connection)
+    for name, value in orphans:
+        if not _is_used(connection, name, value):
+            run(connection, "DELETE FROM event_values WHERE name = %s AND value = %s", (name, value))
+    run(connection, "UPDATE event_store SET generation = generation + 1")
+
+
+def _is_used(connection: Connection, name: str, value: str) -> bool:
+    condition = f"{name} @> ARRAY[%s]::text[]" if name in _LISTS else f"{name} = %s"
+    return run(connection, f"SELECT 1 FROM events WHERE {condition} LIMIT 1", (value,)).fetchone() is not None

@@ -1,0 +1,336 @@
+"""A session on connections of the pool: it holds one while it needs it to be the same."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, nullcontext, suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from psycopg.pq import TransactionStatus
+
+from tocsin.errors import (
+    EventStorageException,
+    QueryCanceledException,
+    StorageConnectionException,
+    StorageContentionError,
+    StorageIntegrityError,
+)
+from tocsin.eventstorage.postgres import deleting, inserting, streaming, turns
+from tocsin.eventstorage.postgres.connections import run
+from tocsin.eventstorage.postgres.failures import DRIVER_ERRORS, error_of, is_lost
+from tocsin.eventstorage.postgres.naming import Block
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import TypeVar
+
+    import psycopg
+
+    from tocsin.abc import Clock
+    from tocsin.eventstorage.postgres.connections import Connection
+    from tocsin.eventstorage.postgres.known import Known, Learned
+    from tocsin.eventstorage.row import EventRow
+    from tocsin.eventstorage.session import Row
+
+    T = TypeVar("T")
+
+__all__ = ["Lender", "PostgresSession"]
+
+# What others committed while we waited for our turn must be seen.
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
+# What may run without a transaction, as it changes nothing.
+_READING = ("SELECT", "WITH", "VALUES", "TABLE", "SHOW", "EXPLAIN", "(")
+
+
+class Lender(Protocol):
+    """Where a session's connection comes from."""
+
+    @property
+    def where(self) -> str:
+        """The database, for people, without secrets."""
+        ...
+
+    def take(self, *, fresh: bool = False) -> Connection:
+        """Give a connection; `fresh`: idle ones have turned out to be dead."""
+        ...
+
+    def give(self, connection: Connection) -> None:
+        """Take it back."""
+        ...
+
+
+class PostgresSession:
+    """Statements on one database, for one thread at a time; see `tocsin.eventstorage.session.Session`.
+
+    It holds a connection only within transactions and named blocks, so that many threads share a few. A dead
+    one is replaced where nothing can have happened yet: at the begin of a transaction, and at a query outside
+    of one.
+
+    Args:
+        connections: Where connections come from.
+        known: What this process knows of the store.
+        clock: Stamps events, `None` for the database's time.
+        text_index: Whether words are kept, as long as there are no tables that tell.
+    """
+
+    dialect: Final = "postgresql"
+
+    def __init__(self, connections: Lender, known: Known, *, clock: Clock | None, text_index: bool) -> None:
+        self._connections = connections
+        self._known = known
+        self._clock = clock
+        self._wants_text_index = text_index
+        self._held: Connection | None = None
+        self._block: Block | None = None
+        self._learned: list[Learned] = []
+        self._closed = False
+        self._ends = 0  # of transactions
+
+    def __del__(self) -> None:
+        """Give the connection back for a thread that ended without."""
+        if getattr(self, "_held", None) is not None:
+            self._release()
+
+    @property
+    def text_index(self) -> bool:
+        """Whether the events have a text index."""
+        if self._known.text_index is None:
+            if self.execute("SELECT to_regclass('event_store')") == [(None,)]:
+                return self._wants_text_index
+            [(there,)] = self.execute("SELECT text_index FROM event_store")
+            self._known.text_index = bool(there)
+        return self._known.text_index
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether something is open that a commit would keep."""
+        return self._held is not None and _is_open(self._held)
+
+    @property
+    def broken(self) -> bool:
+        """Whether it was closed; a lost connection is replaced."""
+        return self._closed
+
+    def begin(self) -> None:
+        """Open a transaction; nothing happens when one is open."""
+        if not self.in_transaction:
+            self._call(lambda connection: run(connection, _BEGIN), repeatable=True)
+
+    def commit(self) -> None:
+        """Keep what was written."""
+        if self.in_transaction:
+            self._call(lambda connection: run(connection, "COMMIT"))
+            for learned in self._learned:
+                self._known.learn(learned)
+        analyze = any(learned.analyze for learned in self._learned)
+        self._ended()
+        if analyze:
+            with suppress(EventStorageException):  # what was stored is stored
+                self._call(turns.analyze)
+
+    def rollback(self) -> None:
+        """Undo what was written."""
+        if self._held is not None and self.in_transaction:
+            try:
+                run(self._held, "ROLLBACK")
+            except DRIVER_ERRORS:
+                self._held.close()
+        self._ended()
+
+    def close(self) -> None:
+        """Give the connection back; what is open is undone."""
+        self._block = None
+        self.rollback()
+        self._closed = True
+
+    def execute(self, query: str, args: Sequence[Any] = ()) -> list[Row]:
+        """Run a statement and give all its rows, `[]` for one without a result."""
+        reads = query.lstrip().upper().startswith(_READING)
+        if not reads:
+            self.begin()
+        return self._statement(query, args, _rows, repeatable=reads)
+
+    def execute_count(self, query: str, args: Sequence[Any] = ()) -> int:
+        """Run a statement that writes and give how many rows it changed."""
+        self.begin()
+        return self._statement(query, args, _count)
+
+    def execute_many(self, query: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Run a statement that writes for each row of arguments."""
+        self.begin()
+        statement = self._marked(query)
+        arguments = [list(row) for row in rows]
+        self._call(lambda connection: connection.cursor().executemany(statement, arguments))
+
+    def stream(self, query: str, args: Sequence[Any] = ()) -> Iterator[Row]:
+        """Run a query and give its rows one by one in constant memory."""
+        own = not self.in_transaction
+        self.begin()
+        cursor, ends = streaming.ServerCursor(self._marked), self._ends
+        self._call(lambda connection: cursor.open(connection, query, args, whole=own))
+        try:
+            while page := self._call(cursor.fetch):
+                yield from page
+                if (block := self._block) is not None and block.name is not None:
+                    self._call(block.stand_at_gate)
+        finally:
+            if self._ends != ends:
+                pass  # its transaction is over, and so is the cursor
+            elif own:
+                self.rollback()
+            else:
+                self._call(cursor.close)
+
+    @contextmanager
+    def named(self, qname: str | None, timeout: float | None) -> Iterator[None]:
+        """Make the statements of a block known by a name, and end them after a time in seconds.
+
+        A block with a limit needs a transaction, and leaves it open.
+
+        Raises:
+            DataError: The name or the time is wrong.
+            QueryCanceledException: One was cancelled, or ran out of time.
+        """
+        block, outer = Block(qname, timeout), self._block
+        if timeout is not None:
+            self.begin()
+            self._call(block.limit)
+        self._block = block
+        try:
+            yield
+        except BaseException:
+            with suppress(EventStorageException):
+                self._leave(block, outer)
+            raise
+        self._leave(block, outer)
+
+    def insert_rows(self, rows: Sequence[EventRow]) -> list[bool]:
+        """Store events and tell for each whether it is new."""
+        if not rows:
+            return []
+        self.begin()
+        text_index = self.text_index
+        now = None if self._clock is None else self._clock.now()
+        inserted = self._call(
+            lambda connection: inserting.insert_rows(
+                connection, rows, self._known, now, text_index=text_index
+            )
+        )
+        self._learned.extend(inserted.learned)
+        return inserted.new
+
+    def delete_events(self, query: str, args: Sequence[Any]) -> int:
+        """Delete the events whose `seq` a query gives, with all that belongs to them; give how many."""
+        self.begin()
+        statement = self._marked(deleting.statement(query))
+        return self._call(lambda connection: deleting.delete_events(connection, statement, args))
+
+    def to_time(self, instant: datetime) -> datetime:
+        """Give an aware instant as a parameter."""
+        return instant
+
+    def from_time(self, value: Any) -> datetime:
+        """Give a value of a time column as an aware instant in UTC."""
+        instant: datetime = value
+        return instant.astimezone(UTC)
+
+    def now(self) -> datetime:
+        """Give the clock's time, or the database's."""
+        if self._clock is not None:
+            return self._clock.now()
+        [(now,)] = self.execute("SELECT clock_timestamp()")
+        return self.from_time(now)
+
+    def work(self, work: Callable[[Connection], T]) -> T:
+        """Do something on the connection, in the open transaction; without one, something that only reads."""
+        return self._call(work, repeatable=True)
+
+    def _statement(
+        self, query: str, args: Sequence[Any], result: Callable[[Any], T], *, repeatable: bool = False
+    ) -> T:
+        statement = self._marked(query)
+        return self._call(lambda connection: result(run(connection, statement, args)), repeatable=repeatable)
+
+    def _marked(self, query: str) -> str:
+        return query if self._block is None else self._block.marked(query)
+
+    def _call(self, work: Callable[[Connection], T], *, repeatable: bool = False) -> T:
+        """Do something on the connection; an error undoes the transaction, and is one of ours.
+
+        Args:
+            work: What to do.
+            repeatable: It may be done again when the connection turns out to have died while it was idle.
+        """
+        first = self._held is None
+        connection = self._connection()
+        try:
+            with nullcontext() if self._block is None else self._block.timed():
+                return work(connection)
+        except DRIVER_ERRORS as error:
+            if first and repeatable and is_lost(error):
+                connection.close()
+                self._release()
+                self._held = self._connections.take(fresh=True)
+                return self._call(work)
+            ours = error_of(error, self._connections.where)
+            if isinstance(ours, StorageIntegrityError | StorageContentionError):
+                self._known.forget()  # perhaps the tables were made anew
+            if isinstance(ours, QueryCanceledException) and self._block is not None:
+                ours = self._block.ended(ours.message)
+            self.rollback()
+            raise ours from error
+        except BaseException:
+            self.rollback()
+            raise
+        finally:
+            self._release_idle()
+
+    def _connection(self) -> Connection:
+        if self._closed:
+            raise StorageConnectionException("the session is closed")
+        if self._held is None:
+            self._held = self._connections.take()
+        return self._held
+
+    def _leave(self, block: Block, outer: Block | None) -> None:
+        """End a named block: wait until no cancellation is on its way, and lift the time limit."""
+        self._block = outer
+        try:
+            if self._held is not None and not self._held.closed:
+                if block.name is not None:
+                    self._call(block.pass_gate)
+                if block.timeout is not None and self.in_transaction:
+                    self._call(block.lift)
+        finally:
+            self._release_idle()
+
+    def _ended(self) -> None:
+        self._learned = []
+        self._ends += 1
+        self._release_idle()
+
+    def _release_idle(self) -> None:
+        """Give the connection back, unless what comes next needs the same one."""
+        held = self._held
+        if held is not None and (held.closed or (self._block is None and not _is_open(held))):
+            self._release()
+
+    def _release(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            self._connections.give(held)
+
+
+def _rows(cursor: psycopg.Cursor[Row]) -> list[Row]:
+    return cursor.fetchall() if cursor.description is not None else []
+
+
+def _count(cursor: psycopg.Cursor[Row]) -> int:
+    return max(cursor.rowcount, 0)
+
+
+def _is_open(connection: Connection) -> bool:
+    return connection.info.transaction_status not in (
+        TransactionStatus.IDLE,
+        TransactionStatus.UNKNOWN,
+    )

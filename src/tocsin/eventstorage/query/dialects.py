@@ -1,0 +1,284 @@
+"""Where SQLite and PostgreSQL differ, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from ipaddress import IPv4Address, IPv6Address
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tocsin.eventstorage.columns import ARRAY_COLUMNS
+from tocsin.eventstorage.idea.times import EPOCH
+from tocsin.eventstorage.query.columns import NUMBER_COLUMNS
+from tocsin.eventstorage.query.fragments import Fragment, any_of
+from tocsin.eventstorage.query.letters import glob_pattern, regular_expression
+from tocsin.eventstorage.query.values import instant_of
+from tocsin.eventstorage.row import ADDRESS_BITS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import timedelta
+
+    from tocsin.eventstorage.query.words import WordFilter
+    from tocsin.eventstorage.session import Dialect
+
+__all__ = ["SQL", "PostgreSQL", "SQLite", "sql_for"]
+
+_MICROSECOND_STEPS = 1_000_000
+
+
+class SQL(ABC):
+    """How a database says things. `e` is always the row of `events`, `s` one of a side table."""
+
+    join_messages: ClassVar[str]
+    """How the messages `m` of the events `e` are added."""
+
+    no_items: ClassVar[str]
+    """An empty array, as it is stored."""
+
+    event_key: ClassVar[str]
+    """What `in_side_table` compares, of `{0}`."""
+
+    def column(self, name: str) -> str:
+        """Name a column of the event in a condition."""
+        return f"e.{name}"
+
+    def side_column(self, name: str) -> str:
+        """Name a column of the side table in a condition."""
+        return f"s.{name}"
+
+    @abstractmethod
+    def time(self, micros: int) -> Any:
+        """Give a time as a parameter."""
+
+    @abstractmethod
+    def address(self, family: int, number: int) -> Any:
+        """Give an address as a parameter."""
+
+    @abstractmethod
+    def among_addresses(self, column: str, addresses: Sequence[Any]) -> Fragment:
+        """Say that a column is one of a few addresses."""
+
+    @abstractmethod
+    def among(self, column: str, items: Sequence[Any]) -> Fragment:
+        """Say that a column is one of several values."""
+
+    def has_any(self, column: str, items: Sequence[str]) -> Fragment:
+        """Say that an array column has one of several texts.
+
+        First it sees if anything ever had one. Of values that they do not know databases believe that they
+        are not rare, and try their luck with the latest events.
+        """
+        known, has = self.among("v.value", items), self.array_has(column, items)
+        return Fragment(
+            f"(EXISTS (SELECT 1 FROM event_values v WHERE v.name = '{column}' AND {known.sql})"
+            f" AND {has.sql})",
+            known.args + has.args,
+        )
+
+    @abstractmethod
+    def array_has(self, column: str, items: Sequence[str]) -> Fragment:
+        """Say that an array column has one of several texts, by an index."""
+
+    def is_empty(self, column: str) -> Fragment:
+        """Say that an array column has nothing."""
+        return Fragment(f"{self.column(column)} = '{self.no_items}'")
+
+    @abstractmethod
+    def has_words(self, words: Sequence[WordFilter]) -> Fragment:
+        """Say that all words occur."""
+
+    @abstractmethod
+    def contains(self, column: str, part: str) -> Fragment:
+        """Say that a text contains another, in small or capital letters."""
+
+    @abstractmethod
+    def has_id(self, ids: Sequence[str]) -> Fragment:
+        """Say that the event is one of several."""
+
+    def in_side_table(self, table: str, conditions: Sequence[Fragment]) -> Fragment:
+        """Say that the event has a row in a side table for which a condition holds."""
+        condition = any_of(conditions)
+        inner = f"SELECT {self.event_key.format('s')} FROM {table} s WHERE {condition.sql}"
+        return Fragment(f"({self.event_key.format('e')}) IN ({inner})", condition.args, inner)
+
+    @abstractmethod
+    def bucket(self, column: str, step: timedelta) -> Fragment:
+        """Give the beginning of the bucket of time that a column is in."""
+
+    @abstractmethod
+    def each(self, column: str) -> str:
+        """Give a table expression of the members of the arrays `g.combination`, as `v.value`."""
+
+    @abstractmethod
+    def sorted_text(self, expression: str, column: str) -> str:
+        """Give an expression that sorts texts by their code points."""
+
+
+class PostgreSQL(SQL):
+    """PostgreSQL: arrays are arrays, and the planner knows the data."""
+
+    join_messages = "JOIN event_messages m ON m.seq = e.seq AND m.storagetime = e.storagetime"
+    no_items = "{}"
+    event_key = "{0}.seq, {0}.storagetime"
+
+    def time(self, micros: int) -> Any:
+        """Give an aware datetime."""
+        return instant_of(micros)
+
+    def address(self, family: int, number: int) -> Any:
+        """Give an object of `ipaddress`, an `inet`."""
+        return IPv4Address(number) if family == 4 else IPv6Address(number)  # noqa: PLR2004 - the family
+
+    def among_addresses(self, column: str, addresses: Sequence[Any]) -> Fragment:
+        """Bind them as one array."""
+        return self.among(column, addresses)
+
+    def among(self, column: str, items: Sequence[Any]) -> Fragment:
+        """Bind all values as one array."""
+        return Fragment(f"{column} = ANY(%s)", (list(items),))
+
+    def array_has(self, column: str, items: Sequence[str]) -> Fragment:
+        """Use the operator that its GIN index knows."""
+        return Fragment(f"{self.column(column)} && %s::text[]", (list(items),))
+
+    def has_words(self, words: Sequence[WordFilter]) -> Fragment:
+        """Write a `tsquery`; words are made of `[a-z0-9_]` only."""
+        parts = [
+            " | ".join(f"'{one}':*" for one in word.beginnings) if word.beginnings else f"'{word.word}'"
+            for word in words
+        ]
+        return Fragment("e.words @@ %s::tsquery", (" & ".join(f"({part})" for part in parts),))
+
+    def contains(self, column: str, part: str) -> Fragment:
+        """Use a regular expression that names both cases of each letter: no locale plays a part."""
+        return Fragment(f"{self.column(column)} ~ %s", (regular_expression(part),))
+
+    def has_id(self, ids: Sequence[str]) -> Fragment:
+        """Go by the table of ids, which is not partitioned."""
+        inner = "SELECT i.seq, i.storagetime FROM event_ids i WHERE i.id = ANY(%s)"
+        return Fragment(f"(e.seq, e.storagetime) IN ({inner})", (list(ids),), inner)
+
+    def bucket(self, column: str, step: timedelta) -> Fragment:
+        """Use `date_bin`."""
+        return Fragment(f"date_bin(%s, e.{column}, %s)", (step, EPOCH))
+
+    def each(self, column: str) -> str:
+        """Use `unnest`; a scalar is an array of one."""
+        array = "g.combination" if column in ARRAY_COLUMNS else "ARRAY[g.combination]"
+        return f"unnest({array}) AS v(value)"
+
+    def sorted_text(self, expression: str, column: str) -> str:
+        """Use the collation "C", but not for numbers."""
+        return expression if column in NUMBER_COLUMNS else f'{expression} COLLATE "C"'
+
+
+class SQLite(SQL):
+    """SQLite: arrays are JSON, whose combinations are kept in `event_values`.
+
+    Its planner knows nothing of the data, and is told where to begin: what is not `leading` is written so
+    that no index serves it.
+
+    Args:
+        leading: Whether conditions may be answered by an index.
+    """
+
+    join_messages = "CROSS JOIN event_messages m ON m.seq = e.seq"  # CROSS: begin at the events
+    no_items = "[]"
+    event_key = "{0}.seq"
+
+    def __init__(self, *, leading: bool = True) -> None:
+        self._leading = leading
+
+    def column(self, name: str) -> str:
+        """Name a column of the event in a condition."""
+        return f"e.{name}" if self._leading else f"+e.{name}"
+
+    def side_column(self, name: str) -> str:
+        """Name a column of the side table in a condition."""
+        return f"s.{name}" if self._leading else f"+s.{name}"
+
+    def time(self, micros: int) -> Any:
+        """Give the microseconds."""
+        return micros
+
+    def address(self, family: int, number: int) -> Any:
+        """Give the key: the family and the address, as bytes that sort like addresses."""
+        return bytes([family]) + number.to_bytes(ADDRESS_BITS[family] // 8, "big")
+
+    def among_addresses(self, column: str, addresses: Sequence[Any]) -> Fragment:
+        """Bind each: JSON has no bytes."""
+        return Fragment(f"{column} IN ({', '.join(['%s'] * len(addresses))})", tuple(addresses))
+
+    def among(self, column: str, items: Sequence[Any]) -> Fragment:
+        """Bind all values as one JSON array."""
+        return Fragment(f"{column} IN (SELECT value FROM json_each(%s))", (_json(items),))
+
+    def array_has(self, column: str, items: Sequence[str]) -> Fragment:
+        """Look up in which combinations the values are."""
+        return Fragment(
+            f"{self.column(column)} IN (SELECT v.combination FROM event_values v "
+            f"WHERE v.name = '{column}' AND v.value IN (SELECT value FROM json_each(%s)))",
+            (_json(items),),
+        )
+
+    def has_words(self, words: Sequence[WordFilter]) -> Fragment:
+        """Write a query of FTS5; words are made of `[a-z0-9_]` only."""
+        parts = [
+            " OR ".join(f'"{one}"*' for one in word.beginnings) if word.beginnings else f'"{word.word}"'
+            for word in words
+        ]
+        match = " AND ".join(f"({part})" for part in parts)
+        rows = "SELECT rowid FROM events_text WHERE events_text MATCH %s"
+        return Fragment(f"{self.column('seq')} IN ({rows})", (match,), rows)
+
+    def contains(self, column: str, part: str) -> Fragment:
+        """Use a pattern that names both cases of each letter, as `LIKE` knows those of ASCII only."""
+        return Fragment(f"{self.column(column)} GLOB %s", (glob_pattern(part),))
+
+    def has_id(self, ids: Sequence[str]) -> Fragment:
+        """Compare the id."""
+        return self.among(self.column("id"), ids)
+
+    def in_side_table(self, table: str, conditions: Sequence[Fragment]) -> Fragment:
+        """Begin at the side table, or else look there for each event."""
+        if self._leading:
+            parts = [f"SELECT s.seq FROM {table} s WHERE {one.sql}" for one in conditions]
+            args = tuple(arg for one in conditions for arg in one.args)
+            rows = " UNION ALL ".join(parts)
+            return Fragment(f"e.seq IN ({rows})", args, rows)
+        condition = any_of(conditions)
+        return Fragment(
+            f"EXISTS (SELECT 1 FROM {table} s WHERE s.seq = e.seq AND {condition.sql})", condition.args
+        )
+
+    def bucket(self, column: str, step: timedelta) -> Fragment:
+        """Divide, also before the epoch, where a remainder is negative."""
+        size = (step.days * 86_400 + step.seconds) * _MICROSECOND_STEPS + step.microseconds
+        return Fragment(f"e.{column} - ((e.{column} %% %s) + %s) %% %s", (size, size, size))
+
+    def each(self, column: str) -> str:
+        """Use `json_each`; a scalar is an array of one."""
+        array = "g.combination" if column in ARRAY_COLUMNS else "json_array(g.combination)"
+        return f"json_each({array}) AS v"
+
+    def sorted_text(self, expression: str, column: str) -> str:  # noqa: ARG002 - PostgreSQL's matter
+        """Leave it: texts are sorted by their bytes."""
+        return expression
+
+
+def _json(items: Sequence[Any]) -> str:
+    return json.dumps(list(items), ensure_ascii=False)
+
+
+def sql_for(dialect: Dialect) -> SQL:
+    """Give a dialect by its name.
+
+    Raises:
+        ValueError: There is none of this name.
+    """
+    if dialect == "sqlite":
+        return SQLite()
+    if dialect == "postgresql":
+        return PostgreSQL()
+    raise ValueError(f"there is no dialect {dialect!r}: sqlite or postgresql")

@@ -1,0 +1,52 @@
+"""Full text as a search names it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from tocsin.eventstorage.idea.words import words_of_text
+from tocsin.eventstorage.query.values import refused
+
+__all__ = ["WordFilter", "read_words"]
+
+_WORD = re.compile(r"\w+\*?")
+
+
+@dataclass(frozen=True, slots=True)
+class WordFilter:
+    """A word that occurs in the message.
+
+    Attributes:
+        word: As the index has it.
+        beginnings: When not empty, words that begin with one of these will do.
+    """
+
+    word: str
+    beginnings: tuple[str, ...] = ()
+
+
+def read_words(parameter: str, value: object) -> tuple[WordFilter, ...]:
+    """Give the words of a text, all of which have to occur; `begin*` is the beginning of a word.
+
+    Raises:
+        DataError: It is no text, or has no words.
+    """
+    if not isinstance(value, str):
+        raise refused(parameter, value, "text")
+    found = tuple(dict.fromkeys(filter_ for word in _WORD.findall(value) for filter_ in _filters(word)))
+    if not found:
+        raise refused(parameter, value, "words to look for; begin* is the beginning of a word")
+    return found
+
+
+def _filters(word: str) -> list[WordFilter]:
+    written = words_of_text(word.removesuffix("*"))
+    if not word.endswith("*") or not written:
+        return [WordFilter(one) for one in written]
+    *whole, last = written
+    beginnings: tuple[str, ...] = (last,)
+    if word.casefold().isascii():
+        # It may go on with a letter that is not ASCII: then all of it is written in hexadecimal digits.
+        beginnings = (last, "x" + last.encode().hex())
+    return [*(WordFilter(one) for one in whole), WordFilter(last, beginnings)]

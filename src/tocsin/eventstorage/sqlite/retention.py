@@ -1,0 +1,112 @@
+"""Deleting old events in short steps, and giving the space back."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from tocsin.eventstorage.sqlite.deleting import delete_range
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tocsin.eventstorage.sqlite.session import SQLiteSession
+
+__all__ = ["retain"]
+
+_AIM = 0.025  # seconds that a step should hold the lock
+_MOST_GROWTH = 2.0
+_FIRST_EVENTS, _FIRST_PAGES = 100, 100
+_MOST_PAGES = 10_000
+_SPARE = 20  # one page in so many may stay free for the events to come
+_CHECKPOINT_SECONDS = 2.0
+
+
+def retain(session: SQLiteSession, before: int, batch: int) -> Iterator[int]:
+    """Delete the events stored before an instant; yields how many each step removed, then 0s for freed space.
+
+    Events are stored in the order of their numbers, so that the oldest are the first ones, and are found
+    without an index. A step begins with few events, and takes as many as its predecessors' speed allows in
+    25 ms, at most `batch`. Others get their turn between two steps.
+
+    Args:
+        session: Of its own; not to be used for anything else afterwards.
+        before: Microseconds since the epoch.
+        batch: How many events at a time at most.
+    """
+    # What is deleted and lost again in a crash of the machine is deleted by the next run: nobody has to wait
+    # for the disk while the lock is held. The log is brought into the file between the steps.
+    session.execute("PRAGMA synchronous = NORMAL")
+    session.execute("PRAGMA wal_autocheckpoint = 0")
+    checkpoints = _Checkpoints(session)
+    try:
+        for removed in _delete(session, before, batch):
+            yield removed
+            checkpoints.make_when_due()
+        for _ in _give_space_back(session):
+            yield 0
+            checkpoints.make_when_due()
+    finally:
+        checkpoints.make()
+
+
+def _delete(session: SQLiteSession, before: int, batch: int) -> Iterator[int]:
+    size = min(batch, _FIRST_EVENTS)
+    while True:
+        query = (
+            "SELECT min(seq), max(seq) FROM (SELECT seq, storagetime FROM events ORDER BY seq LIMIT %s) "
+            "WHERE storagetime < %s"
+        )
+        [(first, last)] = session.execute(query, (size, before))
+        if first is None:
+            return
+        session.begin()
+        began = time.monotonic()
+        text_index = session.text_index
+        with session.raw() as connection:
+            removed = delete_range(connection, first, last, text_index=text_index)
+        session.commit()
+        size = _next_size(size, time.monotonic() - began, batch)
+        yield removed
+
+
+def _give_space_back(session: SQLiteSession) -> Iterator[None]:
+    pages = _FIRST_PAGES
+    while (spare := _spare_pages(session)) > 0:
+        session.begin()
+        began = time.monotonic()
+        for _ in range(min(pages, spare)):  # Python's driver stops after a page, however many it is asked for
+            session.execute("PRAGMA incremental_vacuum(1)")
+        session.commit()
+        pages = _next_size(pages, time.monotonic() - began, _MOST_PAGES)
+        yield
+
+
+def _spare_pages(session: SQLiteSession) -> int:
+    """Tell how many pages can be given back: none of a file that another program made."""
+    free, total, kind = (
+        session.execute(f"PRAGMA {name}")[0][0] for name in ("freelist_count", "page_count", "auto_vacuum")
+    )
+    return int(free - total // _SPARE) if kind else 0
+
+
+def _next_size(size: int, seconds: float, most: int) -> int:
+    factor = min(_AIM / max(seconds, 1e-6), _MOST_GROWTH)
+    return max(1, min(int(size * factor), most))
+
+
+class _Checkpoints:
+    """Brings the log into the file now and then, without the lock."""
+
+    def __init__(self, session: SQLiteSession) -> None:
+        self._session = session
+        self._last = time.monotonic()
+
+    def make_when_due(self) -> None:
+        if time.monotonic() - self._last > _CHECKPOINT_SECONDS:
+            self.make()
+
+    def make(self) -> None:
+        if not self._session.broken:
+            self._session.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            self._last = time.monotonic()

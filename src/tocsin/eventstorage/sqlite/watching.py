@@ -1,0 +1,154 @@
+"""Running queries by name: who they are, how long they may run, and how one is ended.
+
+SQLite calls back every few thousand steps of a statement, in the thread that runs it. There it is asked
+whether the query was cancelled or is over its time: no thread watches, nothing else can be hit, and a
+cancellation that comes just before a statement starts is not lost.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from tocsin.errors import QueryCanceledException
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+    from datetime import datetime
+
+__all__ = ["RunningQueries", "Watch"]
+
+_STEPS = 5000  # of SQLite's virtual machine between two looks: well under a millisecond
+
+
+class Watch:
+    """One named block of statements, or one with a time limit.
+
+    Args:
+        name: The name, `None` for one that has only a limit.
+        timeout: Seconds, `None` for no limit.
+        started_at: When it began.
+        outer: The block around it.
+    """
+
+    def __init__(
+        self,
+        name: str | None,
+        timeout: float | None,
+        started_at: datetime | None,
+        outer: Watch | None,
+    ) -> None:
+        self.name = name
+        self.outer = outer
+        self.thread = threading.current_thread().name
+        self.started_at = started_at
+        self.waits = False
+        self._began = time.monotonic()
+        self._timeout = timeout
+        self._cancelled = False
+
+    def cancel(self) -> None:
+        """End it at the next opportunity."""
+        self._cancelled = True
+
+    def is_over(self) -> bool:
+        """Tell whether it must end; what SQLite asks."""
+        return self._cancelled or (self._timeout is not None and self.duration > self._timeout)
+
+    @property
+    def duration(self) -> float:
+        """How many seconds it has been running."""
+        return time.monotonic() - self._began
+
+    @contextmanager
+    def over(self, connection: sqlite3.Connection) -> Iterator[None]:
+        """Watch what runs on a connection in a block.
+
+        Raises:
+            QueryCanceledException: It must not even begin.
+        """
+        self.check()
+        connection.set_progress_handler(self.is_over, _STEPS)
+        try:
+            yield
+        finally:
+            connection.set_progress_handler(None, 0)
+
+    def check(self) -> None:
+        """Raise when it must end.
+
+        Raises:
+            QueryCanceledException: It was cancelled, or is over its time.
+        """
+        if self.is_over():
+            raise self.error()
+
+    def error(self) -> QueryCanceledException:
+        """Say why it ended."""
+        what = "the query" if self.name is None else f"the query {self.name}"
+        if self._cancelled:
+            return QueryCanceledException(f"{what} was cancelled")
+        return QueryCanceledException(
+            f"{what} ran longer than {self._timeout:g} s", hint="give it more time, or narrow it down"
+        )
+
+    def status(self) -> dict[str, Any]:
+        """Describe it; see `EventStorageService.queries_status`."""
+        return {
+            "pid": os.getpid(),
+            "user": _user(),
+            "application": "tocsin",
+            "client": f"this process, thread {self.thread}",
+            "started_at": self.started_at,
+            "waiting": self.waits,
+            "state": "active",
+            "duration": self.duration,
+            "query_name": self.name,
+        }
+
+
+class RunningQueries:
+    """The named queries of this process on one file."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: dict[str, list[Watch]] = {}
+
+    def add(self, watch: Watch) -> None:
+        """Make a query known, if it has a name."""
+        if watch.name is not None:
+            with self._lock:
+                self._running.setdefault(watch.name, []).append(watch)
+
+    def remove(self, watch: Watch) -> None:
+        """Forget a query that has ended."""
+        if watch.name is not None:
+            with self._lock:
+                self._running[watch.name].remove(watch)
+                if not self._running[watch.name]:
+                    del self._running[watch.name]
+
+    def status(self) -> dict[str, dict[str, Any]]:
+        """Describe those that run; of two with one name the older one."""
+        with self._lock:
+            return {name: watches[0].status() for name, watches in self._running.items()}
+
+    def cancel(self, name: str) -> bool:
+        """End all of a name; false when there is none."""
+        with self._lock:
+            watches = self._running.get(name, [])
+            for watch in watches:
+                watch.cancel()
+            return bool(watches)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a number without a name
+        return str(os.getuid())

@@ -1,0 +1,67 @@
+"""Opens the storage of a project's events, or one that an address names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tocsin.errors import ConfigError
+from tocsin.eventstorage.service import EventStorageService
+from tocsin.runtime.servers import memory_arguments
+
+if TYPE_CHECKING:
+    from tocsin.runtime.config.loader import Project
+
+__all__ = ["open_event_store", "open_project_events"]
+
+
+def open_project_events(project: Project, **options: Any) -> EventStorageService:
+    """Open the events of a project: they are in its memory. Tables are made or migrated when needed.
+
+    Args:
+        project: The project.
+        options: Further arguments of `EventStorageService`.
+
+    Raises:
+        ConfigError: The profile of its memory is wrong.
+        EventStorageException: It cannot be opened, or a newer Tocsin made it.
+    """
+    return _prepared(EventStorageService(**_place(project), **options))
+
+
+def _place(project: Project) -> dict[str, Any]:
+    server = project.memory_server
+    if server is None:
+        return {"path": str(project.memory_path), "max_size_mib": project.memory.max_size_mib}
+    arguments = memory_arguments(server, project.profiles[server])
+    arguments["schema"] = arguments.pop("internal_schema")
+    return {name: value for name, value in arguments.items() if value not in (None, "")}
+
+
+def open_event_store(address: str, *, create: bool, **options: Any) -> EventStorageService:
+    """Open the event storage at an address.
+
+    Args:
+        address: A file of SQLite, `sqlite:///…` or `postgresql://…`.
+        create: Make the file when there is none.
+        options: Further arguments of `EventStorageService`.
+
+    Raises:
+        ConfigError: There is no such file.
+        EventStorageException: It cannot be opened, or a newer Tocsin made it.
+    """
+    if "://" in address:
+        return _prepared(EventStorageService(url=address, **options))
+    path = Path(address)
+    if not create and not path.is_file():
+        raise ConfigError(f"there is no event storage at {address}", hint="`tocsin events import` makes one")
+    return _prepared(EventStorageService(path=str(path), **options))
+
+
+def _prepared(service: EventStorageService) -> EventStorageService:
+    try:
+        service.database_create()
+    except BaseException:
+        service.close()
+        raise
+    return service

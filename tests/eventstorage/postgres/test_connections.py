@@ -1,0 +1,291 @@
+from __future__ import annotations
+
+import multiprocessing
+import threading
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from tests.eventstorage.postgres.events import rows, store
+
+from tocsin.errors import (
+    DataError,
+    EventStorageException,
+    StorageConnectionException,
+    StorageIntegrityError,
+)
+from tocsin.eventstorage import EventStorageService
+from tocsin.eventstorage.postgres import BorrowedSession, PostgresBackend
+from tocsin.eventstorage.postgres.failures import error_of
+from tocsin.testing.event_stores import message
+
+if TYPE_CHECKING:
+    from tests.servers.postgres import PostgresServer
+
+
+def backends(url: str) -> int:
+    """Count the connections to a database."""
+    with psycopg.connect(url) as connection:
+        query = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_type = %s"
+        )
+        row = connection.execute(query, ("client backend",)).fetchone()
+    assert row is not None
+    return int(row[0]) - 1
+
+
+def end_all(url: str) -> None:
+    """End the connections to a database, as an administrator does."""
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type LIKE 'client%'"
+        )
+
+
+def test_many_threads_share_few_connections_and_leave_none(postgres_database: str) -> None:
+    threads_before = threading.active_count()
+    with EventStorageService(url=postgres_database) as service:
+        service.database_create()
+        errors: list[Exception] = []
+
+        def work(number: int) -> None:
+            try:
+                service.insert_event(message(str(number)))
+                service.count_events()
+            except Exception as error:  # noqa: BLE001 - told below
+                errors.append(error)
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(48)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not errors
+        assert service.count_events() == 48
+        assert backends(postgres_database) <= 8
+        cursor = service.cursor_new()
+        cursor.insert_event(message("never committed"))
+    assert backends(postgres_database) == 0
+    assert threading.active_count() == threads_before
+
+
+def test_connections_that_died_while_they_were_idle_are_replaced_unnoticed(postgres_database: str) -> None:
+    with EventStorageService(url=postgres_database, reconnect_seconds=0) as service:
+        service.database_create()
+        for call in (
+            lambda: service.insert_event(message("1")),
+            service.count_events,
+            lambda: list(service.stream_events()),
+            lambda: service.search_events(qname="mine", timeout=60),
+            service.queries_status,
+            service.database_status,
+        ):
+            end_all(postgres_database)
+            call()
+
+
+def test_a_transaction_whose_connection_died_is_undone_and_the_session_goes_on(
+    backend: PostgresBackend, postgres_database: str
+) -> None:
+    session = backend.session()
+    session.insert_rows(rows(1, 3))
+    end_all(postgres_database)
+
+    with pytest.raises(StorageConnectionException) as raised:
+        session.insert_rows(rows(4, 6))
+
+    assert raised.value.transient
+    assert not session.in_transaction
+    session.insert_rows(rows(7, 8))
+    session.commit()
+    assert session.execute("SELECT count(*) FROM events") == [(2,)]
+
+
+def test_a_child_process_leaves_the_connections_of_its_parent_alone(
+    backend: PostgresBackend,
+) -> None:
+    store(backend, rows(1, 3))
+    [(idle,)] = backend.session().execute("SELECT pg_backend_pid()")
+    other = backend.session()
+    other.begin()
+    held = backend.session()
+    held.begin()
+    other.rollback()
+
+    def child(wire: Any) -> None:
+        with closing(backend.session()) as session:
+            session.insert_rows(rows(4, 6))
+            session.commit()
+            wire.send(session.execute("SELECT count(*), pg_backend_pid() FROM events"))
+        backend.close()
+
+    context = multiprocessing.get_context("fork")
+    receiving, sending = context.Pipe(duplex=False)
+    process = context.Process(target=child, args=(sending,))
+    process.start()
+    [(events, its_own)] = receiving.recv()
+    process.join()
+    assert (events, its_own != idle) == (6, True)
+    assert backend.session().execute("SELECT pg_backend_pid()") == [(idle,)]
+
+    assert held.execute("SELECT count(*) FROM events") == [(6,)]
+    held.rollback()
+    assert store(backend, rows(6, 7)) == [[False, True]]
+
+
+def test_a_closed_storage_says_so(backend: PostgresBackend) -> None:
+    session = backend.session()
+    session.begin()
+    backend.close()
+    backend.close()
+
+    with pytest.raises(StorageConnectionException):
+        session.execute("SELECT 1")
+    with pytest.raises(StorageConnectionException, match="closed"):
+        backend.session().execute("SELECT 1")
+
+
+@pytest.mark.parametrize(
+    "conncfg",
+    [
+        {"conninfo": "host=localhost secret_sauce"},
+        {"conninfo": "postgresql://u:secret_sauce@localhost:port/x"},
+        {"host": "localhost", "no_such_option": "secret_sauce"},
+        {"conninfo": 5},
+    ],
+)
+def test_a_wrong_configuration_is_told_without_what_is_in_it(conncfg: dict[str, Any]) -> None:
+    with pytest.raises(EventStorageException) as raised:
+        PostgresBackend(conncfg)
+
+    assert "secret_sauce" not in str(raised.value)
+    assert "secret_sauce" not in str(raised.value.__cause__)
+
+
+def test_who_gives_the_wrong_password_is_told_so_at_once(postgres_server: PostgresServer) -> None:
+    postgres_server.execute("DROP ROLE IF EXISTS guarded")
+    postgres_server.execute("CREATE ROLE guarded LOGIN PASSWORD 'right'")
+    url = postgres_server.dsn(user="guarded", password="secret_sauce")
+
+    with pytest.raises(StorageConnectionException, match="password authentication failed") as raised:
+        EventStorageService(url=url)
+
+    assert "secret_sauce" not in repr(raised.value)
+    postgres_server.execute("DROP ROLE guarded")
+
+
+def test_a_server_that_is_not_there_is_told_at_once(postgres_server: PostgresServer) -> None:
+    with pytest.raises(StorageConnectionException, match="cannot be reached") as raised:
+        EventStorageService(host="127.0.0.1", port=1, user="nobody", password="secret_sauce")
+
+    assert raised.value.transient
+    assert "secret_sauce" not in str(raised.value)
+    with pytest.raises(StorageConnectionException, match="does not exist"):
+        EventStorageService(**postgres_server.settings("nowhere"))
+
+
+def test_a_database_that_does_not_keep_unicode_is_refused(postgres_server: PostgresServer) -> None:
+    postgres_server.execute("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+    with pytest.raises(StorageIntegrityError, match="LATIN1"):
+        EventStorageService(**postgres_server.settings("latin"))
+    postgres_server.drop_database("latin")
+
+
+def test_a_storage_says_where_it_is_without_secrets(
+    postgres_database: str, postgres_server: PostgresServer
+) -> None:
+    backend = PostgresBackend({"conninfo": postgres_database, "password": "secret_sauce", "schema": "mine"})
+    name = postgres_database.rpartition("/")[2]
+    assert backend.where == f"PostgreSQL {name} at 127.0.0.1:{postgres_server.port} (schema mine)"
+    backend.close()
+
+
+@pytest.mark.parametrize(
+    ("state", "kind", "transient"),
+    [
+        ("53100", "StorageFullError", True),
+        ("40001", "StorageContentionError", True),
+        ("40P01", "StorageContentionError", True),
+        ("55P03", "StorageContentionError", True),
+        ("08006", "StorageConnectionException", True),
+        ("57P01", "StorageConnectionException", True),
+        ("57P03", "StorageConnectionException", True),
+        ("25P03", "StorageConnectionException", True),
+        ("53300", "StorageConnectionException", True),
+        ("57014", "QueryCanceledException", False),
+        ("23505", "StorageIntegrityError", False),
+        ("42P01", "StorageIntegrityError", False),
+        ("42501", "EventStorageException", False),
+        ("22P02", "DataError", False),
+        ("54000", "DataError", False),
+        ("XX000", "EventStorageException", False),
+    ],
+)
+def test_what_the_server_reports_has_an_error_of_ours(state: str, kind: str, *, transient: bool) -> None:
+    error = psycopg.errors.lookup(state)("something\nhappened")
+
+    ours = error_of(error, "here")
+
+    assert (type(ours).__name__, ours.transient) == (kind, transient)
+    assert "something happened" in ours.message
+
+
+@pytest.mark.parametrize("value", ["a\0b", "\ud800"])
+def test_texts_that_no_database_keeps_are_an_error_of_the_data(backend: PostgresBackend, value: str) -> None:
+    session = backend.session()
+    with pytest.raises(DataError):
+        session.execute("SELECT %s::text", (value,))
+    assert session.execute("SELECT 1") == [(1,)]
+
+
+def test_a_borrowed_session_stores_in_the_transaction_of_its_owner(
+    backend: PostgresBackend, postgres_database: str
+) -> None:
+    with psycopg.connect(postgres_database) as owner:
+        owner.execute("CREATE TABLE findings (a int)")
+        owner.commit()
+        owner.execute("INSERT INTO findings VALUES (1)")
+        session = BorrowedSession(owner)
+        assert session.insert_rows(rows(1, 5)) == [True] * 5
+        session.commit()
+        with pytest.raises(EventStorageException):
+            session.execute("SELECT nothing FROM nowhere")
+        session.insert_rows(rows(6, 7))
+        session.rollback()
+        assert session.insert_rows(rows(8, 8)) == [True]
+        assert [seq for (seq,) in session.stream("SELECT id FROM events ORDER BY seq")][-1] == "8"
+        with session.named("borrowed", 60):
+            assert session.execute("SELECT count(*) FROM events") == [(6,)]
+        session.close()
+        assert backend.session().execute("SELECT count(*) FROM events") == [(0,)]
+        owner.commit()
+        assert owner.execute("SELECT count(*) FROM findings").fetchone() == (1,)
+        assert owner.execute("SELECT count(*) FROM events").fetchone() == (5,)
+        BorrowedSession(owner).insert_rows(rows(100, 110))
+        owner.rollback()
+        assert owner.execute("SELECT count(*) FROM events").fetchone() == (5,)
+
+
+def test_a_borrowed_session_finds_its_schema_and_leaves_the_owners_settings(postgres_database: str) -> None:
+    there = PostgresBackend({"conninfo": postgres_database, "schema": "elsewhere"})
+    there.create()
+    with psycopg.connect(postgres_database, row_factory=psycopg.rows.dict_row) as owner:
+        session = BorrowedSession(owner, schema="elsewhere")
+        session.insert_rows(rows(1, 5))
+        session.insert_rows(rows(6, 6))
+        assert session.text_index
+        session.commit()
+        assert owner.execute("SELECT current_schema() AS it").fetchone() == {"it": "public"}
+    assert there.session().execute("SELECT count(*) FROM events") == [(6,)]
+    there.close()
+
+
+def test_a_borrowed_session_needs_a_transaction(postgres_database: str, backend: PostgresBackend) -> None:
+    with (
+        psycopg.connect(postgres_database, autocommit=True) as owner,
+        pytest.raises(EventStorageException, match="no open transaction"),
+    ):
+        BorrowedSession(owner).insert_rows(rows(1, 1))
+    assert backend.session().execute("SELECT count(*) FROM events") == [(0,)]

@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import threading
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+from tests.eventstorage.postgres.events import counts, row, rows, store
+
+from tocsin.eventstorage import EventStorageService
+from tocsin.eventstorage.postgres import PostgresBackend, partitions, retention
+from tocsin.testing.event_stores import message
+
+if TYPE_CHECKING:
+    from tests.conftest import SteppingClock
+
+_WEEK = timedelta(days=7)
+
+
+def fill(backend: PostgresBackend, clock: SteppingClock, weeks: int = 3) -> list[datetime]:
+    """Store ten events a week, and give when."""
+    instants = []
+    for week in range(weeks):
+        instants.append(clock.time)
+        store(backend, rows(10 * week, 10 * week + 9, Category=[f"Week.{week}"]))
+        clock.advance(_WEEK)
+    return instants
+
+
+def ids(backend: PostgresBackend) -> list[int]:
+    with closing(backend.session()) as session:
+        return [ident for (ident,) in session.execute("SELECT id::int FROM events ORDER BY 1")]
+
+
+def test_weeks_that_are_old_are_dropped_as_a_whole(backend: PostgresBackend, clock: SteppingClock) -> None:
+    instants = fill(backend, clock)
+
+    removed = list(backend.retain(instants[2], batch=3))
+
+    assert removed[:2] == [10, 10]
+    assert sum(removed) == 20
+    assert ids(backend) == list(range(20, 30))
+    session = backend.session()
+    assert [part.week.isoformat() for part in session.work(partitions.existing)][:1] == ["2026-03-09"]
+    assert set(counts(session).values()) == {10}
+    assert session.execute("SELECT value FROM event_values WHERE name = 'category'") == [("Week.2",)]
+
+
+def test_the_week_that_is_written_to_is_emptied_in_batches(
+    backend: PostgresBackend, clock: SteppingClock
+) -> None:
+    store(backend, rows(1, 10))
+    clock.advance(timedelta(hours=1))
+    border = clock.time
+    store(backend, rows(11, 15))
+
+    assert [number for number in backend.retain(border, batch=4) if number] == [4, 4, 2]
+
+    assert ids(backend) == list(range(11, 16))
+    assert set(counts(backend.session()).values()) == {5}
+
+
+def test_everything_may_be_old_and_the_next_event_is_stored_all_the_same(
+    backend: PostgresBackend, clock: SteppingClock
+) -> None:
+    fill(backend, clock, weeks=1)
+    store(backend, [row("x")])
+
+    assert sum(backend.retain(clock.time + timedelta(days=3650), batch=1000)) == 11
+
+    assert ids(backend) == []
+    assert backend.session().execute("SELECT count(*) FROM event_values") == [(0,)]
+    assert store(backend, rows(0, 4), [row("9")], rows(0, 4)) == [[True] * 5, [True], [False] * 5]
+    [(newest,)] = backend.session().execute("SELECT max(storagetime) FROM events")
+    assert newest - clock.time == timedelta(microseconds=1)  # after all that was dropped
+
+
+@pytest.mark.parametrize("count", [1, 6])
+def test_an_id_that_was_dropped_is_new_again_before_it_is_forgotten(
+    backend: PostgresBackend, clock: SteppingClock, count: int
+) -> None:
+    instants = fill(backend, clock)
+    store(backend, rows(30, 34))
+    steps = backend.retain(instants[2], batch=100)
+    assert next(steps) == 10
+    del steps  # interrupted: ids 0 to 9 are still there
+
+    assert backend.session().execute("SELECT count(*) FROM event_ids") == [(35,)]
+    assert store(backend, rows(5, 5 + count - 1)) == [[number < 10 for number in range(5, 5 + count)]]
+    assert store(backend, rows(5, 5 + count - 1)) == [[False] * count]
+    list(backend.retain(instants[2], batch=100))
+
+    assert ids(backend) == sorted([*range(5, min(5 + count, 10)), *range(20, 35)])
+    assert set(counts(backend.session()).values()) == {len(ids(backend))}
+
+
+def test_writers_and_retention_do_not_get_in_each_others_way(postgres_database: str) -> None:
+    errors: list[Exception] = []
+    with EventStorageService(url=postgres_database) as service:
+        service.database_create()
+
+        def write() -> None:
+            try:
+                for batch in range(25):
+                    events = [message(f"{batch}/{place}", Category=[f"C{batch}"]) for place in range(6)]
+                    service.insert_events(events[:4])
+                    service.insert_event(events[4])
+                    service.insert_event(events[5])
+            except Exception as error:  # noqa: BLE001 - told below
+                errors.append(error)
+
+        thread = threading.Thread(target=write)
+        thread.start()
+        removed, alive = 0, True
+        while alive:
+            alive = thread.is_alive()
+            [(now,)] = service._session().execute("SELECT clock_timestamp() - interval '5 milliseconds'")
+            removed += sum(service.retain(now, batch=3))
+        thread.join()
+
+        assert not errors
+        assert removed + service.count_events() == 25 * 6
+        categories = {event["Category"][0] for event in service.search_events()[1]}
+        assert set(service.distinct_values("category")) == categories
+    with closing(PostgresBackend({"conninfo": postgres_database})) as backend:
+        assert len(set(counts(backend.session()).values())) == 1
+
+
+def test_a_long_reader_is_not_waited_for(
+    backend: PostgresBackend, clock: SteppingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "_DROP_ATTEMPTS", 3)
+    instants = fill(backend, clock)
+    with closing(backend.session()) as reader:
+        stream = reader.stream("SELECT id FROM events ORDER BY seq")
+        next(stream)
+
+        assert sum(backend.retain(instants[1], batch=6)) == 10
+
+        assert ids(backend) == list(range(10, 30))
+        assert len(list(stream)) == 29  # it still sees what it saw at its begin
+    assert sum(backend.retain(instants[1], batch=6)) == 0
+    assert backend.session().work(partitions.existing)[0].week.isoformat() == "2026-03-02"
+
+
+def test_retention_may_be_interrupted_after_any_step(backend: PostgresBackend, clock: SteppingClock) -> None:
+    instants = fill(backend, clock, weeks=4)
+    border = instants[3] + timedelta(hours=1)
+    clock.time = border + timedelta(hours=1)
+    store(backend, rows(100, 104))
+    session = backend.session()
+
+    steps = 0
+    while True:
+        steps_of_this = backend.retain(border, batch=3)
+        if next(steps_of_this, None) is None:
+            break
+        del steps_of_this
+        steps += 1
+        sizes = counts(session)
+        assert len({sizes[table] for table in sizes if table != "event_ids"}) == 1
+        if steps > 30:
+            break  # the values of the day are looked at every time
+
+    assert ids(backend) == list(range(100, 105))
+
+
+def test_deleted_events_leave_nothing_behind(backend: PostgresBackend, postgres_database: str) -> None:
+    store(backend, rows(1, 5), rows(6, 9, Category=["Other", "Recon.Scanning"]))
+    session = backend.session()
+
+    assert session.delete_events("SELECT seq FROM events WHERE id::int >= %s", (6,)) == 4
+    session.commit()
+
+    assert set(counts(session).values()) == {5}
+    assert session.execute("SELECT value FROM event_values WHERE name = 'category'") == [("Recon.Scanning",)]
+    assert session.delete_events("SELECT seq FROM events", ()) == 5
+    session.commit()
+    with psycopg.connect(postgres_database) as connection:
+        for table in (*counts(session), "event_values"):
+            assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
+
+
+def test_a_value_that_is_stored_while_its_last_event_is_deleted_is_kept(backend: PostgresBackend) -> None:
+    store(backend, [row("1", Category=["Rare"])], rows(2, 4))
+    deleter, writer = backend.session(), backend.session()
+    deleter.delete_events("SELECT seq FROM events WHERE id = %s", ("1",))
+    deleter.commit()
+    assert writer.execute("SELECT count(*) FROM event_values WHERE value = 'Rare'") == [(0,)]
+
+    store(backend, [row("5", Category=["Rare"])])
+
+    assert writer.execute("SELECT count(*) FROM event_values WHERE value = 'Rare'") == [(1,)]
+
+
+def test_the_begin_of_a_week_is_monday_in_utc() -> None:
+    assert partitions.week_of(datetime(2026, 3, 1, 23, 59, tzinfo=UTC)).isoformat() == "2026-02-23"
+    assert partitions.week_of(datetime(2026, 3, 2, tzinfo=UTC)).isoformat() == "2026-03-02"

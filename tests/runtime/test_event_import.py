@@ -1,0 +1,350 @@
+"""An import stores every event once, says what became of each, and loses none when it is killed."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tocsin.errors import ConfigError, LoadError, StorageConnectionException
+from tocsin.eventstorage.service import EventStorageService
+from tocsin.runtime.config.event_mapping import load_mapping
+from tocsin.runtime.event_import import ImportReport, import_files, import_queue
+from tocsin.runtime.event_store import open_event_store
+from tocsin.sources.idea_files import EventFile, FolderQueue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.conftest import SteppingClock
+
+_PROGRAM = """
+import sys
+from pathlib import Path
+from tocsin.runtime.event_import import import_queue
+from tocsin.runtime.event_store import open_event_store
+from tocsin.sources.idea_files import FolderQueue
+
+class Listener:
+    def started(self, name, size):
+        pass
+    def progressed(self, bytes_read, report):
+        print(report.new, flush=True)
+
+with open_event_store(sys.argv[2], create=True) as service:
+    import_queue(service, FolderQueue(Path(sys.argv[1])), listener=Listener(), batch_size=int(sys.argv[3]))
+"""
+
+
+def message(number: int, **more: Any) -> str:
+    event = {
+        "Format": "IDEA0",
+        "ID": f"e{number}",
+        "DetectTime": "2026-01-31T00:00:00Z",
+        "Category": ["Test"],
+    }
+    return json.dumps({**event, **more})
+
+
+def jsonl(path: Path, numbers: range, *more: str) -> str:
+    path.write_text("".join(f"{line}\n" for line in [*map(message, numbers), *more]))
+    return str(path)
+
+
+@pytest.fixture
+def service(tmp_path: Path, clock: SteppingClock) -> Iterator[EventStorageService]:
+    with EventStorageService(path=str(tmp_path / "events.db"), clock=clock) as opened:
+        opened.database_create()
+        yield opened
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "queue"
+    made.mkdir()
+    return made
+
+
+def counts(report: ImportReport) -> tuple[int, int, int]:
+    return report.new, report.duplicate, report.rejected
+
+
+def rejects(service: EventStorageService) -> int:
+    rows: int = service.database_status(brief=True)["tables"]["event_rejects"]["rows"]
+    return rows
+
+
+def test_events_are_imported_once_however_often(service: EventStorageService, tmp_path: Path) -> None:
+    files = [jsonl(tmp_path / "a", range(10)), jsonl(tmp_path / "b", range(5, 20))]
+
+    first = import_files(service, files, batch_size=7)
+    again = import_files(service, files, batch_size=100)
+
+    assert counts(first) == (20, 5, 0)
+    assert counts(again) == (0, 25, 0)
+    assert first.files == 2
+    assert service.count_events() == 20
+
+
+def test_what_is_stored_is_what_was_in_the_file_byte_by_byte(
+    service: EventStorageService, tmp_path: Path
+) -> None:
+    line = '{ "Format":"IDEA0","ID" : "x", "Note": "\\u0000 ü" }'
+    (tmp_path / "a").write_text(line, encoding="utf-8")
+
+    import_files(service, [str(tmp_path / "a")])
+
+    event = service.fetch_event("x")
+    assert event is not None
+    assert event.original == line.encode()
+
+
+def test_what_is_no_event_is_rejected_with_its_place_and_kept(
+    service: EventStorageService, tmp_path: Path
+) -> None:
+    lines = jsonl(tmp_path / "a", range(2), "{broken", '{"Format": "IDEA0"}')
+    (tmp_path / "b").write_text(f"[{message(7)}, {{]")
+
+    report = import_files(service, [lines, str(tmp_path / "b")])
+
+    assert counts(report) == (3, 0, 3)
+    assert [(one.file, one.number) for one in report.rejections] == [
+        (lines, 3),
+        (lines, 4),
+        (str(tmp_path / "b"), 2),
+    ]
+    assert report.rejections[1].reason == "no usable ID"
+    assert report.rejections[2].reason.startswith("not JSON")
+    assert rejects(service) == 3
+
+
+def test_one_file_that_cannot_be_read_does_not_stop_the_others(
+    service: EventStorageService, tmp_path: Path
+) -> None:
+    whole = gzip.compress("".join(f"{message(number)}\n" for number in range(3000)).encode())
+    (tmp_path / "cut.gz").write_bytes(whole[:-2000])
+    (tmp_path / "text").write_text("hello\n")
+    last = jsonl(tmp_path / "last", range(5000, 5010))
+
+    report = import_files(service, [str(tmp_path / name) for name in ("gone", "cut.gz", "text", "last")])
+
+    assert [type(one.error) for one in report.failed] == [LoadError, LoadError, ConfigError]
+    assert 10 < report.new < 3010
+    assert service.count_events({"ids": ["e0", "e5000", "e5009"]}) == 3
+    assert report.to_dict()["failed"][0]["file"] == str(tmp_path / "gone")
+    assert import_files(service, [last]).duplicate == 10
+
+
+def test_large_messages_make_small_batches(service: EventStorageService, tmp_path: Path) -> None:
+    path = tmp_path / "large"
+    with path.open("w") as file:
+        for number in range(12):
+            file.write(message(number, Note="x" * 3_000_000) + "\n")
+    told: list[int] = []
+
+    class Listener:
+        def started(self, name: str, size: int | None) -> None:
+            assert (name, size) == (str(path), path.stat().st_size)
+
+        def progressed(self, bytes_read: int, report: ImportReport) -> None:
+            assert 0 < bytes_read <= path.stat().st_size
+            told.append(report.new)
+
+    import_files(service, [str(path)], listener=Listener())
+
+    assert told == [6, 12]
+
+
+def test_a_queue_is_worked_through_and_each_file_ends_where_it_belongs(
+    service: EventStorageService, folder: Path
+) -> None:
+    jsonl(folder / "a", range(3))
+    jsonl(folder / "b", range(2, 5), "{broken")
+    (folder / "c").write_text("")
+    (folder / "d").write_bytes(gzip.compress(message(9).encode())[:-9])
+    (folder / "e").write_text(message(10))
+
+    report = import_queue(service, FolderQueue(folder), batch_size=2)
+
+    assert counts(report) == (6, 1, 1)
+    assert sorted(path.name for path in (folder / "done").iterdir()) == ["a", "e"]
+    reasons = {path.stem: path.read_text() for path in (folder / "errors").glob("*.reason")}
+    assert sorted(reasons) == ["b", "c", "d"]
+    assert reasons["b"].startswith("4: ")
+    assert reasons["c"] == "the file is empty\n"
+    assert "d is damaged" in reasons["d"]
+    assert [one.file for one in report.failed] == [str(folder / "d")]
+    assert import_queue(service, FolderQueue(folder)).files == 0
+
+
+def test_many_small_files_share_a_transaction(service: EventStorageService, folder: Path) -> None:
+    for number in range(600):
+        (folder / f"{number:04}.idea").write_text(message(number))
+    told: list[int] = []
+
+    class Listener:
+        def started(self, name: str, size: int | None) -> None:
+            pass
+
+        def progressed(self, bytes_read: int, report: ImportReport) -> None:  # noqa: ARG002 - the protocol's
+            told.append(report.new)
+
+    import_queue(service, FolderQueue(folder, remove=True), listener=Listener())
+
+    assert told == [256, 512, 600]
+    assert list(folder.iterdir()) == []
+
+
+def test_when_the_storage_fails_the_files_stay_and_are_released(
+    service: EventStorageService, folder: Path, tmp_path: Path
+) -> None:
+    jsonl(folder / "a", range(10))
+    full = EventStorageService(path=str(tmp_path / "full.db"), max_size_mib=0.2)
+    with full:
+        full.database_create()
+        jsonl(folder / "b", range(10), *(message(number, Note="x" * 10_000) for number in range(100, 200)))
+        with pytest.raises(Exception, match="full"):
+            import_queue(full, FolderQueue(folder))
+
+    assert FolderQueue(folder).names() == ["a", "b"]
+    assert import_queue(service, FolderQueue(folder)).new == 110
+
+
+def test_a_file_that_another_importer_has_is_left_to_it(service: EventStorageService, folder: Path) -> None:
+    jsonl(folder / "a", range(3))
+    jsonl(folder / "b", range(3, 5))
+    taken = FolderQueue(folder).claim("a")
+    assert taken is not None
+
+    with taken:
+        assert import_queue(service, FolderQueue(folder)).new == 2
+    assert import_queue(service, FolderQueue(folder)).new == 3
+
+
+@pytest.mark.fault
+def test_importers_that_are_killed_lose_nothing_and_store_nothing_twice(folder: Path, tmp_path: Path) -> None:
+    for number in range(40):
+        jsonl(folder / f"{number:02}", range(number * 50, number * 50 + 50))
+    store = str(tmp_path / "store.db")
+    with open_event_store(store, create=True):
+        pass
+    arguments = [sys.executable, "-c", _PROGRAM, str(folder), store, "120"]
+
+    for batches in (1, 3, 2):
+        importer = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+        with importer:
+            assert importer.stdout is not None
+            for _ in range(batches):
+                importer.stdout.readline()
+            os.kill(importer.pid, signal.SIGKILL)
+    together = [subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    for importer in together:
+        with importer:
+            importer.communicate(timeout=60)
+            assert importer.returncode == 0
+
+    with open_event_store(store, create=False) as service:
+        assert service.count_events() == 2000
+    assert FolderQueue(folder).names() == []
+    names = {path.name.partition(".")[0] for path in (folder / "done").iterdir()}
+    assert len(names) == 40
+    assert not (folder / "errors").exists()
+
+
+def test_a_store_that_is_not_there_is_made_only_for_an_import(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="there is no event storage at"):
+        open_event_store(str(tmp_path / "typo.db"), create=False)
+    assert not (tmp_path / "typo.db").exists()
+    with open_event_store(f"sqlite:///{tmp_path}/made.db", create=True) as service:
+        assert service.count_events() == 0
+
+
+def test_a_file_that_is_no_database_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("hello, this is no database" * 100)
+
+    with pytest.raises(Exception, match=r"notes\.txt") as error:
+        open_event_store(str(tmp_path / "notes.txt"), create=True)
+    assert not isinstance(error.value, StorageConnectionException) or not error.value.transient
+
+
+MAPPING = """
+columns:
+  when: DetectTime
+  rule: [Category, Description]
+  from: {to: Source.IP, split: ";"}
+constants:
+  Node.Name: firewall
+time_format: "%d.%m.%Y %H:%M"
+timezone: Europe/Prague
+delimiter: "|"
+empty: ["-"]
+id: [when, rule]
+"""
+
+
+def test_a_mapping_file_says_what_columns_are(tmp_path: Path) -> None:
+    (tmp_path / "m.yml").write_text(MAPPING)
+    (tmp_path / "a.csv").write_text("when|rule|from\n31.07.2026 12:00|Scan|10.0.0.1;10.0.0.2\n")
+
+    with EventFile(str(tmp_path / "a.csv"), load_mapping(tmp_path / "m.yml")) as file:
+        [(_, item)] = list(file)
+
+    assert isinstance(item, bytes)
+    event = json.loads(item)
+    del event["ID"]
+    assert event == {
+        "Format": "IDEA0",
+        "DetectTime": "2026-07-31T10:00:00Z",
+        "Category": ["Scan"],
+        "Description": "Scan",
+        "Source": [{"IP4": ["10.0.0.1", "10.0.0.2"]}],
+        "Node": [{"Name": "firewall"}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "columns:\n  a: DetectTime\n  b: Categry\n",
+            r"m.yml:3: IDEA has no 'Categry': did you mean 'Category'",
+        ),
+        ("columns:\n  a: DetectTime\n", "m.yml:1: nothing gives Category"),
+        ("colums: {}\n", "unknown key 'colums': did you mean 'columns'"),
+        ("columns: {}\n", "m.yml:1: columns"),
+        ("columns: {a: DetectTime, b: Category}\ndelimiter: ab\n", "m.yml:2: delimiter"),
+        ("columns: {a: DetectTime, b: Category}\ntimezone: Moon/Base\n", "m.yml:2: timezone"),
+        ("columns: {a: DetectTime, b: Category}\nid: rows\n", "m.yml:2: id"),
+        ("columns: {a: DetectTime, b: Category}\nid: []\n", "m.yml:2: id"),
+        ("columns: {a: DetectTime, b: {to: Category, spilt: x}}\n", "unknown key 'columns.b.spilt'"),
+        (
+            "columns: {a: DetectTime, b: Category}\nconstants: {Nod.Name: x}\n",
+            "m.yml:2: IDEA has no 'Nod.Name'",
+        ),
+    ],
+)
+def test_a_wrong_mapping_file_is_an_error_with_its_line(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "m.yml").write_text(text)
+
+    with pytest.raises(ConfigError) as error:
+        load_mapping(tmp_path / "m.yml")
+
+    assert message in str(error.value)
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_the_public_alerts_are_imported_whole_and_once(data_dir: Path, tmp_path: Path) -> None:
+    source = data_dir / "alerts" / "russellmitchell_alerts.csv.gz"
+    rows = gzip.decompress(source.read_bytes()).count(b"\n") - 1
+    with open_event_store(str(tmp_path / "e.db"), create=True, text_index=False) as service:
+        assert counts(import_files(service, [str(source)])) == (rows, 0, 0)
+        assert counts(import_files(service, [str(source)])) == (0, rows, 0)
+        assert service.count_events() == rows

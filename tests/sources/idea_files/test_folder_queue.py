@@ -1,0 +1,144 @@
+"""A queue gives each file to one importer, and keeps what was not finished."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tocsin.errors import LoadError
+from tocsin.sources.idea_files import ClaimedFile, FolderQueue
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_HOLDER = """
+import sys
+from pathlib import Path
+from tocsin.sources.idea_files import FolderQueue
+claimed = FolderQueue(Path(sys.argv[1])).claim(sys.argv[2])
+print("yes" if claimed else "no", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("b.json", "a.json"):
+        (tmp_path / name).write_text(name)
+    return tmp_path
+
+
+def claimed(queue: FolderQueue, name: str) -> ClaimedFile:
+    file = queue.claim(name)
+    assert file is not None
+    return file
+
+
+def test_files_wait_in_the_order_of_their_names_and_unfinished_ones_do_not_count(folder: Path) -> None:
+    for name in (".hidden", "c.tmp", "d.part", "e~"):
+        (folder / name).touch()
+    (folder / "link").symlink_to("a.json")
+    (folder / "sub").mkdir()
+
+    assert FolderQueue(folder).names() == ["a.json", "b.json"]
+
+
+def test_a_folder_with_incoming_has_its_files_there(folder: Path) -> None:
+    (folder / "incoming").mkdir()
+    (folder / "incoming" / "x").write_text("x")
+    queue = FolderQueue(folder)
+
+    assert queue.names() == ["x"]
+    assert claimed(queue, "x").finish() == folder / "done" / "x"
+    assert queue.names() == []
+
+
+def test_a_claimed_file_is_not_given_to_anybody_else(folder: Path) -> None:
+    queue, other = FolderQueue(folder), FolderQueue(folder)
+
+    with claimed(queue, "a.json"):
+        assert other.claim("a.json") is None
+    with claimed(other, "a.json") as again:
+        assert again.path.read_text() == "a.json"
+
+
+def test_what_is_done_is_moved_away_or_removed(folder: Path) -> None:
+    assert claimed(FolderQueue(folder), "a.json").finish() == folder / "done" / "a.json"
+    assert claimed(FolderQueue(folder, remove=True), "b.json").finish() is None
+
+    assert FolderQueue(folder).names() == []
+    assert [path.name for path in (folder / "done").iterdir()] == ["a.json"]
+
+
+def test_a_file_with_something_wrong_goes_to_the_errors_with_the_reasons(folder: Path) -> None:
+    target = claimed(FolderQueue(folder, remove=True), "a.json").finish(["1: not JSON", "2: ü \udcff"])
+
+    assert target == folder / "errors" / "a.json"
+    assert (folder / "errors" / "a.json.reason").read_text(encoding="utf-8") == "1: not JSON\n2: ü ?\n"
+
+
+def test_a_file_of_the_same_name_replaces_nothing(folder: Path) -> None:
+    queue = FolderQueue(folder)
+    claimed(queue, "a.json").finish()
+    (folder / "a.json").write_text("another")
+
+    assert claimed(queue, "a.json").finish() == folder / "done" / "a.json.1"
+    assert (folder / "done" / "a.json").read_text() == "a.json"
+    assert (folder / "done" / "a.json.1").read_text() == "another"
+
+
+def test_a_file_that_has_both_names_since_a_kill_is_moved_once(folder: Path) -> None:
+    (folder / "done").mkdir()
+    (folder / "done" / "a.json").hardlink_to(folder / "a.json")
+
+    claimed(FolderQueue(folder), "a.json").finish()
+
+    assert [path.name for path in (folder / "done").iterdir()] == ["a.json"]
+
+
+def test_a_file_that_somebody_finished_meanwhile_is_not_given(folder: Path) -> None:
+    queue = FolderQueue(folder)
+    names = queue.names()
+    claimed(FolderQueue(folder), "a.json").finish()
+
+    assert [name for name in names if queue.claim(name) is not None] == ["b.json"]
+
+
+def test_the_file_of_a_killed_importer_waits_for_the_next_one(folder: Path) -> None:
+    holder = subprocess.Popen(
+        [sys.executable, "-c", _HOLDER, str(folder), "a.json"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert holder.stdout is not None
+    assert holder.stdin is not None
+    with holder:
+        assert holder.stdout.readline() == "yes\n"
+        queue = FolderQueue(folder)
+        assert queue.claim("a.json") is None
+
+        holder.kill()
+        holder.wait()
+
+        with claimed(queue, "a.json") as file:
+            assert file.path == folder / "a.json"
+
+
+def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(LoadError, match="nowhere is not a folder"):
+        FolderQueue(tmp_path / "nowhere")
+
+
+def test_a_file_that_cannot_be_moved_stays_and_is_released(folder: Path) -> None:
+    (folder / "done").write_text("in the way")
+    queue = FolderQueue(folder)
+
+    with pytest.raises(LoadError, match="is imported, but cannot be moved away"):
+        claimed(queue, "a.json").finish()
+
+    with claimed(queue, "a.json"):
+        assert queue.names() == ["a.json", "b.json", "done"]
