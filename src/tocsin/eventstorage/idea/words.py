@@ -19,8 +19,8 @@ _FOLDED = "".join(sign.lower() if _WORD.match(sign) else " " for sign in _ASCII)
 def words_of(document: Any) -> str:
     """Give the distinct words of all texts and numbers in a JSON document (not of its keys).
 
-    A word is a run of letters, digits and `_`, casefolded and cut after 100 bytes; one that is not ASCII is
-    written as `x` and the hexadecimal digits of its UTF-8, so that no database's own rules change it.
+    A word is a run of letters, digits and `_`, casefolded and cut after 100 bytes of UTF-8. Databases take
+    words as they are, so that no rules of theirs change them.
 
     Returns:
         Words separated by spaces, at most `MOST_WORDS`.
@@ -58,9 +58,7 @@ def _texts(document: Any) -> list[str]:
 
 
 def _written(word: str) -> str:
-    if word.isascii():
-        return word[:_LONGEST]
-    return "x" + word.encode("utf-8", "replace")[:_LONGEST].hex()
+    return word.encode("utf-8", "ignore")[:_LONGEST].decode("utf-8", "ignore")
 
 
 def _number(number: float) -> str:

@@ -143,12 +143,9 @@ class PostgreSQL(SQL):
         return Fragment(f"{self.column(column)} && %s::text[]", (list(items),))
 
     def has_words(self, words: Sequence[WordFilter]) -> Fragment:
-        """Write a `tsquery`; words are made of `[a-z0-9_]` only."""
-        parts = [
-            " | ".join(f"'{one}':*" for one in word.beginnings) if word.beginnings else f"'{word.word}'"
-            for word in words
-        ]
-        return Fragment("e.words @@ %s::tsquery", (" & ".join(f"({part})" for part in parts),))
+        """Write a `tsquery`; words are made of letters, digits and `_` only."""
+        query = " & ".join(f"'{word.word}':*" if word.begins else f"'{word.word}'" for word in words)
+        return Fragment("e.words @@ %s::tsquery", (query,))
 
     def contains(self, column: str, part: str) -> Fragment:
         """Use a regular expression that names both cases of each letter: no locale plays a part."""
@@ -223,12 +220,8 @@ class SQLite(SQL):
         )
 
     def has_words(self, words: Sequence[WordFilter]) -> Fragment:
-        """Write a query of FTS5; words are made of `[a-z0-9_]` only."""
-        parts = [
-            " OR ".join(f'"{one}"*' for one in word.beginnings) if word.beginnings else f'"{word.word}"'
-            for word in words
-        ]
-        match = " AND ".join(f"({part})" for part in parts)
+        """Write a query of FTS5; words are made of letters, digits and `_` only."""
+        match = " AND ".join(f'"{word.word}"' + "*" * word.begins for word in words)
         rows = "SELECT rowid FROM events_text WHERE events_text MATCH %s"
         return Fragment(f"{self.column('seq')} IN ({rows})", (match,), rows)
 

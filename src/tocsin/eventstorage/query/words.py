@@ -19,11 +19,11 @@ class WordFilter:
 
     Attributes:
         word: As the index has it.
-        beginnings: When not empty, words that begin with one of these will do.
+        begins: Whether a word that begins with it will do.
     """
 
     word: str
-    beginnings: tuple[str, ...] = ()
+    begins: bool = False
 
 
 def read_words(parameter: str, value: object) -> tuple[WordFilter, ...]:
@@ -41,12 +41,6 @@ def read_words(parameter: str, value: object) -> tuple[WordFilter, ...]:
 
 
 def _filters(word: str) -> list[WordFilter]:
-    written = words_of_text(word.removesuffix("*"))
-    if not word.endswith("*") or not written:
-        return [WordFilter(one) for one in written]
-    *whole, last = written
-    beginnings: tuple[str, ...] = (last,)
-    if word.casefold().isascii():
-        # It may go on with a letter that is not ASCII: then all of it is written in hexadecimal digits.
-        beginnings = (last, "x" + last.encode().hex())
-    return [*(WordFilter(one) for one in whole), WordFilter(last, beginnings)]
+    written = words_of_text(word.removesuffix("*"))  # several, where casefolding takes a letter apart
+    last = len(written) - 1
+    return [WordFilter(one, word.endswith("*") and place == last) for place, one in enumerate(written)]
