@@ -23,9 +23,17 @@ from tocsin.eventstorage.manager import (
 from tocsin.eventstorage.query import build_query
 from tocsin.eventstorage.results import InsertKind, InsertResult
 from tocsin.eventstorage.service import EventStorageService
-from tocsin.eventstorage.thresholds import Thresholder, Verdict, VerdictKind
+from tocsin.eventstorage.thresholds import (
+    Candidate,
+    Severity,
+    Thresholder,
+    ThresholdRule,
+    Verdict,
+    VerdictKind,
+)
 
 __all__ = [
+    "Candidate",
     "DataError",
     "EventStorageCursor",
     "EventStorageException",
@@ -38,10 +46,12 @@ __all__ = [
     "InsertKind",
     "InsertResult",
     "QueryCanceledException",
+    "Severity",
     "StorageConnectionException",
     "StorageContentionError",
     "StorageFullError",
     "StorageIntegrityError",
+    "ThresholdRule",
     "Thresholder",
     "Verdict",
     "VerdictKind",

@@ -172,8 +172,8 @@ class SearchMethods(Methods):
             )
 
         def work(session: Session) -> int:
-            session.begin()
             with session.named(qname, timeout):
+                session.begin()
                 return session.delete_events(*plan(session, read).write("seq"))
 
         return self._run(work, replay=read.order.limit is None)

@@ -127,6 +127,8 @@ class SQLiteManager(SqlManager):
             try:
                 (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
                 if mode != "wal" and not self._read_only:
+                    # In a new file, so that retention of events can give space back.
+                    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
                     connection.execute("PRAGMA journal_mode = WAL").fetchone()
             except sqlite3.OperationalError as error:
                 busy = (error.sqlite_errorcode & 0xFF) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
