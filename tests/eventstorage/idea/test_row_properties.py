@@ -116,5 +116,5 @@ def _is_storable(row: EventRow) -> None:
         assert size & (size - 1) == 0
         assert block.low % size == 0
         assert 0 <= block.low <= block.high < 1 << ADDRESS_BITS[block.family]
-    assert row.words.isascii()
+    assert all(word.casefold() == word for word in row.words.split())
     assert isinstance(json.loads(row.message.decode("utf-8-sig")), dict)

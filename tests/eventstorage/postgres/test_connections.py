@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from ipranges import IP4, IP6Net
 from tests.eventstorage.postgres.events import rows, store
 
 from tocsin.errors import (
@@ -33,6 +35,12 @@ def backends(url: str) -> int:
         row = connection.execute(query, ("client backend",)).fetchone()
     assert row is not None
     return int(row[0]) - 1
+
+
+def wait_for_backends(url: str, most: int) -> None:
+    """Wait until the server has seen that connections were closed; there are that many at most then."""
+    while backends(url) > most:
+        time.sleep(0.01)
 
 
 def end_all(url: str) -> None:
@@ -64,10 +72,10 @@ def test_many_threads_share_few_connections_and_leave_none(postgres_database: st
             thread.join()
         assert not errors
         assert service.count_events() == 48
-        assert backends(postgres_database) <= 8
+        wait_for_backends(postgres_database, 8)
         cursor = service.cursor_new()
         cursor.insert_event(message("never committed"))
-    assert backends(postgres_database) == 0
+    wait_for_backends(postgres_database, 0)
     assert threading.active_count() == threads_before
 
 
@@ -238,6 +246,15 @@ def test_texts_that_no_database_keeps_are_an_error_of_the_data(backend: Postgres
     with pytest.raises(DataError):
         session.execute("SELECT %s::text", (value,))
     assert session.execute("SELECT 1") == [(1,)]
+
+
+def test_addresses_of_ipranges_are_parameters(backend: PostgresBackend) -> None:
+    store(backend, rows(1, 2))
+    found = backend.session().execute(
+        "SELECT count(*) FROM event_ip WHERE low = %s OR low <<= %s",
+        (IP4("192.0.2.1"), IP6Net("2001:db8::/32")),
+    )
+    assert found == [(4,)]
 
 
 def test_a_borrowed_session_stores_in_the_transaction_of_its_owner(

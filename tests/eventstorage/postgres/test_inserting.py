@@ -123,15 +123,15 @@ def test_as_many_words_as_there_may_be_fit(backend: PostgresBackend) -> None:
     ) == [(2,)]
 
 
-def test_weeks_have_partitions_from_their_first_to_their_last_instant(
+def test_months_have_partitions_from_their_first_to_their_last_instant(
     backend: PostgresBackend, clock: SteppingClock
 ) -> None:
     instants = [
-        datetime(2026, 3, 1, 23, 59, 59, 999999, tzinfo=UTC),  # a Sunday
-        datetime(2026, 3, 2, tzinfo=UTC),
-        datetime(2026, 3, 8, 23, 59, 59, 999999, tzinfo=UTC),
+        datetime(2026, 2, 28, 23, 59, 59, 999999, tzinfo=UTC),
+        datetime(2026, 3, 1, tzinfo=UTC),
+        datetime(2026, 3, 31, 23, 59, 59, 999999, tzinfo=UTC),
         datetime(2026, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
-        datetime(2027, 1, 4, tzinfo=UTC),
+        datetime(2027, 1, 1, tzinfo=UTC),
     ]
     for number, instant in enumerate(instants):
         clock.time = instant
@@ -141,11 +141,11 @@ def test_weeks_have_partitions_from_their_first_to_their_last_instant(
     found = session.execute(
         "SELECT tableoid::regclass::text, id::int FROM events WHERE id::int < 10 ORDER BY 2"
     )
-    weeks = ["20260223", "20260302", "20260302", "20261228", "20270104"]
-    assert found == [(f"events_{week}", number) for number, week in enumerate(weeks)]
+    months = ["202602", "202603", "202603", "202612", "202701"]
+    assert found == [(f"events_{month}", number) for number, month in enumerate(months)]
     assert [tuple(one) for one in session.work(partitions.existing)] == [
-        (date(2026, 2, 23),), (date(2026, 3, 2),), (date(2026, 3, 9),), (date(2026, 12, 28),),
-        (date(2027, 1, 4),), (date(2027, 1, 11),),
+        (date(2026, 2, 1),), (date(2026, 3, 1),), (date(2026, 4, 1),), (date(2026, 12, 1),),
+        (date(2027, 1, 1),), (date(2027, 2, 1),),
     ]  # fmt: skip
 
 
@@ -160,7 +160,7 @@ def test_a_clock_that_goes_back_does_not_reorder_what_is_stored(
     assert set(times) == {(datetime(2026, 3, 1, 12, 0, tzinfo=UTC),)}
 
 
-def test_writers_that_meet_at_the_begin_of_a_week_make_its_partition_once(
+def test_writers_that_meet_at_the_begin_of_a_month_make_its_partition_once(
     postgres_database: str, clock: SteppingClock
 ) -> None:
     backends = [PostgresBackend({"conninfo": postgres_database}, clock=clock) for _ in range(4)]
@@ -177,7 +177,7 @@ def test_writers_that_meet_at_the_begin_of_a_week_make_its_partition_once(
             thread.start()
         for thread in threads:
             thread.join()
-        clock.advance(timedelta(days=21))
+        clock.advance(timedelta(days=62))
 
     [(events,)] = backends[0].session().execute("SELECT count(*) FROM events")
     assert events == 4 * 22

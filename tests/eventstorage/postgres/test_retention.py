@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -16,16 +16,16 @@ from tocsin.testing.event_stores import message
 if TYPE_CHECKING:
     from tests.conftest import SteppingClock
 
-_WEEK = timedelta(days=7)
+_MONTH = timedelta(days=31)
 
 
-def fill(backend: PostgresBackend, clock: SteppingClock, weeks: int = 3) -> list[datetime]:
-    """Store ten events a week, and give when."""
+def fill(backend: PostgresBackend, clock: SteppingClock, months: int = 3) -> list[datetime]:
+    """Store ten events a month, and give when."""
     instants = []
-    for week in range(weeks):
+    for month in range(months):
         instants.append(clock.time)
-        store(backend, rows(10 * week, 10 * week + 9, Category=[f"Week.{week}"]))
-        clock.advance(_WEEK)
+        store(backend, rows(10 * month, 10 * month + 9, Category=[f"Month.{month}"]))
+        clock.advance(_MONTH)
     return instants
 
 
@@ -34,7 +34,7 @@ def ids(backend: PostgresBackend) -> list[int]:
         return [ident for (ident,) in session.execute("SELECT id::int FROM events ORDER BY 1")]
 
 
-def test_weeks_that_are_old_are_dropped_as_a_whole(backend: PostgresBackend, clock: SteppingClock) -> None:
+def test_months_that_are_old_are_dropped_as_a_whole(backend: PostgresBackend, clock: SteppingClock) -> None:
     instants = fill(backend, clock)
 
     removed = list(backend.retain(instants[2], batch=3))
@@ -43,12 +43,12 @@ def test_weeks_that_are_old_are_dropped_as_a_whole(backend: PostgresBackend, clo
     assert sum(removed) == 20
     assert ids(backend) == list(range(20, 30))
     session = backend.session()
-    assert [part.week.isoformat() for part in session.work(partitions.existing)][:1] == ["2026-03-09"]
+    assert [part.month.isoformat() for part in session.work(partitions.existing)][:1] == ["2026-05-01"]
     assert set(counts(session).values()) == {10}
-    assert session.execute("SELECT value FROM event_values WHERE name = 'category'") == [("Week.2",)]
+    assert session.execute("SELECT value FROM event_values WHERE name = 'category'") == [("Month.2",)]
 
 
-def test_the_week_that_is_written_to_is_emptied_in_batches(
+def test_the_month_that_is_written_to_is_emptied_in_batches(
     backend: PostgresBackend, clock: SteppingClock
 ) -> None:
     store(backend, rows(1, 10))
@@ -65,7 +65,7 @@ def test_the_week_that_is_written_to_is_emptied_in_batches(
 def test_everything_may_be_old_and_the_next_event_is_stored_all_the_same(
     backend: PostgresBackend, clock: SteppingClock
 ) -> None:
-    fill(backend, clock, weeks=1)
+    fill(backend, clock, months=1)
     store(backend, [row("x")])
 
     assert sum(backend.retain(clock.time + timedelta(days=3650), batch=1000)) == 11
@@ -104,7 +104,11 @@ def test_writers_and_retention_do_not_get_in_each_others_way(postgres_database: 
         def write() -> None:
             try:
                 for batch in range(25):
-                    events = [message(f"{batch}/{place}", Category=[f"C{batch}"]) for place in range(6)]
+                    source = {"IP4": ["192.0.2.1"], "Hostname": ["a.example.org"], "Port": [22]}
+                    events = [
+                        message(f"{batch}/{place}", Category=[f"C{batch}"], Source=[source])
+                        for place in range(6)
+                    ]
                     service.insert_events(events[:4])
                     service.insert_event(events[4])
                     service.insert_event(events[5])
@@ -142,11 +146,11 @@ def test_a_long_reader_is_not_waited_for(
         assert ids(backend) == list(range(10, 30))
         assert len(list(stream)) == 29  # it still sees what it saw at its begin
     assert sum(backend.retain(instants[1], batch=6)) == 0
-    assert backend.session().work(partitions.existing)[0].week.isoformat() == "2026-03-02"
+    assert backend.session().work(partitions.existing)[0].month.isoformat() == "2026-04-01"
 
 
 def test_retention_may_be_interrupted_after_any_step(backend: PostgresBackend, clock: SteppingClock) -> None:
-    instants = fill(backend, clock, weeks=4)
+    instants = fill(backend, clock, months=4)
     border = instants[3] + timedelta(hours=1)
     clock.time = border + timedelta(hours=1)
     store(backend, rows(100, 104))
@@ -195,6 +199,10 @@ def test_a_value_that_is_stored_while_its_last_event_is_deleted_is_kept(backend:
     assert writer.execute("SELECT count(*) FROM event_values WHERE value = 'Rare'") == [(1,)]
 
 
-def test_the_begin_of_a_week_is_monday_in_utc() -> None:
-    assert partitions.week_of(datetime(2026, 3, 1, 23, 59, tzinfo=UTC)).isoformat() == "2026-02-23"
-    assert partitions.week_of(datetime(2026, 3, 2, tzinfo=UTC)).isoformat() == "2026-03-02"
+def test_a_month_begins_at_midnight_in_utc() -> None:
+    assert partitions.month_of(datetime(2026, 2, 28, 23, 59, tzinfo=UTC)).isoformat() == "2026-02-01"
+    assert partitions.month_of(datetime(2026, 3, 1, tzinfo=UTC)).isoformat() == "2026-03-01"
+    zone = timezone(timedelta(hours=-2))
+    assert partitions.month_of(datetime(2026, 2, 28, 23, 59, tzinfo=zone)).isoformat() == "2026-03-01"
+    assert partitions.month_after(date(2026, 12, 1)).isoformat() == "2027-01-01"
+    assert partitions.month_after(date(2026, 1, 1)).isoformat() == "2026-02-01"

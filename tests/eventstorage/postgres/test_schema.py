@@ -187,7 +187,7 @@ def test_searches_work_without_their_indexes(backend: PostgresBackend) -> None:
         "SELECT count(*) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhparent "
         "WHERE c.relname IN ('events_by_lists', 'events_by_words', 'event_ip_by_address')"
     )
-    assert indexes == 3 * 2  # two weeks
+    assert indexes == 3 * 2  # two months
 
 
 def test_sizes_add_up_and_settings_have_no_secrets(backend: PostgresBackend) -> None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tocsin.eventstorage.postgres import migrations, queries, retention, status
 from tocsin.eventstorage.postgres.connections import Connections
-from tocsin.eventstorage.postgres.failures import failures
 from tocsin.eventstorage.postgres.known import Known
 from tocsin.eventstorage.postgres.session import PostgresSession
 
@@ -118,7 +117,6 @@ class PostgresBackend:
     def _session(self) -> Iterator[PostgresSession]:
         session = self.session()
         try:
-            with failures(self.where):
-                yield session
+            yield session
         finally:
             session.close()

@@ -21,6 +21,7 @@ from tocsin.errors import (
     StorageContentionError,
     StorageIntegrityError,
 )
+from tocsin.eventstorage.adapters import register_with_psycopg
 from tocsin.eventstorage.postgres.failures import DRIVER_ERRORS, error_of, failures
 
 if TYPE_CHECKING:
@@ -182,6 +183,7 @@ class Connections:
             raise error_of(error, self.where) from error
 
     def _set_up(self, connection: Connection) -> None:
+        register_with_psycopg(connection)
         connection.execute(_SETTINGS)
         connection.execute(sql.SQL("SET search_path = {}").format(sql.Identifier(self.schema)))
 

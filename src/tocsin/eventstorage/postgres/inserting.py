@@ -7,7 +7,6 @@ nobody else stores anything, so that a larger `seq` is never seen before a small
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from tocsin.errors import StorageContentionError
@@ -126,12 +125,12 @@ def _check(turn: Turn, known: Known, *, text_index: bool) -> None:
 
 
 def _make_partitions(connection: Connection, turn: Turn, known: Known, learned: Learned) -> None:
-    week = partitions.week_of(turn.storagetime)
-    if week not in known.at(turn.generation, learned.day).weeks:
-        # With the next one, so that a new week does not begin with a pause.
-        partitions.make(connection, week)
-        partitions.make(connection, week + timedelta(days=7))
-        learned.weeks.add(week)
+    month = partitions.month_of(turn.storagetime)
+    if month not in known.at(turn.generation, learned.day).months:
+        # With the next one, so that a new month does not begin with a pause.
+        partitions.make(connection, month)
+        partitions.make(connection, partitions.month_after(month))
+        learned.months.add(month)
 
 
 def _keep_values(

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tocsin.eventstorage.postgres.partitions import week_of
+from tocsin.eventstorage.postgres.partitions import month_of
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -23,14 +23,14 @@ class Learned:
     Attributes:
         generation: Of the store, when the transaction had its turn.
         day: Of its storage time.
-        weeks: Weeks whose partitions exist.
+        months: Months whose partitions exist.
         values: (column, value) pairs that are kept for that day.
         analyze: Whether the planner should look at the tables.
     """
 
     generation: int
     day: date
-    weeks: set[date] = field(default_factory=set)
+    months: set[date] = field(default_factory=set)
     values: set[tuple[str, str]] = field(default_factory=set)
     analyze: bool = False
 
@@ -48,7 +48,7 @@ class Known:
         now = self._now
         if now is None or now.generation != generation:
             return Learned(generation, day)
-        return now if now.day == day else Learned(generation, day, now.weeks)
+        return now if now.day == day else Learned(generation, day, now.months)
 
     def has_partition(self, now: datetime | None) -> bool:
         """Tell whether there should be a partition to store in.
@@ -56,8 +56,8 @@ class Known:
         Args:
             now: When, `None` for a time that only the database knows.
         """
-        weeks = self._now.weeks if self._now is not None else set()
-        return bool(weeks) if now is None else week_of(now) in weeks
+        months = self._now.months if self._now is not None else set()
+        return bool(months) if now is None else month_of(now) in months
 
     def learn(self, learned: Learned) -> None:
         """Add what a committed transaction did."""
@@ -67,7 +67,7 @@ class Known:
             self._now = Learned(
                 learned.generation,
                 learned.day,
-                old.weeks | learned.weeks,
+                old.months | learned.months,
                 values if len(values) <= _MOST_VALUES else set(),
             )
 

@@ -1,8 +1,11 @@
-"""Partitions: a week of storage time each, from Monday 0 h UTC, made when the first event needs one."""
+"""Partitions: a month of storage time each, UTC, made when the first event needs one.
+
+A search is planned for all partitions: with weeks, planning took ten times as long as finding a few events.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from tocsin.eventstorage.postgres.connections import run
@@ -11,40 +14,43 @@ from tocsin.eventstorage.postgres.schema import PARTITIONED, UNANALYZED
 if TYPE_CHECKING:
     from tocsin.eventstorage.postgres.connections import Connection
 
-__all__ = ["Partition", "existing", "make", "week_of"]
+__all__ = ["Partition", "existing", "make", "month_after", "month_of"]
 
 _WITHOUT_STATISTICS = ", ".join(f"ALTER {name} SET STATISTICS 0" for name in UNANALYZED)
-_WEEK = timedelta(days=7)
 
 
 class Partition(NamedTuple):
-    """The part of every partitioned table that has one week.
+    """The part of every partitioned table that has one month.
 
     Attributes:
-        week: Its Monday.
+        month: Its first day.
     """
 
-    week: date
+    month: date
 
     @property
     def begin(self) -> datetime:
         """The first instant that is in it."""
-        return datetime(self.week.year, self.week.month, self.week.day, tzinfo=UTC)
+        return datetime(self.month.year, self.month.month, 1, tzinfo=UTC)
 
     @property
     def end(self) -> datetime:
         """The first instant that is not in it any more."""
-        return self.begin + _WEEK
+        return Partition(month_after(self.month)).begin
 
     def table(self, parent: str) -> str:
         """Name its table of one of the partitioned tables."""
-        return f"{parent}_{self.week:%Y%m%d}"
+        return f"{parent}_{self.month:%Y%m}"
 
 
-def week_of(instant: datetime) -> date:
-    """Give the Monday of an instant's week, UTC."""
-    day = instant.astimezone(UTC).date()
-    return day - timedelta(days=day.weekday())
+def month_of(instant: datetime) -> date:
+    """Give the first day of an instant's month, UTC."""
+    return instant.astimezone(UTC).date().replace(day=1)
+
+
+def month_after(month: date) -> date:
+    """Give the first day of the next month."""
+    return month.replace(year=month.year + month.month // 12, month=month.month % 12 + 1)
 
 
 def existing(connection: Connection) -> list[Partition]:
@@ -54,16 +60,16 @@ def existing(connection: Connection) -> list[Partition]:
         "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
         "WHERE i.inhparent = 'events'::regclass ORDER BY c.relname",
     ).fetchall()
-    return [Partition(_monday(name)) for (name,) in rows]
+    return [Partition(_month(name)) for (name,) in rows]
 
 
-def make(connection: Connection, week: date) -> None:
-    """Make the partition of a week, unless it is there; in the transaction that has the store's turn.
+def make(connection: Connection, month: date) -> None:
+    """Make the partition of a month, unless it is there; in the transaction that has the store's turn.
 
     The tables are made apart and attached, which waits neither for readers nor for writers; to make them in
     place would.
     """
-    part = Partition(week)
+    part = Partition(month)
     there = run(
         connection,
         "SELECT 1 FROM pg_inherits WHERE inhparent = 'events'::regclass AND inhrelid = to_regclass(%s)",
@@ -83,5 +89,5 @@ def make(connection: Connection, week: date) -> None:
         )
 
 
-def _monday(name: str) -> date:
-    return datetime.strptime(name.rpartition("_")[2], "%Y%m%d").replace(tzinfo=UTC).date()
+def _month(name: str) -> date:
+    return datetime.strptime(name.rpartition("_")[2], "%Y%m").replace(tzinfo=UTC).date()

@@ -1,6 +1,6 @@
 """Deleting what is old, in steps that nobody has to wait for.
 
-The weeks that are old as a whole are dropped; that needs every reader out of the way for a moment, so it is
+The months that are old as a whole are dropped; that needs every reader out of the way for a moment, so it is
 tried for a few milliseconds at a time, and after some seconds given up: a long report is not waited for. What
 is left is deleted a batch at a time. Every step is a transaction, after which everything is consistent.
 """

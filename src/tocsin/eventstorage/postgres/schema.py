@@ -17,7 +17,7 @@ __all__ = [
 
 STORE = "event_store"
 PARTITIONED = ("events", "event_messages", "event_ip", "event_host", "event_port")
-"""Tables in partitions of a week of `storagetime`, in the order in which they are locked."""
+"""Tables in partitions of a month of `storagetime`, in the order in which they are locked."""
 
 OWN_TABLES = (*TABLES, "event_ids", STORE)
 _INDEXED = tuple(name for name in VALUE_COLUMNS if name in ARRAY_COLUMNS)
@@ -27,7 +27,7 @@ UNANALYZED = tuple(name for name in ARRAY_COLUMNS if name not in VALUE_COLUMNS)
 
 _NUMBERS = ("source_port", "target_port")
 INDEXES = {
-    "events_by_detecttime": "events (detecttime)",
+    "events_by_detecttime": "events (detecttime, id)",
     "events_by_storagetime": "events (storagetime)",
     "events_by_eventclass": "events (eventclass)",
     "events_by_lists": f"events USING gin ({', '.join(_INDEXED)})",
@@ -45,7 +45,7 @@ def tables(*, text_index: bool) -> list[str]:
     scalars = ", ".join(f'{name} text COLLATE "C"' for name in SCALAR_COLUMNS)
     arrays = ", ".join(f"{name} {_array(name)} NOT NULL DEFAULT '{{}}'" for name in ARRAY_COLUMNS)
     words = ", words tsvector NOT NULL" if text_index else ""
-    by_week = "PARTITION BY RANGE (storagetime)"
+    by_month = "PARTITION BY RANGE (storagetime)"
     event = "seq bigint NOT NULL, storagetime timestamptz NOT NULL"
     return [
         # Whoever stores events changes its one row first: what has a smaller seq is committed earlier.
@@ -60,14 +60,14 @@ def tables(*, text_index: bool) -> list[str]:
             generation bigint NOT NULL DEFAULT floor(random() * 1e15)
         ) WITH (fillfactor = 20)""",
         f"""CREATE TABLE events ({event}, detecttime timestamptz NOT NULL, id text COLLATE "C" NOT NULL,
-            {scalars}, {arrays}{words}, PRIMARY KEY (seq, storagetime)) {by_week}""",
+            {scalars}, {arrays}{words}, PRIMARY KEY (seq, storagetime)) {by_month}""",
         f"""CREATE TABLE event_messages ({event}, message bytea NOT NULL, PRIMARY KEY (seq, storagetime))
-            {by_week}""",
+            {by_month}""",
         f"""CREATE TABLE event_ip ({event}, role smallint NOT NULL, low inet NOT NULL, high inet NOT NULL)
-            {by_week}""",
+            {by_month}""",
         f"""CREATE TABLE event_host ({event}, role smallint NOT NULL, name text COLLATE "C" NOT NULL)
-            {by_week}""",
-        f"CREATE TABLE event_port ({event}, role smallint NOT NULL, port integer NOT NULL) {by_week}",
+            {by_month}""",
+        f"CREATE TABLE event_port ({event}, role smallint NOT NULL, port integer NOT NULL) {by_month}",
         f"ALTER TABLE events {', '.join(f'ALTER {name} SET STATISTICS 0' for name in UNANALYZED)}",
         "CREATE INDEX event_ip_by_seq ON event_ip (seq)",
         "CREATE INDEX event_host_by_seq ON event_host (seq)",
