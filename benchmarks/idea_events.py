@@ -37,7 +37,7 @@ BATCH_EVENTS = 5_000
 """So many events are stored together, and get one storage time."""
 
 _ID_SPACE = uuid.UUID("4f7c1a52-6d0e-5b7a-9a53-0c6a0b8f5a11")
-# A Wednesday's noon, so that what is old does not end where a week does.
+# Not where a month begins or ends, so that what is old is not whole partitions.
 _FIRST_STORAGE = datetime(2026, 1, 7, 12, tzinfo=UTC)
 _STORED_WITHIN = timedelta(days=91)
 _EVENTS_A_NETWORK = 12

@@ -87,13 +87,13 @@ def test_a_writer_that_is_killed_leaves_whole_batches(postgres_database: str) ->
     make_store(postgres_database)
     program = [sys.executable, writer_program.__file__, postgres_database, "100000", str(_SIZE)]
     acknowledged: list[int] = []
-    for kill_after in (1, 3, 4, 7):
+    for kill_after in range(1, 15):
         with subprocess.Popen(program, stdout=subprocess.PIPE, text=True, env=environment()) as process:
             assert process.stdout is not None
             for line in process.stdout:
                 acknowledged.append(int(line))
                 if int(line) >= kill_after:
-                    time.sleep(0.01 * kill_after)  # somewhere in the next batch
+                    time.sleep(0.004 * kill_after)  # somewhere in the next batch
                     process.kill()
                     break
     wait_until_alone(postgres_database)
@@ -130,12 +130,8 @@ def test_a_server_that_is_killed_and_restarted_loses_and_doubles_nothing(
     make_store(url)
     writer = Writer(url, 60)
     writer.start()
-    kill: list[Callable[[], None]] = [
-        crash_server.kill,
-        lambda: crash_server.stop(immediately=True),
-        crash_server.kill,
-    ]
-    for number, end in enumerate(kill):
+    kill: list[Callable[[], None]] = [crash_server.kill, lambda: crash_server.stop(immediately=True)]
+    for number, end in enumerate(kill * 3):
         writer.wait_for(5 * number + 2)
         end()
         crash_server.start()
@@ -268,7 +264,7 @@ def test_a_full_disk_is_told_and_storing_goes_on_when_there_is_room(
                 fill_one_by_one()
 
             ballast.unlink()  # before anything is read: the server writes to make room in its memory, too
-            assert service.count_events() > len(acknowledged) * _SIZE
+            assert service.count_events() >= len(acknowledged) * _SIZE
             service.delete_events({"ids": [f"one {number}" for number in range(20_000)]})
             assert service.count_events() == len(acknowledged) * _SIZE
             service.insert_events([message(f"room/{number}") for number in range(_SIZE)])
