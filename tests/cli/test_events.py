@@ -6,6 +6,8 @@ import csv
 import gzip
 import io
 import json
+import os
+import shlex
 import shutil
 import sys
 from typing import TYPE_CHECKING, Any
@@ -158,6 +160,7 @@ def test_of_several_files_those_that_can_be_read_are_imported(cli: Cli, tmp_path
     [
         ((), "say what to import: name files, - for standard input, or --queue FOLDER"),
         (("a", "--queue", "."), "say what to import: name files, - for standard input, or --queue FOLDER"),
+        (("",), "the name of a file is empty: name files, or - for standard input"),
         (("-", "-"), "standard input can be read once: give one -"),
         (("a", "--remove"), "--remove is for queues: give --queue FOLDER with it"),
         (("a", "--mapping", "gone.yml"), "gone.yml: cannot be read (No such file or directory)"),
@@ -244,6 +247,18 @@ def test_the_table_of_a_search_is_for_people_and_says_how_to_go_on(cli: Cli) -> 
     assert cli("events", "search", *STORE, "--id", "x").out == "no event is like that\n"
 
 
+def test_how_to_go_on_can_be_copied_into_a_shell_whatever_the_id_is(
+    cli: Cli, store: Callable[..., Any]
+) -> None:
+    ident = "e'; touch x; 'é $(x) `x`"
+    store(event(11, ID=ident))
+
+    out = cli("events", "search", *STORE, "--limit", "1", "--from", "2026-01-31T11:00").out
+
+    *_, option, after = shlex.split(out.splitlines()[-1])
+    assert (option, after) == ("--after", f"2026-01-31T11:00:00+00:00,{ident}")
+
+
 def test_what_is_in_an_event_cannot_steer_the_terminal(cli: Cli, store: Callable[..., Any]) -> None:
     store(event(11, Description="\x1b[2J\u202egnp", Category=["a\nb"]))
 
@@ -288,6 +303,29 @@ def test_an_export_can_be_imported_again(cli: Cli, tmp_path: Path) -> None:
     assert [json.loads(line) for line in lines] == [event(number) for number in range(1, 11)]
     assert piped == lines[:3]
     assert cli("events", "import", "out.jsonl", "--store", "copy.db", "--json").json["new"] == 10
+
+
+@pytest.mark.usefixtures("store")
+def test_an_export_into_a_pipe_leaves_it_a_pipe(cli: Cli, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+
+    said = cli("events", "export", *STORE, "--limit", "2", "-o", "pipe").out
+
+    assert said == "wrote pipe: 2 events\n"
+    assert [json.loads(line)["ID"] for line in os.read(reader, 10_000).splitlines()] == ["e1", "e2"]
+    assert (tmp_path / "pipe").is_fifo()
+    os.close(reader)
+
+
+@pytest.mark.usefixtures("store")
+def test_an_export_through_a_link_leaves_the_link(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("real")
+
+    cli("events", "export", *STORE, "-o", "link")
+
+    assert (tmp_path / "link").is_symlink()
+    assert len((tmp_path / "real").read_text().splitlines()) == 10
 
 
 @pytest.mark.usefixtures("store")
@@ -429,6 +467,11 @@ def test_there_are_no_queries_of_others_on_a_file(cli: Cli) -> None:
     [
         ("search", ["--source", "300.1.2.3"], "--source cannot be '300.1.2.3'"),
         ("search", ["--not-target-port", "70000"], "--target-port cannot be '70000'"),
+        (
+            "count",
+            ["--from", "0001-01-01T00:00:00+14:00"],
+            "--from '0001-01-01T00:00:00+14:00' is not a date",
+        ),
         ("count", ["--from", "soon"], "--from 'soon' is not a date or time: write 2024-01-31, "),
         (
             "count",

@@ -106,8 +106,21 @@ def test_a_running_search_is_listed_and_ended_by_its_name(cli: Cli, postgres_dat
     assert len(ended) == 1
 
 
-def test_a_server_that_cannot_be_reached_is_one_sentence_without_the_password(cli: Cli) -> None:
-    said = cli("events", "count", "--store", "postgresql://u:geheim@127.0.0.1:1/x", code=1)
+@pytest.mark.parametrize(
+    "store",
+    [
+        "postgresql://u:geheim@127.0.0.1:1/x",
+        "postgresql://u:geheim\u2100@127.0.0.1:1/x",
+        "postgresql://u:geheim@[::bad/x",
+        "postgresql://u:geheim#1/2@127.0.0.1:1/x",
+        "postgresql://u:2/geheim@127.0.0.1:1/x",
+        "postgresql://u:2?geheim@127.0.0.1:1/x",
+        "postgres:u:geheim@127.0.0.1",
+        "postgres:/u:geheim@127.0.0.1",
+    ],
+)
+def test_a_server_that_cannot_be_reached_is_one_sentence_without_the_password(cli: Cli, store: str) -> None:
+    said = cli("events", "import", "--store", store, "-", code=1)
 
     assert "geheim" not in said.err
     assert said.error

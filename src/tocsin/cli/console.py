@@ -152,8 +152,8 @@ def parse_time(text: str | None, option: str) -> datetime | None:
 
     try:
         instant = datetime.fromisoformat(text)
-    except ValueError:
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except (ValueError, OverflowError):  # in UTC, the first and last hours of all are outside of the calendar
         raise ConfigError(
             f"{option} {text!r} is not a date or time", hint="write 2024-01-31 or 2024-01-31T12:00:00"
         ) from None
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)

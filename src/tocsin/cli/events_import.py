@@ -62,6 +62,8 @@ def import_events(
     paths = files or []
     if bool(paths) == (queue is not None):
         raise ConfigError("say what to import", hint="name files, - for standard input, or --queue FOLDER")
+    if "" in paths:  # an empty variable of a shell, and no folder
+        raise ConfigError("the name of a file is empty", hint="name files, or - for standard input")
     if paths.count(STDIN) > 1:
         raise ConfigError("standard input can be read once", hint="give one -")
     if remove and queue is None:

@@ -93,7 +93,7 @@ def search(
     elif events:
         print_events(events)
         if behind is not None:
-            typer.echo(f"{count(len(events), 'event')}; for the next ones add --after '{visible(behind)}'")
+            typer.echo(f"{count(len(events), 'event')}; for the next ones add --after {_quoted(behind)}")
         else:
             typer.echo(count(len(events), "event"))
     else:
@@ -165,16 +165,23 @@ def _write(events: Iterator[Idea], form: str, stream: BinaryIO) -> int:
 
 
 def _write_file(events: Iterator[Idea], form: str, output: Path) -> int:
-    """Write beside the file first: who reads it finds the old content or all of the new one."""
-    partial = output.with_name(f".{output.name}.{os.getpid()}.tmp")
+    """Write beside the file first: who reads it finds the old content or all of the new one.
+
+    What is no file, as a device or a pipe, is written itself, and stays what it is.
+    """
+    is_special = output.exists() and not output.is_file()
+    target = output if is_special else output.resolve()
+    written = target if is_special else target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        with partial.open("wb") as stream:
+        with written.open("wb") as stream:
             number = _write(events, form, stream)
-        partial.replace(output)
+        if not is_special:
+            written.replace(target)
     except OSError as error:
-        raise ConfigError(f"{output} cannot be written ({error.strerror})") from error
+        raise ConfigError(f"{output} cannot be written ({error.strerror or error})") from error
     finally:
-        partial.unlink(missing_ok=True)
+        if not is_special:
+            written.unlink(missing_ok=True)
     return number
 
 
@@ -237,3 +244,12 @@ def _read_after(text: str | None) -> tuple[object, str] | None:
 def _after(event: Idea, sort: str) -> str:
     time = event.storagetime if sort.startswith("storagetime") else event.detecttime
     return f"{'' if time is None else time.isoformat()},{event.id}"
+
+
+def _quoted(text: str) -> str:
+    """Quote a text for a shell: an ID may hold anything, and the line is there to be copied.
+
+    >>> print(_quoted("2026-03-02,it's"))
+    '2026-03-02,it'"'"'s'
+    """
+    return "'" + visible(text).replace("'", "'\"'\"'") + "'"

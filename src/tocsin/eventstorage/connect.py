@@ -9,12 +9,25 @@ from tocsin.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from urllib.parse import SplitResult
 
     from tocsin.eventstorage.session import Backend
 
 __all__ = ["open_backend"]
 
 _OURS = ("clock", "text_index")
+_ENCODE = "in a password, write / # ? @ as %2F %23 %3F %40"
+
+
+def _parts(url: str) -> SplitResult:
+    """Split a URL; what is wrong with it is told without it, as passwords are in there."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise DataError("the url of the event storage is not understood", hint=_ENCODE) from None
+    if parts.netloc and "@" not in parts.netloc and "@" in parts.path + parts.fragment:
+        raise DataError("the password in the url of the event storage is cut short", hint=_ENCODE)
+    return parts
 
 
 def open_backend(conncfg: Mapping[str, Any]) -> Backend:
@@ -33,7 +46,7 @@ def open_backend(conncfg: Mapping[str, Any]) -> Backend:
     if path is not None and url is not None:
         raise DataError("an event storage has either a path or a url")
     if url is not None:
-        parts = urlsplit(str(url))
+        parts = _parts(str(url))
         if parts.scheme == "sqlite":
             path = unquote(parts.path.removeprefix("/")) if not parts.netloc else None
             if not path:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["open_event_store", "open_project_events"]
 
+_POSTGRES = ("postgresql:", "postgres:")  # without the // too: no file with a password in its name
+
 
 def open_project_events(project: Project, **options: Any) -> EventStorageService:
     """Open the events of a project: they are in its memory. Tables are made or migrated when needed.
@@ -50,7 +52,7 @@ def open_event_store(address: str, *, create: bool, **options: Any) -> EventStor
         ConfigError: There is no such file.
         EventStorageException: It cannot be opened, or a newer Tocsin made it.
     """
-    if "://" in address:
+    if "://" in address or address.startswith(_POSTGRES):
         return _prepared(EventStorageService(url=address, **options))
     path = Path(address)
     if not create and not path.is_file():

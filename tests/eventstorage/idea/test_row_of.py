@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.eventstorage.idea.messages import message, raw
@@ -11,6 +11,9 @@ from tests.eventstorage.idea.messages import message, raw
 from tocsin.errors import DataError
 from tocsin.eventstorage.idea import Idea, Limits, row_of
 from tocsin.eventstorage.row import SOURCE, TARGET, AddressBlock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def errors(**parts: Any) -> list[str]:
@@ -268,6 +271,35 @@ def test_ranges_beyond_measure_are_told_not_stored() -> None:
 
     assert row.inspectionerrors == ("Source: too many ranges of addresses",)
     assert 100_000 <= len(row.blocks) < 101_000
+
+
+@pytest.mark.parametrize(
+    ("where", "column", "parts"),
+    [
+        ("Category", "category", lambda names: {"Category": names}),
+        ("Source.Type", "source_type", lambda names: {"Source": [{"Type": names}]}),
+        ("Target.Type", "target_type", lambda names: {"Target": [{"Type": names}]}),
+        ("Proto", "protocol", lambda names: {"Source": [{"Proto": names}]}),
+        ("Node.Name", "node_name", lambda names: {"Node": [{"Name": name} for name in names]}),
+        ("Node.Type", "node_type", lambda names: {"Node": [{"Type": names}]}),
+        ("ResolvedAbuses", "resolvedabuses", lambda names: {"_Tocsin": {"ResolvedAbuses": names}}),
+        ("InspectionErrors", "inspectionerrors", lambda names: {"_Tocsin": {"InspectionErrors": names}}),
+    ],
+)
+def test_of_a_list_beyond_measure_the_first_values_are_columns(
+    where: str, column: str, parts: Callable[[list[str]], dict[str, Any]]
+) -> None:
+    fine, many = [f"{n:04}" for n in range(1_000)], [f"{n:04}" for n in range(20_000)]
+    long = [f"{n:0500}" for n in range(66)]
+    told = f"{where}: too many values"
+
+    def values(names: list[str]) -> list[str]:
+        row = row_of(message(**parts(names)), words=False)
+        assert (told in row.inspectionerrors) == (names is not fine)
+        return [value for value in getattr(row, column) if value != told]
+
+    assert values(fine) == values(many) == fine
+    assert values(long) == long[:65]
 
 
 def test_a_raw_message_and_its_mapping_give_the_same_columns() -> None:

@@ -194,11 +194,14 @@ def test_a_server_that_is_not_there_is_told_at_once(postgres_server: PostgresSer
         EventStorageService(**postgres_server.settings("nowhere"))
 
 
-def test_a_database_that_does_not_keep_unicode_is_refused(postgres_server: PostgresServer) -> None:
-    postgres_server.execute("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
-    with pytest.raises(StorageIntegrityError, match="LATIN1"):
-        EventStorageService(**postgres_server.settings("latin"))
-    postgres_server.drop_database("latin")
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_that_does_not_keep_unicode_is_refused(
+    postgres_server: PostgresServer, encoding: str
+) -> None:
+    postgres_server.execute(f"CREATE DATABASE other ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0")
+    with pytest.raises(StorageIntegrityError, match=f"texts in {encoding}:"):
+        EventStorageService(**postgres_server.settings("other"))
+    postgres_server.drop_database("other")
 
 
 def test_a_storage_says_where_it_is_without_secrets(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -10,18 +11,22 @@ import msgspec
 from tocsin.errors import DataError
 from tocsin.eventstorage.idea.decode import DEFAULT_LIMITS, cleaned, decode_message, message_bytes
 from tocsin.eventstorage.idea.endpoints import distinct, side_of
-from tocsin.eventstorage.idea.model import Enrichment, Event
+from tocsin.eventstorage.idea.model import LONGEST_TEXT, Enrichment, Event
 from tocsin.eventstorage.idea.repair import repaired
 from tocsin.eventstorage.idea.times import has_zone, parse_time
 from tocsin.eventstorage.idea.words import words_of
 from tocsin.eventstorage.row import SOURCE, TARGET, EventRow
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tocsin.eventstorage.idea.decode import Limits
 
-__all__ = ["row_of"]
+__all__ = ["MOST_CHARACTERS", "MOST_VALUES", "row_of"]
+
+MOST_VALUES, MOST_CHARACTERS = 1_000, 32_768
+"""How long a list of names may be: each is kept with the whole list. Addresses, hosts, ports may be more."""
+_FEW = MOST_CHARACTERS // LONGEST_TEXT  # are never too many
 
 _USABLE_ID = re.compile("[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,255}")
 _UNKEPT = re.compile(rb"\\u(?:0000|[dD])")  # in JSON, what `clean` replaces can only be an escape
@@ -79,7 +84,7 @@ def _row(
     return EventRow(
         ident,
         detecttime,
-        distinct(event.Category),
+        _listed(event.Category, "Category", errors),
         event.Description,
         source.ip,
         target.ip,
@@ -87,20 +92,32 @@ def _row(
         target.host,
         source.port,
         target.port,
-        source.type,
-        target.type,
-        distinct(source.protocol + target.protocol),
-        distinct([node.Name for node in nodes if node.Name is not None]),
-        distinct([kind for node in nodes for kind in node.Type or ()]),
-        distinct(enrichment.ResolvedAbuses),
+        _listed(source.type, "Source.Type", errors),
+        _listed(target.type, "Target.Type", errors),
+        _listed(source.protocol + target.protocol, "Proto", errors),
+        _listed([node.Name for node in nodes if node.Name is not None], "Node.Name", errors),
+        _listed([kind for node in nodes for kind in node.Type or ()], "Node.Type", errors),
+        _listed(enrichment.ResolvedAbuses, "ResolvedAbuses", errors),
         enrichment.EventClass,
         enrichment.EventSeverity,
-        distinct((enrichment.InspectionErrors or []) + errors),
+        distinct((*_listed(enrichment.InspectionErrors, "InspectionErrors", errors), *errors)),
         source.blocks + target.blocks,
         source.hosts + target.hosts,
         words,
         raw,
     )
+
+
+def _listed(items: Sequence[str] | None, where: str, errors: list[str]) -> tuple[str, ...]:
+    """Give the items without duplicates, and only the first of very many."""
+    found = distinct(items)
+    if len(found) <= _FEW:
+        return found
+    lengths = accumulate(map(len, found[:MOST_VALUES]))
+    kept = found[: sum(length <= MOST_CHARACTERS for length in lengths)]
+    if len(kept) < len(found):
+        errors.append(f"{where}: too many values")
+    return kept
 
 
 def _times(event: Event, errors: list[str], *, ntp_times: bool) -> int | None:

@@ -213,12 +213,12 @@ def _schema(connection: Connection, where: str, wanted: str | None) -> str:
     version = connection.info.server_version // 10_000
     if version < _OLDEST_SERVER:
         raise StorageIntegrityError(f"{where} is PostgreSQL {version}", hint=f"{_OLDEST_SERVER} or newer")
-    row = run(connection, "SELECT current_schema(), current_setting('server_encoding')").fetchone()
-    current, encoding = row or (None, "")
+    encoding = connection.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         raise StorageIntegrityError(
             f"{where} keeps its texts in {encoding}", hint="make a database with ENCODING 'UTF8'"
         )
+    [(current,)] = run(connection, "SELECT current_schema()").fetchall()
     schema = wanted or current
     if schema is None:
         raise DataError(f"{where} has no schema in its search path", hint="name one: schema=")
