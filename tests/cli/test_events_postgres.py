@@ -141,3 +141,11 @@ def test_the_public_alerts_give_the_same_rows_on_both(
 
     assert found[0] == found[1]
     assert found[0]["count"] > 100
+
+
+def test_a_connection_string_makes_no_file_with_a_password_in_its_name(cli: Cli, tmp_path: Path) -> None:
+    said = cli("events", "import", "--store", "host=127.0.0.1 password=geheim", "-", code=2)
+
+    assert "geheim" not in said.err
+    assert "postgresql://" in said.err
+    assert not list(tmp_path.glob("*geheim*"))

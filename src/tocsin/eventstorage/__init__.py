@@ -11,6 +11,7 @@ from tocsin.errors import (
 )
 from tocsin.eventstorage.adapters import IPBaseAdapter, IPListAdapter
 from tocsin.eventstorage.cursor import EventStorageCursor
+from tocsin.eventstorage.driver_errors import handle_db_exceptions
 from tocsin.eventstorage.idea import Idea, IdeaGhost, record_to_idea, record_to_idea_ghost
 from tocsin.eventstorage.manager import (
     EventStorageServiceManager,
@@ -57,6 +58,7 @@ __all__ = [
     "VerdictKind",
     "build_query",
     "close",
+    "handle_db_exceptions",
     "init",
     "manager",
     "record_to_idea",

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from tocsin.errors import DataError
+from tocsin.eventstorage.driver_errors import handle_db_exceptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +18,8 @@ __all__ = ["Methods"]
 
 T = TypeVar("T")
 
+_PLACEHOLDER = re.compile(r"%([s%])")
+
 
 class Methods(ABC):
     """The base of groups of operations that a service and its cursors share.
@@ -21,6 +27,22 @@ class Methods(ABC):
     An operation is written once, as work on a session. A cursor does it in its transaction; a service opens a
     session, does it, and commits.
     """
+
+    handle_db_exceptions = staticmethod(handle_db_exceptions)
+
+    def mogrify(self, query: str, parameters: Sequence[Any] = ()) -> str:
+        """Write a statement with its values in it, as the database would read it: for logs and people.
+
+        Args:
+            query: With `%s` for each value, and `%%` for `%`.
+            parameters: The values.
+
+        Raises:
+            DataError: A value cannot be written, or there are more or fewer than placeholders.
+        """
+        if (places := _PLACEHOLDER.findall(query).count("s")) != len(parameters):
+            raise DataError(f"the statement has {places} placeholders for {len(parameters)} values")
+        return self._run(lambda session: session.mogrify(query, parameters), replay=True)
 
     @abstractmethod
     def _run(self, work: Callable[[Session], T], *, replay: bool) -> T:

@@ -107,6 +107,10 @@ class Session(Protocol):
         """Give the storage's current time, aware, UTC."""
         ...
 
+    def mogrify(self, query: str, args: Sequence[Any]) -> str:
+        """Write a statement with its values in it, for people to read."""
+        ...
+
 
 class Backend(Protocol):
     """A database that holds events."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["open_event_store", "open_project_events"]
 
+_CONNECTION_STRING = re.compile(r"\s*(?:host|hostaddr|port|dbname|user|password|service)\s*=")
 _POSTGRES = ("postgresql:", "postgres:")  # without the // too: no file with a password in its name
 
 
@@ -54,6 +56,10 @@ def open_event_store(address: str, *, create: bool, **options: Any) -> EventStor
     """
     if "://" in address or address.startswith(_POSTGRES):
         return _prepared(EventStorageService(url=address, **options))
+    if _CONNECTION_STRING.match(address):  # it may have a password, which is no name for a file
+        raise ConfigError(
+            "a connection string is no place of events", hint="write postgresql://user@host/name"
+        )
     path = Path(address)
     if not create and not path.is_file():
         raise ConfigError(f"there is no event storage at {address}", hint="`tocsin events import` makes one")

@@ -206,3 +206,10 @@ def test_a_month_begins_at_midnight_in_utc() -> None:
     assert partitions.month_of(datetime(2026, 2, 28, 23, 59, tzinfo=zone)).isoformat() == "2026-03-01"
     assert partitions.month_after(date(2026, 12, 1)).isoformat() == "2027-01-01"
     assert partitions.month_after(date(2026, 1, 1)).isoformat() == "2026-02-01"
+
+
+def test_the_calendar_has_an_end(backend: PostgresBackend, clock: SteppingClock) -> None:
+    clock.time = datetime(9999, 12, 31, 12, tzinfo=UTC)
+
+    assert store(backend, [row("1")], rows(2, 5)) == [[True], [True] * 4]
+    assert ids(backend) == [1, 2, 3, 4, 5]

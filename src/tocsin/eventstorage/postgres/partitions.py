@@ -19,6 +19,9 @@ __all__ = ["Partition", "existing", "make", "month_after", "month_of"]
 _WITHOUT_STATISTICS = ", ".join(f"ALTER {name} SET STATISTICS 0" for name in UNANALYZED)
 
 
+_LAST = (9999, 12)
+
+
 class Partition(NamedTuple):
     """The part of every partitioned table that has one month.
 
@@ -36,7 +39,8 @@ class Partition(NamedTuple):
     @property
     def end(self) -> datetime:
         """The first instant that is not in it any more."""
-        return Partition(month_after(self.month)).begin
+        after = month_after(self.month)
+        return Partition(after).begin if after != self.month else datetime.max.replace(tzinfo=UTC)
 
     def table(self, parent: str) -> str:
         """Name its table of one of the partitioned tables."""
@@ -49,7 +53,9 @@ def month_of(instant: datetime) -> date:
 
 
 def month_after(month: date) -> date:
-    """Give the first day of the next month."""
+    """Give the first day of the next month; that of the last month of the calendar is its own."""
+    if (month.year, month.month) == _LAST:
+        return month
     return month.replace(year=month.year + month.month // 12, month=month.month % 12 + 1)
 
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+import psycopg
 from psycopg.pq import TransactionStatus
 
 from tocsin.errors import (
@@ -23,8 +24,6 @@ from tocsin.eventstorage.postgres.naming import Block
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import TypeVar
-
-    import psycopg
 
     from tocsin.abc import Clock
     from tocsin.eventstorage.postgres.connections import Connection
@@ -224,6 +223,10 @@ class PostgresSession:
         self.begin()
         statement = self._marked(deleting.statement(query))
         return self._call(lambda connection: deleting.delete_events(connection, statement, args))
+
+    def mogrify(self, query: str, args: Sequence[Any]) -> str:
+        """Write a statement with its values in it, for people to read."""
+        return self.work(lambda connection: psycopg.ClientCursor(connection).mogrify(query, args))
 
     def to_time(self, instant: datetime) -> datetime:
         """Give an aware instant as a parameter."""

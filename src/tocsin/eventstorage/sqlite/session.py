@@ -15,7 +15,7 @@ from tocsin.errors import (
 )
 from tocsin.eventstorage.sqlite import deleting, inserting
 from tocsin.eventstorage.sqlite.errors import DRIVER_ERRORS, map_error, mapped_errors
-from tocsin.eventstorage.sqlite.statements import translate
+from tocsin.eventstorage.sqlite.statements import filled, translate
 from tocsin.eventstorage.sqlite.text_index import TextIndex
 from tocsin.eventstorage.sqlite.transactions import BorrowedTransaction
 from tocsin.eventstorage.sqlite.watching import RunningQueries, Watch
@@ -230,6 +230,11 @@ class SQLiteSession:
         """Lend the connection to the rest of the backend; errors are as everywhere."""
         with self._driver(self._watch):
             yield self._connection
+
+    def mogrify(self, query: str, args: Sequence[Any]) -> str:
+        """Write a statement with its values in it, for people to read."""
+        literals = [self.execute("SELECT quote(%s)", (value,))[0][0] for value in args]
+        return filled(query, literals)
 
     def to_time(self, instant: datetime) -> int:
         """Give an aware instant as microseconds since the epoch."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-__all__ = ["Statement", "translate"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Statement", "filled", "translate"]
 
 _PERCENT = re.compile(r"%(.?)", re.DOTALL)
 _WRITING = re.compile(r"\b(?:INSERT|UPDATE|DELETE|REPLACE)\b", re.IGNORECASE)
@@ -40,6 +43,16 @@ def translate(query: str) -> Statement:
     first = words[0].upper() if words else ""
     writes = bool(_WRITING.search(sql)) if first == "WITH" else first not in _READING
     return Statement(sql, writes)
+
+
+def filled(query: str, literals: Sequence[str]) -> str:
+    """Put literals in the place of `%s`, and `%` for `%%`.
+
+    >>> filled("SELECT id FROM events WHERE id = %s AND seq %% 2 = %s", ["'a'", "0"])
+    "SELECT id FROM events WHERE id = 'a' AND seq % 2 = 0"
+    """
+    rest = iter(literals)
+    return _PERCENT.sub(lambda match: next(rest) if match[1] == "s" else _placeholder(match), query)
 
 
 def _placeholder(match: re.Match[str]) -> str:
