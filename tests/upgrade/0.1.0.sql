@@ -1,4 +1,28 @@
 BEGIN TRANSACTION;
+CREATE TABLE "_tocsin_acknowledgements" (
+    "series" TEXT NOT NULL,
+    "rule" TEXT NOT NULL,
+    "condition" TEXT NOT NULL,
+    "opened_at" INTEGER_MS NOT NULL,
+    "author" TEXT NOT NULL,
+    "comment" TEXT NOT NULL,
+    "created_at" INTEGER_MS NOT NULL,
+    PRIMARY KEY ("series", "rule", "condition", "opened_at")
+) WITHOUT ROWID;
+CREATE TABLE "_tocsin_candidates" (
+    "candidate_id" TEXT NOT NULL,
+    "state" TEXT NOT NULL,
+    "monitor" TEXT NOT NULL,
+    "series" TEXT NOT NULL,
+    "rule" TEXT NOT NULL,
+    "condition" TEXT NOT NULL,
+    "opened_at" INTEGER_MS,
+    "event_at" INTEGER_MS NOT NULL,
+    "sequence" INTEGER NOT NULL,
+    "payload" TEXT NOT NULL,
+    "created_at" INTEGER_MS NOT NULL,
+    PRIMARY KEY ("candidate_id")
+) WITHOUT ROWID;
 CREATE TABLE "_tocsin_datapoints" (
     "metric_name" TEXT NOT NULL,
     "timestamp" INTEGER_MS NOT NULL,
@@ -12,6 +36,28 @@ CREATE TABLE "_tocsin_datapoints" (
 INSERT INTO "_tocsin_datapoints" VALUES('orders{country=CH}',1772359200000,0.1,'{"hour":10}',300,'hour',1772366400000);
 INSERT INTO "_tocsin_datapoints" VALUES('orders{country=CH}',1772359500000,NULL,'{"hour":10}',300,'hour',1772366400000);
 INSERT INTO "_tocsin_datapoints" VALUES('orders{country=CH}',1772359800000,1.0e+300,'{"hour":10}',300,'hour',1772366400000);
+CREATE TABLE "_tocsin_decisions" (
+    "decision_id" TEXT NOT NULL,
+    "candidate_id" TEXT NOT NULL,
+    "event_id" TEXT,
+    "monitor" TEXT NOT NULL,
+    "series" TEXT NOT NULL,
+    "rule" TEXT NOT NULL,
+    "condition" TEXT NOT NULL,
+    "opened_at" INTEGER_MS,
+    "group_name" TEXT NOT NULL,
+    "channel" TEXT NOT NULL,
+    "kind" TEXT NOT NULL,
+    "stage" TEXT NOT NULL,
+    "reason" TEXT NOT NULL,
+    "severity" TEXT NOT NULL,
+    "event_at" INTEGER_MS NOT NULL,
+    "decided_at" INTEGER_MS NOT NULL,
+    "until" INTEGER_MS,
+    "notice_id" TEXT,
+    "message_id" TEXT,
+    PRIMARY KEY ("decision_id")
+) WITHOUT ROWID;
 CREATE TABLE "_tocsin_detections" (
     "metric_name" TEXT NOT NULL,
     "detector_id" TEXT NOT NULL,
@@ -62,6 +108,18 @@ CREATE TABLE "_tocsin_migrations" (
     PRIMARY KEY ("version")
 ) WITHOUT ROWID;
 INSERT INTO "_tocsin_migrations" VALUES(1,'create the internal tables',1772366400000);
+CREATE TABLE "_tocsin_notices" (
+    "notice_id" TEXT NOT NULL,
+    "group_name" TEXT NOT NULL,
+    "channel" TEXT NOT NULL,
+    "batch" TEXT NOT NULL,
+    "event_at" INTEGER_MS NOT NULL,
+    "sequence" INTEGER NOT NULL,
+    "due_at" INTEGER_MS NOT NULL,
+    "payload" TEXT NOT NULL,
+    "created_at" INTEGER_MS NOT NULL,
+    PRIMARY KEY ("notice_id")
+) WITHOUT ROWID;
 CREATE TABLE "_tocsin_outbox" (
     "message_id" TEXT NOT NULL,
     "channel" TEXT NOT NULL,
@@ -87,6 +145,19 @@ CREATE TABLE "_tocsin_positions" (
     PRIMARY KEY ("name")
 ) WITHOUT ROWID;
 INSERT INTO "_tocsin_positions" VALUES('load:orders','{"until": 1772359800000}',1772366400000);
+CREATE TABLE "_tocsin_silences" (
+    "silence_id" TEXT NOT NULL,
+    "matchers" TEXT NOT NULL,
+    "starts_at" INTEGER_MS NOT NULL,
+    "ends_at" INTEGER_MS NOT NULL,
+    "author" TEXT NOT NULL,
+    "comment" TEXT NOT NULL,
+    "created_at" INTEGER_MS NOT NULL,
+    "matched" INTEGER NOT NULL,
+    "last_matched_at" INTEGER_MS,
+    "closed_at" INTEGER_MS,
+    PRIMARY KEY ("silence_id")
+) WITHOUT ROWID;
 CREATE TABLE "_tocsin_state" (
     "owner" TEXT NOT NULL,
     "name" TEXT NOT NULL,
@@ -107,4 +178,11 @@ CREATE TABLE "_tocsin_tasks" (
     PRIMARY KEY ("metric_name", "detector_id", "process_type")
 ) WITHOUT ROWID;
 INSERT INTO "_tocsin_tasks" VALUES('orders','load','load','failed',1772366400000,1772366400000,1772366400000,'no such file: orders.csv',3600);
+CREATE INDEX "state_created_at_of__tocsin_candidates" ON "_tocsin_candidates" ("state", "created_at");
+CREATE INDEX "series_rule_of__tocsin_candidates" ON "_tocsin_candidates" ("series", "rule");
+CREATE INDEX "event_id_of__tocsin_decisions" ON "_tocsin_decisions" ("event_id");
+CREATE INDEX "series_rule_opened_at_of__tocsin_decisions" ON "_tocsin_decisions" ("series", "rule", "opened_at");
+CREATE INDEX "decided_at_of__tocsin_decisions" ON "_tocsin_decisions" ("decided_at");
+CREATE INDEX "notice_id_of__tocsin_decisions" ON "_tocsin_decisions" ("notice_id");
+CREATE INDEX "due_at_of__tocsin_notices" ON "_tocsin_notices" ("due_at");
 COMMIT;

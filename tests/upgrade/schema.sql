@@ -1,3 +1,29 @@
+CREATE TABLE "_tocsin_acknowledgements" (
+    "series" TEXT NOT NULL,
+    "rule" TEXT NOT NULL,
+    "condition" TEXT NOT NULL,
+    "opened_at" INTEGER_MS NOT NULL,
+    "author" TEXT NOT NULL,
+    "comment" TEXT NOT NULL,
+    "created_at" INTEGER_MS NOT NULL,
+    PRIMARY KEY ("series", "rule", "condition", "opened_at")
+) WITHOUT ROWID;
+
+CREATE TABLE "_tocsin_candidates" (
+    "candidate_id" TEXT NOT NULL,
+    "state" TEXT NOT NULL,
+    "monitor" TEXT NOT NULL,
+    "series" TEXT NOT NULL,
+    "rule" TEXT NOT NULL,
+    "condition" TEXT NOT NULL,
+    "opened_at" INTEGER_MS,
+    "event_at" INTEGER_MS NOT NULL,
+    "sequence" INTEGER NOT NULL,
+    "payload" TEXT NOT NULL,
+    "created_at" INTEGER_MS NOT NULL,
+    PRIMARY KEY ("candidate_id")
+) WITHOUT ROWID;
+
 CREATE TABLE "_tocsin_datapoints" (
     "metric_name" TEXT NOT NULL,
     "timestamp" INTEGER_MS NOT NULL,
@@ -7,6 +33,29 @@ CREATE TABLE "_tocsin_datapoints" (
     "seasonality_columns" TEXT NOT NULL,
     "created_at" INTEGER_MS NOT NULL,
     PRIMARY KEY ("metric_name", "timestamp")
+) WITHOUT ROWID;
+
+CREATE TABLE "_tocsin_decisions" (
+    "decision_id" TEXT NOT NULL,
+    "candidate_id" TEXT NOT NULL,
+    "event_id" TEXT,
+    "monitor" TEXT NOT NULL,
+    "series" TEXT NOT NULL,
+    "rule" TEXT NOT NULL,
+    "condition" TEXT NOT NULL,
+    "opened_at" INTEGER_MS,
+    "group_name" TEXT NOT NULL,
+    "channel" TEXT NOT NULL,
+    "kind" TEXT NOT NULL,
+    "stage" TEXT NOT NULL,
+    "reason" TEXT NOT NULL,
+    "severity" TEXT NOT NULL,
+    "event_at" INTEGER_MS NOT NULL,
+    "decided_at" INTEGER_MS NOT NULL,
+    "until" INTEGER_MS,
+    "notice_id" TEXT,
+    "message_id" TEXT,
+    PRIMARY KEY ("decision_id")
 ) WITHOUT ROWID;
 
 CREATE TABLE "_tocsin_detections" (
@@ -57,6 +106,19 @@ CREATE TABLE "_tocsin_migrations" (
     PRIMARY KEY ("version")
 ) WITHOUT ROWID;
 
+CREATE TABLE "_tocsin_notices" (
+    "notice_id" TEXT NOT NULL,
+    "group_name" TEXT NOT NULL,
+    "channel" TEXT NOT NULL,
+    "batch" TEXT NOT NULL,
+    "event_at" INTEGER_MS NOT NULL,
+    "sequence" INTEGER NOT NULL,
+    "due_at" INTEGER_MS NOT NULL,
+    "payload" TEXT NOT NULL,
+    "created_at" INTEGER_MS NOT NULL,
+    PRIMARY KEY ("notice_id")
+) WITHOUT ROWID;
+
 CREATE TABLE "_tocsin_outbox" (
     "message_id" TEXT NOT NULL,
     "channel" TEXT NOT NULL,
@@ -82,6 +144,20 @@ CREATE TABLE "_tocsin_positions" (
     PRIMARY KEY ("name")
 ) WITHOUT ROWID;
 
+CREATE TABLE "_tocsin_silences" (
+    "silence_id" TEXT NOT NULL,
+    "matchers" TEXT NOT NULL,
+    "starts_at" INTEGER_MS NOT NULL,
+    "ends_at" INTEGER_MS NOT NULL,
+    "author" TEXT NOT NULL,
+    "comment" TEXT NOT NULL,
+    "created_at" INTEGER_MS NOT NULL,
+    "matched" INTEGER NOT NULL,
+    "last_matched_at" INTEGER_MS,
+    "closed_at" INTEGER_MS,
+    PRIMARY KEY ("silence_id")
+) WITHOUT ROWID;
+
 CREATE TABLE "_tocsin_state" (
     "owner" TEXT NOT NULL,
     "name" TEXT NOT NULL,
@@ -102,4 +178,18 @@ CREATE TABLE "_tocsin_tasks" (
     "timeout_seconds" INTEGER NOT NULL,
     PRIMARY KEY ("metric_name", "detector_id", "process_type")
 ) WITHOUT ROWID;
+
+CREATE INDEX "decided_at_of__tocsin_decisions" ON "_tocsin_decisions" ("decided_at");
+
+CREATE INDEX "due_at_of__tocsin_notices" ON "_tocsin_notices" ("due_at");
+
+CREATE INDEX "event_id_of__tocsin_decisions" ON "_tocsin_decisions" ("event_id");
+
+CREATE INDEX "notice_id_of__tocsin_decisions" ON "_tocsin_decisions" ("notice_id");
+
+CREATE INDEX "series_rule_of__tocsin_candidates" ON "_tocsin_candidates" ("series", "rule");
+
+CREATE INDEX "series_rule_opened_at_of__tocsin_decisions" ON "_tocsin_decisions" ("series", "rule", "opened_at");
+
+CREATE INDEX "state_created_at_of__tocsin_candidates" ON "_tocsin_candidates" ("state", "created_at");
 

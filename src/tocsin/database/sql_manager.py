@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SqlManager"]
 
+_LONGEST_NAME = 63
+
 
 class SqlManager(BaseDatabaseManager):
     """The common part of the SQL databases; a backend says how a session is opened.
@@ -188,6 +190,10 @@ class SqlManager(BaseDatabaseManager):
         quoted = self._names.quoted(name)
         with self._statement() as session:
             session.create_table(quoted, model, if_not_exists=if_not_exists)
+            for columns in model.indexes:
+                index = quote(f"{'_'.join(columns)}_of_{self._names.actual(name)}"[:_LONGEST_NAME])
+                chosen = ", ".join(map(quote, columns))
+                session.execute_query(f"CREATE INDEX IF NOT EXISTS {index} ON {quoted} ({chosen})", None)
 
     def table_exists(self, name: str, schema: str | None = None) -> bool:
         """Say whether a table is there."""

@@ -11,22 +11,32 @@ if TYPE_CHECKING:
 
 __all__ = [
     "INTERNAL_TABLES",
+    "TABLE_ACKNOWLEDGEMENTS",
+    "TABLE_CANDIDATES",
     "TABLE_DATAPOINTS",
+    "TABLE_DECISIONS",
     "TABLE_DETECTIONS",
     "TABLE_INCIDENTS",
     "TABLE_LEASES",
     "TABLE_MIGRATIONS",
+    "TABLE_NOTICES",
     "TABLE_OUTBOX",
     "TABLE_POSITIONS",
+    "TABLE_SILENCES",
     "TABLE_STATE",
     "TABLE_TASKS",
+    "get_acknowledgements_table_model",
+    "get_candidates_table_model",
     "get_datapoints_table_model",
+    "get_decisions_table_model",
     "get_detections_table_model",
     "get_incidents_table_model",
     "get_leases_table_model",
     "get_migrations_table_model",
+    "get_notices_table_model",
     "get_outbox_table_model",
     "get_positions_table_model",
+    "get_silences_table_model",
     "get_state_table_model",
     "get_tasks_table_model",
 ]
@@ -39,6 +49,11 @@ TABLE_INCIDENTS = "_tocsin_incidents"
 TABLE_OUTBOX = "_tocsin_outbox"
 TABLE_POSITIONS = "_tocsin_positions"
 TABLE_STATE = "_tocsin_state"
+TABLE_CANDIDATES = "_tocsin_candidates"
+TABLE_DECISIONS = "_tocsin_decisions"
+TABLE_NOTICES = "_tocsin_notices"
+TABLE_SILENCES = "_tocsin_silences"
+TABLE_ACKNOWLEDGEMENTS = "_tocsin_acknowledgements"
 TABLE_MIGRATIONS = "_tocsin_migrations"
 
 _TIME = "DateTime64(3, 'UTC')"
@@ -178,6 +193,110 @@ def get_state_table_model() -> TableModel:
     )
 
 
+def get_candidates_table_model() -> TableModel:
+    """What rules want told, on its way to a decision; what is muted stays until that ends."""
+    return TableModel(
+        columns=_columns(
+            candidate_id="String",
+            state="String",
+            monitor="String",
+            series="String",
+            rule="String",
+            condition="String",
+            opened_at=f"Nullable({_TIME})",
+            event_at=_TIME,
+            sequence="Int32",
+            payload="String",
+            created_at=_TIME,
+        ),
+        primary_key=("candidate_id",),
+        indexes=(("state", "created_at"), ("series", "rule")),
+    )
+
+
+def get_decisions_table_model() -> TableModel:
+    """Every decision with its reason: about a finding or an event, for a group and a channel."""
+    return TableModel(
+        columns=_columns(
+            decision_id="String",
+            candidate_id="String",
+            event_id="Nullable(String)",
+            monitor="String",
+            series="String",
+            rule="String",
+            condition="String",
+            opened_at=f"Nullable({_TIME})",
+            group_name="String",
+            channel="String",
+            kind="String",
+            stage="String",
+            reason="String",
+            severity="String",
+            event_at=_TIME,
+            decided_at=_TIME,
+            until=f"Nullable({_TIME})",
+            notice_id="Nullable(String)",
+            message_id="Nullable(String)",
+        ),
+        primary_key=("decision_id",),
+        indexes=(("event_id",), ("series", "rule", "opened_at"), ("decided_at",), ("notice_id",)),
+    )
+
+
+def get_notices_table_model() -> TableModel:
+    """What will be told, until the message that it travels in is made."""
+    return TableModel(
+        columns=_columns(
+            notice_id="String",
+            group_name="String",
+            channel="String",
+            batch="String",
+            event_at=_TIME,
+            sequence="Int32",
+            due_at=_TIME,
+            payload="String",
+            created_at=_TIME,
+        ),
+        primary_key=("notice_id",),
+        indexes=(("due_at",),),
+    )
+
+
+def get_silences_table_model() -> TableModel:
+    """What people asked not to be told of, from when to when."""
+    return TableModel(
+        columns=_columns(
+            silence_id="String",
+            matchers="String",
+            starts_at=_TIME,
+            ends_at=_TIME,
+            author="String",
+            comment="String",
+            created_at=_TIME,
+            matched="Int64",
+            last_matched_at=f"Nullable({_TIME})",
+            closed_at=f"Nullable({_TIME})",
+        ),
+        primary_key=("silence_id",),
+    )
+
+
+def get_acknowledgements_table_model() -> TableModel:
+    """Incidents that somebody works on: they are not told again unless they get worse, or end."""
+    return TableModel(
+        columns=_columns(
+            series="String",
+            rule="String",
+            condition="String",
+            opened_at=_TIME,
+            author="String",
+            comment="String",
+            created_at=_TIME,
+        ),
+        primary_key=("series", "rule", "condition", "opened_at"),
+    )
+
+
 def get_migrations_table_model() -> TableModel:
     """Which versions of this schema were applied, and when."""
     return TableModel(
@@ -195,5 +314,10 @@ INTERNAL_TABLES: dict[str, Callable[[], TableModel]] = {
     TABLE_OUTBOX: get_outbox_table_model,
     TABLE_POSITIONS: get_positions_table_model,
     TABLE_STATE: get_state_table_model,
+    TABLE_CANDIDATES: get_candidates_table_model,
+    TABLE_DECISIONS: get_decisions_table_model,
+    TABLE_NOTICES: get_notices_table_model,
+    TABLE_SILENCES: get_silences_table_model,
+    TABLE_ACKNOWLEDGEMENTS: get_acknowledgements_table_model,
     TABLE_MIGRATIONS: get_migrations_table_model,
 }

@@ -16,9 +16,8 @@ from tocsin.eventstorage.query.aggregates import (
     write_timeline,
 )
 from tocsin.eventstorage.query.columns import value_column
-from tocsin.eventstorage.query.parameters import read_parameters
-from tocsin.eventstorage.query.planning import plan
-from tocsin.eventstorage.query.statements import compile_since
+from tocsin.eventstorage.query.parameters import read_filters, read_parameters
+from tocsin.eventstorage.query.planning import plan, plan_since
 from tocsin.eventstorage.query.values import (
     check_qname,
     instant_of,
@@ -292,7 +291,13 @@ class SearchMethods(Methods):
 
         return self._run(work, replay=True)
 
-    def read_since(self, cursor: int | None = None, *, limit: int = 1000) -> tuple[list[Idea], int]:
+    def read_since(
+        self,
+        cursor: int | None = None,
+        *,
+        limit: int = 1000,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> tuple[list[Idea], int]:
         """Give the events that were stored after those read before, in the order of their commits.
 
         No event is left out or given twice, however long its transaction took.
@@ -300,19 +305,31 @@ class SearchMethods(Methods):
         Args:
             cursor: What the last call gave; `None` or 0 begins at the first event.
             limit: How many at most.
+            parameters: Only events that match are given: search parameters without `limit`, `page`, `sortby`
+                and `after`.
 
         Returns:
-            The events, and the cursor for the next call.
+            The events, and the cursor for the next call. It is behind all that were looked at, also when none
+            matched, so that nobody looks at the same events again.
 
         Raises:
-            DataError: The cursor is none, or the limit no number from 1 on.
+            DataError: The cursor is none, the limit no number from 1 on, or a parameter is wrong.
         """
         start = read_cursor("cursor", cursor)
         read_whole_number("limit", limit)
-        rows = self._run(
-            lambda session: session.execute(*compile_since(start, limit, session.dialect)), replay=True
-        )
-        return [record_to_idea(row) for row in rows], rows[-1][0] if rows else start
+        read = read_filters(parameters)
+
+        def work(session: Session) -> tuple[list[Row], int]:
+            # Numbers are given in the order of the commits: none up to the newest one can still come.
+            [(newest,)] = session.execute("SELECT last_seq FROM event_store")
+            statement = plan_since(session, read, newest - start)
+            if newest <= start:
+                return [], start
+            rows = session.execute(*statement.write_since(start, newest, limit))
+            return rows, rows[-1][0] if len(rows) == limit else newest
+
+        rows, position = self._run(work, replay=True)
+        return [record_to_idea(row) for row in rows], position
 
     def table_cleanup(self, table: str, column: str, ttl: datetime) -> int:
         """Delete the rows of a table with a time before `ttl`, and give how many.

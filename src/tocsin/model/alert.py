@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from tocsin.model.severity import Severity
+
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
@@ -85,6 +87,9 @@ class AlertRule:
         template_single: Jinja template for an incident of one point, or `None` for the built-in one.
         template_consecutive: The same for several points.
         subject: What the points are; it changes words only.
+        severity: How bad what the rule finds is, in words.
+        threshold: Whether an incident that was told keeps later ones of its series silent for the time
+            that belongs to its severity (and tells again when it relapses); otherwise each is told.
     """
 
     name: str = "default"
@@ -102,6 +107,8 @@ class AlertRule:
     template_single: str | None = None
     template_consecutive: str | None = None
     subject: Subject = Subject.SLOTS
+    severity: Severity = Severity.MEDIUM
+    threshold: bool = False
 
 
 class IncidentState(StrEnum):

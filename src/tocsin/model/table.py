@@ -44,16 +44,17 @@ class ColumnDefinition:
 
 @dataclass(frozen=True, slots=True)
 class TableModel:
-    """A table: columns, key, and for ClickHouse its engine and order.
+    """A table: columns, key, further indexes, and for ClickHouse its engine and order.
 
     Raises:
-        ValueError: Two columns have one name, or the key names a column that is not there.
+        ValueError: Two columns have one name, or a key or an index names a column that is not there.
     """
 
     columns: tuple[ColumnDefinition, ...]
     primary_key: tuple[str, ...]
     engine: str | None = None
     order_by: tuple[str, ...] | None = None
+    indexes: tuple[tuple[str, ...], ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "columns", tuple(self.columns))
@@ -62,7 +63,12 @@ class TableModel:
         if len(set(names)) != len(names):
             message = f"a column name appears twice: {names}"
             raise ValueError(message)
-        missing = [name for name in (*self.primary_key, *(self.order_by or ())) if name not in names]
+        keyed = (
+            *self.primary_key,
+            *(self.order_by or ()),
+            *(name for index in self.indexes for name in index),
+        )
+        missing = [name for name in keyed if name not in names]
         if missing:
             message = f"the key names columns that are not there: {missing}"
             raise ValueError(message)

@@ -32,6 +32,7 @@ __all__ = [
     "ListFilter",
     "Order",
     "SearchParameters",
+    "read_filters",
     "read_parameters",
 ]
 
@@ -61,6 +62,7 @@ _LISTS = (*VALUE_PARAMETERS, *_ADDRESSES, *_PORTS, "ids")
 _TIMES = {"dt_from": "detecttime", "dt_to": "detecttime", "st_from": "storagetime", "st_to": "storagetime"}
 _SORT_COLUMNS = ("detecttime", "storagetime")
 
+_ORDER = ("limit", "page", "sortby", "after")
 PARAMETERS = (
     *_TIMES,
     *_LISTS,
@@ -68,10 +70,7 @@ PARAMETERS = (
     "description",
     "description_like",
     "text",
-    "limit",
-    "page",
-    "sortby",
-    "after",
+    *_ORDER,
 )
 """All names of search parameters."""
 
@@ -167,6 +166,22 @@ def read_parameters(parameters: Mapping[str, Any] | None) -> SearchParameters:
         text=_optional(given, "text", read_words) or (),
         order=_read_order(given, column, descending),
     )
+
+
+def read_filters(parameters: Mapping[str, Any] | None) -> SearchParameters:
+    """Read search parameters where the order is not for the caller to choose.
+
+    Raises:
+        DataError: As `read_parameters`; or one of them is about sorting or paging.
+    """
+    for name in _ORDER:
+        if name in _given(parameters):
+            raise DataError(
+                f"{name} plays no part here: events come in the order in which they were stored",
+                hint="leave it out of the parameters",
+                parameter=name,
+            )
+    return read_parameters(parameters)
 
 
 def _given(parameters: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tocsin.eventstorage.query.parameters import SearchParameters
     from tocsin.eventstorage.session import Dialect
 
-__all__ = ["Query", "Statement", "build_query", "compile_query", "compile_since"]
+__all__ = ["Query", "Statement", "build_query", "compile_query"]
 
 Query = tuple[str, list[Any]]
 """A statement with `%s` for each value, and the values."""
@@ -84,14 +84,6 @@ def compile_query(
     return Statement(read, dialect, text_index=text_index).write(qtype)
 
 
-def compile_since(cursor: int, limit: int, dialect: Dialect) -> Query:
-    """Give the statement for the events stored after one, in the order in which they were committed."""
-    sql = sql_for(dialect)
-    page = f"SELECT {_RECORD} FROM events e WHERE e.seq > %s ORDER BY e.seq LIMIT %s"
-    query = f"SELECT {_RECORD}, m.message FROM ({page}) e {sql.join_messages} ORDER BY e.seq"
-    return query, [cursor, limit]
-
-
 class Statement:
     """A search, to be written as a statement of one qtype or another.
 
@@ -111,6 +103,7 @@ class Statement:
         self._leading: Collection[int] | None = None
         self._sort_by_index = True
         self._known: tuple[int, list[int], list[Any]] | None = None
+        self._first: dict[int, Fragment] = {}
 
     def know(self, place: int, rows: Sequence[tuple[int, Any]]) -> None:
         """Say for which events a condition holds, in PostgreSQL: only their partitions are looked at then.
@@ -130,11 +123,21 @@ class Statement:
         """
         self._leading, self._sort_by_index = leading, sort_by_index
 
+    def begin_with(self, place: int, seqs: Collection[int]) -> None:
+        """Say for which events a condition holds, in SQLite: it begins there, and checks all other ones.
+
+        Args:
+            place: Of the condition.
+            seqs: Of the events.
+        """
+        self._first = {place: self.sql.among("e.seq", list(seqs))}
+        self.lead((), sort_by_index=False)
+
     def found(self) -> Fragment:
         """Give the condition of the events that are found."""
         checking = self.sql if self._leading is None else SQLite(leading=False)
         leading = range(len(self.conditions)) if self._leading is None else self._leading
-        known = {} if self._known is None else {self._known[0]: self._are_known("e")}
+        known = self._first if self._known is None else {self._known[0]: self._are_known("e")}
         return all_of(
             known.get(place) or one.write(self.sql if place in leading else checking)
             for place, one in enumerate(self.conditions)
@@ -168,6 +171,14 @@ class Statement:
         if qtype == "delete":
             return f"DELETE FROM events WHERE seq IN ({seqs})", args
         raise ValueError(f"there is no qtype {qtype!r}: {', '.join(_QTYPES)}")
+
+    def write_since(self, start: int, last: int, limit: int) -> Query:
+        """Write what gives the events found with a `seq` after `start` and up to `last`, in that order."""
+        found, seq = self.found(), "e.seq" if self._sort_by_index else "+e.seq"
+        within = f"{seq} > %s AND {seq} <= %s AND {found.sql}"
+        page = f"SELECT {_RECORD} FROM events e WHERE {within} ORDER BY {seq} LIMIT %s"
+        query = f"SELECT {_RECORD}, m.message FROM ({page}) e {self.sql.join_messages} ORDER BY e.seq"
+        return query, [start, last, *found.args, limit]
 
     def _page(self, columns: str) -> Query:
         order, found = self.order, self.found()

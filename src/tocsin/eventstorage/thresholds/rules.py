@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from tocsin.errors import DataError
+from tocsin.model import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,34 +17,7 @@ __all__ = ["DEFAULT_RULES", "Severity", "ThresholdRule", "rules_with"]
 
 _DAY, _HOUR, _MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 _NOT_AT_ALL = timedelta(0)
-
-
-class Severity(StrEnum):
-    """How bad it is, from the least to the worst."""
-
-    INFO = "info"
-    LOW = "low"
-    MEDIUM = "medium"
-    HIGH = "high"
-    CRITICAL = "critical"
-
-    @property
-    def rank(self) -> int:
-        """How many severities are below it."""
-        return _RANKS[self]
-
-    @classmethod
-    def of(cls, name: str | None) -> Severity:
-        """Give the severity with a name, in any letters; none, or one that is unknown, is `MEDIUM`.
-
-        >>> Severity.of("High"), Severity.of(None)
-        (<Severity.HIGH: 'high'>, <Severity.MEDIUM: 'medium'>)
-        """
-        return _BY_NAME.get((name or "").strip().lower(), Severity.MEDIUM)
-
-
-_RANKS = {severity: rank for rank, severity in enumerate(Severity)}
-_BY_NAME = {severity.value: severity for severity in Severity}
+_NAMES = frozenset(severity.value for severity in Severity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +74,11 @@ def rules_with(
     rules = dict(DEFAULT_RULES)
     for name, given in (changes or {}).items():
         rule = ThresholdRule(*given) if isinstance(given, tuple) and len(given) == 3 else given  # noqa: PLR2004
-        if name not in _BY_NAME or not isinstance(rule, ThresholdRule):
+        if name not in _NAMES or not isinstance(rule, ThresholdRule):
             raise DataError(
                 f"there is no threshold rule {name!r}",
                 hint=f"{', '.join(Severity)}, each a ThresholdRule(period, silence, relapse)",
                 parameter="rules",
             )
-        rules[_BY_NAME[name]] = rule
+        rules[Severity(name)] = rule
     return MappingProxyType(rules)

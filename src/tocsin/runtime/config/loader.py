@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tocsin.errors import ConfigError
+from tocsin.runtime.config.groups import GroupsConfig, load_groups
 from tocsin.runtime.config.monitors import load_monitors
 from tocsin.runtime.config.project import MemoryConfig, ProfileConfig, ProfilesConfig, ProjectConfig
 from tocsin.runtime.config.yaml_file import read_text, suggest, validate
@@ -15,6 +16,7 @@ from tocsin.runtime.servers import memory_arguments
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tocsin.alerting.plan import AlertingPlan
     from tocsin.runtime.config.monitors import Monitor
 
 __all__ = ["PROFILES_FILE", "PROJECT_FILE", "Project", "load_project"]
@@ -34,6 +36,13 @@ class Project:
     channels: Mapping[str, Mapping[str, Any]]
     profile_files: tuple[Path, ...] = ()
     monitors: tuple[Monitor, ...] = ()
+    groups: GroupsConfig = field(default_factory=GroupsConfig)
+
+    @property
+    def plan(self) -> AlertingPlan:
+        """How the project alerts."""
+        tags = {monitor.name: monitor.tags for monitor in self.monitors}
+        return self.groups.plan(self.config.name, tags)
 
     @property
     def memory_path(self) -> Path:
@@ -91,6 +100,7 @@ def load_project(folder: Path, profile: str | None = None, *, home: Path | None 
         default_profile=chosen,
         channels=profiles.alert_channels,
         profile_files=files,
+        groups=load_groups(folder),
     )
     return replace(project, monitors=load_monitors(project))
 

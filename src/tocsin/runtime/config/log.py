@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from tocsin.model import AlertRule, DirectionRule, Subject
-from tocsin.runtime.config.metric import Duration, MonitorName, TimeZone, check_tags
+from tocsin.model import AlertRule, DirectionRule, Severity, Subject
+from tocsin.runtime.config.metric import Duration, FindingsConfig, MonitorName, TimeZone, check_tags
 from tocsin.runtime.config.yaml_file import StrictModel
 
 __all__ = [
@@ -81,10 +81,11 @@ class LogAlertingConfig(StrictModel):
     keep_firing_for: Duration = timedelta(minutes=10)
     renotify_every: _Positive | None = None
     recovery: bool = True
+    threshold: bool = False
     template_single: str | None = None
     template_consecutive: str | None = None
 
-    def rule(self, name: str, timezone: str) -> AlertRule:
+    def rule(self, name: str, timezone: str, severity: Severity) -> AlertRule:
         """Make the rule that alerting works with: one anomalous line opens an incident."""
         return AlertRule(
             name=name,
@@ -98,6 +99,8 @@ class LogAlertingConfig(StrictModel):
             template_single=self.template_single,
             template_consecutive=self.template_consecutive,
             subject=Subject.LINES,
+            severity=severity,
+            threshold=self.threshold,
         )
 
 
@@ -129,6 +132,7 @@ class LogConfig(StrictModel):
     groups: dict[str, _Group] = Field(default_factory=dict)
     detectors: Annotated[tuple[EventDetectorConfig, ...], Field(min_length=1)]
     timezone: TimeZone = "UTC"
+    findings: FindingsConfig = FindingsConfig()
     alerting: Annotated[
         tuple[LogAlertingConfig, ...],
         BeforeValidator(
@@ -165,7 +169,11 @@ class LogConfig(StrictModel):
     def rules(self) -> tuple[AlertRule, ...]:
         """Give the enabled alerting rules, each with a name of its own."""
         return tuple(
-            config.rule(config.name or ("default" if index == 0 else f"rule-{index + 1}"), self.timezone)
+            config.rule(
+                config.name or ("default" if index == 0 else f"rule-{index + 1}"),
+                self.timezone,
+                self.findings.severity,
+            )
             for index, config in enumerate(self.alerting)
             if config.enabled
         )

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, field_validator, model_validator
 
-from tocsin.model import AlertRule, DirectionRule, Interval, parse_duration
+from tocsin.model import AlertRule, DirectionRule, Interval, Severity, parse_duration
 from tocsin.runtime.config.yaml_file import StrictModel
 
 __all__ = [
@@ -16,6 +16,8 @@ __all__ = [
     "AlertingConfig",
     "DetectorConfig",
     "Duration",
+    "EndpointMap",
+    "FindingsConfig",
     "MetricConfig",
     "MonitorName",
     "NoDataConfig",
@@ -135,6 +137,7 @@ class AlertingConfig(StrictModel):
     renotify_every: Duration | None = None
     recovery: bool = True
     no_data: NoDataConfig | None = None
+    threshold: bool = False
     template_single: str | None = None
     template_consecutive: str | None = None
 
@@ -148,7 +151,7 @@ class AlertingConfig(StrictModel):
             raise ValueError(message)
         return self
 
-    def rule(self, name: str, timezone: str) -> AlertRule:
+    def rule(self, name: str, timezone: str, severity: Severity) -> AlertRule:
         """Make the rule that alerting works with."""
         return AlertRule(
             name=name,
@@ -165,7 +168,32 @@ class AlertingConfig(StrictModel):
             no_data_for=None if self.no_data is None else self.no_data.for_,
             template_single=self.template_single,
             template_consecutive=self.template_consecutive,
+            severity=severity,
+            threshold=self.threshold,
         )
+
+
+_EventClass = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class EndpointMap(StrictModel):
+    """Which variables of a finding say who was its source, or its target."""
+
+    ip: tuple[str, ...] = ()
+    host: tuple[str, ...] = ()
+    port: tuple[str, ...] = ()
+    user: tuple[str, ...] = ()
+
+
+class FindingsConfig(StrictModel):
+    """How what a monitor finds looks as an event."""
+
+    enabled: bool = True
+    category: Annotated[str, Field(min_length=1, max_length=200)] = "Anomaly.Behaviour"
+    class_: Annotated[_EventClass | None, Field(alias="class")] = None
+    severity: Severity = Severity.MEDIUM
+    source: EndpointMap = EndpointMap()
+    target: EndpointMap = EndpointMap()
 
 
 class MetricConfig(StrictModel):
@@ -199,6 +227,7 @@ class MetricConfig(StrictModel):
     ] = None
     timezone: TimeZone = "UTC"
     detectors: tuple[DetectorConfig, ...] = ()
+    findings: FindingsConfig = FindingsConfig()
     alerting: Annotated[
         tuple[AlertingConfig, ...],
         BeforeValidator(
@@ -249,7 +278,11 @@ class MetricConfig(StrictModel):
     def rules(self) -> tuple[AlertRule, ...]:
         """Give the enabled alerting rules, each with a name of its own."""
         return tuple(
-            config.rule(config.name or ("default" if index == 0 else f"rule-{index + 1}"), self.timezone)
+            config.rule(
+                config.name or ("default" if index == 0 else f"rule-{index + 1}"),
+                self.timezone,
+                self.findings.severity,
+            )
             for index, config in enumerate(self.alerting)
             if config.enabled
         )

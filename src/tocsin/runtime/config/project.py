@@ -30,6 +30,7 @@ class PathsConfig(StrictModel):
 
     metrics: str = "metrics"
     logs: str = "logs"
+    events: str = "events"
     sql: str = "sql"
     templates: str = "templates"
 
@@ -46,6 +47,11 @@ class TablesConfig(StrictModel):
     outbox: _TABLE_NAME | None = None
     positions: _TABLE_NAME | None = None
     state: _TABLE_NAME | None = None
+    candidates: _TABLE_NAME | None = None
+    decisions: _TABLE_NAME | None = None
+    notices: _TABLE_NAME | None = None
+    silences: _TABLE_NAME | None = None
+    acknowledgements: _TABLE_NAME | None = None
     migrations: _TABLE_NAME | None = None
 
     @model_validator(mode="after")

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Population", "SearchContract", "found", "populate"]
 
 _SORTED = ["detecttime.asc", "detecttime.desc", "storagetime.asc", "storagetime.desc"]
+_ORDERS = {"limit": 3, "page": 1, "sortby": "detecttime.asc", "after": ("2026-03-01", "a")}
 _COUNTED = [name for name in GHOST_COLUMNS if name not in ("seq", "id", "storagetime", "detecttime")]
 
 
@@ -171,6 +172,35 @@ class SearchContract(EventStoreContract):
 
         assert [event.id for event in first] + rest == search(population.events, {})
 
+    @examples(60)
+    @given(parameters=searches(), limit=st.integers(1, 50))
+    def test_a_reader_with_a_filter_gets_what_a_search_finds_as_it_was_stored(
+        self, population: Population, parameters: dict[str, Any], limit: int
+    ) -> None:
+        filters = {name: value for name, value in parameters.items() if name not in _ORDERS}
+        expected = [one.row.id for one in population.events if is_found(one, filters)]
+        seen: list[str] = []
+        cursor = None
+        while True:
+            events, cursor = population.store.read_since(cursor, limit=limit, parameters=filters)
+            assert len(events) <= limit
+            seen += [event.id for event in events]
+            if len(events) < limit:
+                break
+        assert seen == expected
+        assert cursor == population.store.read_since(limit=1000)[1]
+
+    def test_a_reader_whose_filter_finds_nothing_moves_on(self, population: Population) -> None:
+        nothing = {"categories": "of no event"}
+        last = population.store.read_since(limit=1000)[1]
+
+        assert population.store.read_since(limit=1, parameters=nothing) == ([], last)
+        assert population.store.read_since(last, parameters=nothing) == ([], last)
+        assert population.store.read_since(last + 9, parameters=nothing) == ([], last + 9)
+        population.store.insert_event(message("one more"))
+        [event], _ = population.store.read_since(last, parameters={"ids": ["one more", "of no event"]})
+        assert event.id == "one more"
+
     def test_distinct_values_are_those_of_the_events(self, population: Population) -> None:
         for column in VALUE_COLUMNS:
             expected = {value for one in population.events for value in one.values(column)}
@@ -228,6 +258,7 @@ class SearchContract(EventStoreContract):
             (store.read_since, {"cursor": -1}),
             (store.read_since, {"cursor": "3"}),
             (store.read_since, {"limit": 0}),
+            *((store.read_since, {"parameters": {name: value}}) for name, value in _ORDERS.items()),
             (store.search_events, {"timeout": 0}),
             (store.count_events, {"timeout": "1"}),
             (store.stream_events, {"timeout": float("inf")}),
@@ -235,7 +266,7 @@ class SearchContract(EventStoreContract):
         for call, arguments in refused:
             with pytest.raises(DataError) as caught:
                 call(**arguments)
-            assert caught.value.parameter in arguments, arguments
+            assert caught.value.parameter in {**arguments, **(arguments.get("parameters") or {})}, arguments
             assert store.count_events() == 0
 
     def test_an_empty_store_answers_too(self, store: EventStorageService) -> None:

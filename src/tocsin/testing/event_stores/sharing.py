@@ -102,24 +102,27 @@ class SharingContract(EventStoreContract):
 
             return run
 
-        def read() -> list[str]:
+        def read(parameters: dict[str, Any] | None) -> list[str]:
             seen: list[str] = []
             cursor = None
             while True:
                 last = done.is_set()
-                events, cursor = store.read_since(cursor, limit=17)
+                events, cursor = store.read_since(cursor, limit=17, parameters=parameters)
                 seen += [event.id for event in events]
                 if last and not events:
                     return seen
 
-        with ThreadPoolExecutor(1) as pool:
-            reader = pool.submit(read)
+        odd = [f"{number}-{step}-b-00003" for number in range(writers) for step in range(12)]
+        with ThreadPoolExecutor(2) as pool:
+            reader, narrow = pool.submit(read, None), pool.submit(read, {"ids": odd})
             try:
                 _at_once(*map(write, range(writers)))
             finally:
                 done.set()
-            seen = reader.result(_PATIENCE_SECONDS)
+            seen, few = reader.result(_PATIENCE_SECONDS), narrow.result(_PATIENCE_SECONDS)
         assert len(seen) == len(set(seen)) == writers * 9 * 10
+        assert few == [one for one in seen if one in odd]
+        assert len(few) == writers * 9
         assert seen == [event.id for event in store.read_since(None, limit=10_000)[0]]
 
     def test_a_late_commit_is_not_missed(self, conncfg: dict[str, Any], store: EventStorageService) -> None:
@@ -132,6 +135,19 @@ class SharingContract(EventStoreContract):
             early.result(_PATIENCE_SECONDS)
             second, _ = _read_on(conncfg, position)
         assert sorted(first + second) == sorted(idea["ID"] for idea in (*many("late", 3), *many("early", 3)))
+
+    def test_a_late_commit_is_not_missed_by_a_reader_that_found_nothing(
+        self, conncfg: dict[str, Any], store: EventStorageService
+    ) -> None:
+        late = {"ids": ["late-00001"]}
+        with EventStorageService(**conncfg) as other:
+            other.insert_events(many("early", 3))
+            with store.cursor_new() as cursor:
+                cursor.insert_events(many("late", 3))
+                nothing, position = other.read_since(parameters=late)
+                cursor.commit()
+            [event], _ = other.read_since(position, parameters=late)
+        assert (nothing, event.id) == ([], "late-00001")
 
     def test_retention_and_writers_get_along(self, store: EventStorageService, clock: Any) -> None:
         store.insert_events(many("old", 400))

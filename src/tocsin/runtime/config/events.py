@@ -1,0 +1,73 @@
+"""The configuration of an events monitor: one YAML file under `events/`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from tocsin.model import Severity
+from tocsin.runtime.config.metric import MonitorName, TimeZone, check_tags
+from tocsin.runtime.config.yaml_file import StrictModel
+
+__all__ = ["EventsAlertingConfig", "EventsConfig", "EventsSourceConfig"]
+
+
+class EventsSourceConfig(StrictModel):
+    """Where events come from, besides those that are in the store."""
+
+    folder: Annotated[str, Field(min_length=1)]
+    mapping: str | None = None
+
+
+class EventsAlertingConfig(StrictModel):
+    """When to tell whom about events."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")] | None = None
+    enabled: bool = True
+    timezone: TimeZone = "UTC"
+    channels: tuple[str, ...] = ()
+    min_severity: Severity = Severity.INFO
+    side: Literal["source", "target"] = "source"
+    threshold: bool = True
+
+
+class EventsConfig(StrictModel):
+    """Security events: a folder that they arrive in, which of the store's are meant, and when to alert."""
+
+    name: MonitorName
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    enabled: bool = True
+    source: EventsSourceConfig | None = None
+    filter: dict[str, Any] = Field(default_factory=dict)
+    findings: bool = False
+    alerting: Annotated[
+        tuple[EventsAlertingConfig, ...],
+        BeforeValidator(
+            lambda value: [value] if isinstance(value, dict) else value,
+            json_schema_input_type=EventsAlertingConfig | tuple[EventsAlertingConfig, ...],
+        ),
+    ] = ()
+
+    @field_validator("tags", mode="after")
+    @classmethod
+    def _tags_are_words(cls, tags: tuple[str, ...]) -> tuple[str, ...]:
+        return check_tags(tags)
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> EventsConfig:
+        names = [name for name, _ in self.rules()]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            message = f"two alerting rules are called {twice!r}: give each a name"
+            raise ValueError(message)
+        return self
+
+    def rules(self) -> tuple[tuple[str, EventsAlertingConfig], ...]:
+        """Give the enabled alerting rules, each with a name of its own."""
+        return tuple(
+            (config.name or ("default" if index == 0 else f"rule-{index + 1}"), config)
+            for index, config in enumerate(self.alerting)
+            if config.enabled
+        )
