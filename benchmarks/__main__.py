@@ -28,6 +28,9 @@ _BENCHMARKS = {
     "logs": "how long runs over a log take",
     "crash-state": "kill -9 while saving: is what is left one state that was?",
     "eventstore": "how fast events are stored, found and deleted, against the peer",
+    "noise": "how many messages people get for how many alerts, with every step of an attack told",
+    "watch": "whether one process keeps up with a thousand monitors and a million events",
+    "replay": "a day at 1,000 times its speed through `tocsin watch`, killed again and again",
     "crash-events": "kill -9 of writers and of the server: is every acknowledged event there, once?",
 }
 _PEERS: dict[str, Callable[[], Peer]] = {

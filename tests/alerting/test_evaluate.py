@@ -10,14 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.alerting.series import STEP, at
+from tests.alerting.conftest import Memory
+from tests.alerting.series import STEP, STEP_MS, at
 from tests.alerting.test_decide_properties import TEXTS, rules
-from tocsin.model import AlertRule, DecisionKind
+from tocsin.model import AlertRule, DecisionKind, FindingFacts, MonitorKind, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.alerting.conftest import Memory
+    from tocsin.database.sql_manager import SqlManager
 
 ONE = AlertRule(channels=("ops",), consecutive_anomalies=1)
 THREE = AlertRule(channels=("ops",), consecutive_anomalies=3)
@@ -28,7 +29,7 @@ def test_incident_messages_and_position_are_kept_together(memory: Memory) -> Non
     assert [taken.decision.kind for taken in result.decisions] == [
         DecisionKind.FIRST, DecisionKind.RECOVERED,
     ]  # fmt: skip
-    assert result.messages == 2
+    assert result.candidates == 2
     (incident,) = memory.incidents()
     assert (incident["state"], incident["condition"], incident["last_kind"]) == (
         "resolved", "anomaly", "recovered",
@@ -73,6 +74,14 @@ def test_the_payload_says_everything(memory: Memory) -> None:
         "context": {"owner": "me"},
         "timezone": "UTC",
         "queued_at": "2026-03-01T12:00:00Z",
+        # What the stages add.
+        "group": "everyone",
+        "severity_word": "medium",
+        "until": None,
+        "held_count": 0,
+        "event": None,
+        "items": [],
+        "more": 0,
     }
     assert "40 (band 10 to 20)" in text
     assert recovered["resolved_at"] == recovered["timestamp"] == "2026-01-01T00:05:00Z"
@@ -86,14 +95,49 @@ def test_what_the_transaction_loses_is_evaluated_again(memory: Memory) -> None:
     def write_and_stop() -> None:
         with memory.database.transaction() as tx:
             memory.write(tx, "uuu")
-            assert memory.look(tx, THREE).messages == 1
+            assert memory.look(tx, THREE).candidates == 1
             raise Stop
 
     with pytest.raises(Stop):
         write_and_stop()
     assert not memory.messages()
     assert not memory.incidents()
-    assert memory.evaluate("uuu", THREE).messages == 1
+    assert memory.evaluate("uuu", THREE).candidates == 1
+
+
+def test_a_candidate_says_for_whom_it_is_and_what_it_is_about(memory: Memory) -> None:
+    def findings(point: int) -> FindingFacts:
+        index = (point - int(at(0).timestamp() * 1000)) // STEP_MS
+        return FindingFacts((f"e{index}",), ("192.0.2.1", f"host-{index}"), ("db",))
+
+    rule = dataclasses.replace(
+        THREE, channels=("a", "b", "a"), severity=Severity.HIGH, threshold=True, renotify_every=2 * STEP
+    )
+    memory.evaluate("..uuuuu.", rule, tags=["shop"], findings=findings, tell=False)
+    first, repeat, over = memory.candidates()
+    assert (first.monitor, first.source, first.series, first.rule) == (
+        "s", MonitorKind.METRIC, "s", "default",
+    )  # fmt: skip
+    assert (first.condition, first.opened_at, first.at) == ("anomaly", at(2), at(4))
+    assert (first.severity, first.threshold) == (Severity.HIGH, True)
+    assert (first.channels, first.tags) == (("a", "b"), ("shop",))
+    assert first.event_ids == ("e4", "e3", "e2")
+    assert (first.sources, first.targets) == (("192.0.2.1", "host-4", "host-3", "host-2"), ("db",))
+    assert (repeat.kind, repeat.event_ids) == (DecisionKind.REPEAT, ("e6", "e5"))
+    assert (over.kind, over.at, over.event_ids) == (DecisionKind.RECOVERED, at(7), ("e6",))
+    assert all(one.reason == one.message["reason"] for one in (first, repeat, over))
+
+
+def test_a_candidate_names_the_events_of_a_hundred_points_at_most(memory: Memory) -> None:
+    memory.evaluate(
+        "u" * 200,
+        dataclasses.replace(ONE, consecutive_anomalies=150),
+        findings=lambda point: FindingFacts((str(point),)),
+        tell=False,
+    )
+    (candidate,) = memory.candidates()
+    assert len(candidate.event_ids) == 100
+    assert candidate.event_ids[0] == str(int(candidate.at.timestamp() * 1000))
 
 
 def test_each_channel_gets_a_message_of_its_own(memory: Memory) -> None:
@@ -104,10 +148,9 @@ def test_each_channel_gets_a_message_of_its_own(memory: Memory) -> None:
     assert all(row["payload"].count(row["message_id"]) == 1 for row in rows)
 
 
-def test_without_channels_an_incident_is_kept_and_nobody_is_told(memory: Memory) -> None:
-    result = memory.evaluate("u.", AlertRule(consecutive_anomalies=1))
-    assert result.messages == 0
-    assert [row["state"] for row in memory.incidents()] == ["resolved"]
+def test_a_rule_without_channels_wants_it_told_as_well(memory: Memory) -> None:
+    assert memory.evaluate("u.", AlertRule(consecutive_anomalies=1), tell=False).candidates == 2
+    assert [candidate.channels for candidate in memory.candidates()] == [(), ()]
 
 
 def test_a_pending_incident_is_a_row_until_its_run_breaks(memory: Memory) -> None:
@@ -142,7 +185,7 @@ class TestCurrentDetectors:
         with memory.database.transaction() as tx:
             memory.write(tx, "..uu", detector="d1")
             memory.write(tx, "..", detector="d2")
-            assert memory.look(tx, ONE, detectors=both).messages == 0
+            assert memory.look(tx, ONE, detectors=both).candidates == 0
             memory.write(tx, "u", first=2, detector="d2")
             result = memory.look(tx, ONE, detectors=both)
         assert [taken.at for taken in result.decisions] == [at(2)]
@@ -250,7 +293,7 @@ class TestCorrections:
         )
         result = memory.evaluate("", rule, again_from=0)
         assert len(result.decisions) == len(before)
-        assert result.messages == 0
+        assert result.candidates == len(before)
         assert memory.messages() == before
 
 
@@ -259,7 +302,7 @@ def test_nothing_new_writes_nothing(memory: Memory) -> None:
     before = memory.rows("_tocsin_tasks", "detector_id"), memory.incidents()
     with memory.database.transaction() as tx:
         result = memory.look(tx, THREE)
-    assert (result.decisions, result.incidents, result.messages) == ((), (), 0)
+    assert (result.decisions, result.incidents, result.candidates) == ((), (), 0)
     assert (memory.rows("_tocsin_tasks", "detector_id"), memory.incidents()) == before
 
 
@@ -311,7 +354,7 @@ def test_runs_cut_anywhere_tell_the_same_and_evaluating_again_tells_nothing(
     assert state(memory, cut) == state(memory, whole)
     before = state(memory, whole)
     again = memory.evaluate("", rule, again_from=again_from, series=whole)
-    assert (again.decisions, again.messages) == ((), 0)
+    assert (again.decisions, again.candidates) == ((), 0)
     assert state(memory, whole) == before
 
 
@@ -347,6 +390,21 @@ def test_two_memories_give_a_message_the_same_id(new_memory: Callable[[], Memory
     other = new_memory()
     other.evaluate("..u.", ONE, project="q")
     assert not {message["id"] for message in other.messages()} & set(ids[0])
+
+
+def test_either_memory_evaluates_explains_and_tells_alike(
+    store: SqlManager, new_memory: Callable[[], Memory]
+) -> None:
+    rule = dataclasses.replace(THREE, renotify_every=2 * STEP, no_data_for=2 * STEP)
+    here, there = Memory(store), new_memory()
+    for memory in (here, there):
+        memory.evaluate("u.uuuuuU.--", rule, project="p", findings=lambda point: FindingFacts((str(point),)))
+        memory.evaluate("uu.", rule, first=9, again_from=9, project="p")
+    assert here.messages() == there.messages()
+    assert here.kinds() == "first repeat escalated recovered no_data recovered"
+    assert here.untold() == there.untold()
+    order = "event_at, decided_at, decision_id"
+    assert here.rows("_tocsin_decisions", order) == there.rows("_tocsin_decisions", order)
 
 
 def test_a_correction_while_a_new_detector_is_behind_leaves_the_open_incident_alone(memory: Memory) -> None:

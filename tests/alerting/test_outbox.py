@@ -17,9 +17,18 @@ from hypothesis import strategies as st
 
 from tests.alerting.conftest import NOW, Memory
 from tocsin.alerting.channels import build_channel
-from tocsin.alerting.outbox import LONGEST_WAIT, VISIBILITY, DeliveryReport, backoff, deliver
+from tocsin.alerting.outbox import (
+    LONGEST_WAIT,
+    VISIBILITY,
+    DeliveryReport,
+    backoff,
+    deliver,
+    prune_done,
+    sent_since,
+)
+from tocsin.alerting.rate_limit import RateLimit, TokenBucket
 from tocsin.alerting.records import Queued, queue_messages
-from tocsin.errors import ChannelError
+from tocsin.errors import ChannelError, ConfigError
 from tocsin.model import AlertRule
 from tocsin.testing.channels import MESSAGE, Answer, HttpReceiver
 
@@ -410,3 +419,168 @@ def test_a_lost_store_is_an_error_that_says_so(tmp_path: Path, clock: SteppingCl
 
     with SQLiteManager(tmp_path / "empty.db", clock=clock) as empty, pytest.raises(DatabaseError):
         deliver(empty, {}, clock=clock, rng=jitter(1))
+
+
+def test_one_channel_can_be_served_alone(memory: Memory, send: Callable[..., DeliveryReport]) -> None:
+    queue(memory, "a1", channel="a")
+    queue(memory, "b1", channel="b")
+    queue(memory, "c1", channel="c")
+    fine = Notebook()
+
+    report = send({"a": fine}, only="a")
+
+    assert (report.sent, report.pending, report.errors) == (1, 0, {})
+    assert fine.noted == ["a1"]
+    assert [rows(memory)[name]["last_error"] for name in ("b1", "c1")] == [None, None]
+
+
+def test_a_channel_that_is_served_alone_but_unknown_sends_nothing(
+    memory: Memory, send: Callable[..., DeliveryReport]
+) -> None:
+    queue(memory, "a")
+    report = send({}, only="ops")
+    assert (report.sent, report.pending) == (0, 1)
+    assert rows(memory)["a"]["last_error"] is None
+
+
+def test_many_messages_are_sent_in_order_page_after_page(
+    memory: Memory, send: Callable[..., DeliveryReport]
+) -> None:
+    names = [f"m{number:03d}" for number in range(250)]
+    queue(memory, *names)
+    queue(memory, "other", channel="b")
+    notebook, other = Notebook(), Notebook()
+
+    report = send({"ops": notebook, "b": other})
+
+    assert (report.sent, report.pending) == (251, 0)
+    assert notebook.noted == names
+    assert other.noted == ["other"]
+
+
+def test_messages_that_nobody_can_send_keep_no_others_away(
+    memory: Memory, send: Callable[..., DeliveryReport]
+) -> None:
+    queue(memory, *[f"x{number:03d}" for number in range(300)], channel="gone")
+    queue(memory, "a")
+    notebook = Notebook()
+
+    report = send({"ops": notebook})
+
+    assert (report.sent, report.pending) == (1, 300)
+    assert notebook.noted == ["a"]
+
+
+def test_a_delivery_says_when_the_next_message_is_due(
+    memory: Memory, clock: SteppingClock, send: Callable[..., DeliveryReport]
+) -> None:
+    queue(memory, "a")
+    assert send({"ops": Notebook(transient(600.0))}).next_attempt_at == NOW + timedelta(minutes=10)
+    clock.advance(timedelta(minutes=1))
+    assert send({"ops": Notebook()}).next_attempt_at == NOW + timedelta(minutes=10)
+    clock.advance(timedelta(minutes=9))
+    assert send({"ops": Notebook()}).next_attempt_at is None
+
+
+def test_a_delivery_that_is_stopped_begins_with_no_further_message(
+    memory: Memory, send: Callable[..., DeliveryReport]
+) -> None:
+    queue(memory, "a", "b", "c")
+    notebook = Notebook()
+    report = send({"ops": notebook}, stopped=lambda: len(notebook.noted) == 2)
+    assert (report.sent, report.pending) == (2, 1)
+
+
+def test_a_channel_with_a_limit_takes_so_many_and_the_rest_waits_in_order(
+    memory: Memory, clock: SteppingClock, send: Callable[..., DeliveryReport]
+) -> None:
+    queue(memory, "a", "b", "c", "d")
+    notebook = Notebook()
+    bucket = TokenBucket(RateLimit.parse("2/min"), NOW)
+
+    report = send({"ops": notebook}, buckets={"ops": bucket})
+
+    assert (report.sent, report.pending) == (2, 2)
+    assert report.next_attempt_at == NOW + timedelta(seconds=30)
+    assert [rows(memory)[name]["attempts"] for name in "cd"] == [0, 0]  # waiting is no attempt
+    clock.advance(timedelta(seconds=30))
+    assert send({"ops": notebook}, buckets={"ops": bucket}).sent == 1
+    clock.advance(timedelta(minutes=5))
+    assert send({"ops": notebook}, buckets={"ops": bucket}).sent == 1
+    assert notebook.noted == ["a", "b", "c", "d"]
+
+
+def test_what_was_sent_lately_is_known(
+    memory: Memory, clock: SteppingClock, send: Callable[..., DeliveryReport]
+) -> None:
+    queue(memory, "a", "b")
+    send({"ops": Notebook()})
+    clock.advance(timedelta(seconds=30))
+    queue(memory, "c")
+    send({"ops": Notebook()})
+    assert sent_since(memory.database, "ops", NOW - timedelta(seconds=1)) == 3
+    assert sent_since(memory.database, "ops", NOW) == 1
+    assert sent_since(memory.database, "other", NOW - timedelta(days=1)) == 0
+
+
+def test_messages_are_pruned_by_when_they_were_sent_or_given_up_and_others_stay(
+    memory: Memory, clock: SteppingClock, send: Callable[..., DeliveryReport]
+) -> None:
+    queue(memory, "a", "b", "c")
+    send({"ops": Notebook(None, None, ChannelError("never"))})
+    clock.advance(timedelta(days=1))
+    queue(memory, "d", "e")
+    send({"ops": Notebook(None, transient())})
+
+    with memory.database.transaction() as tx:
+        pruned = [prune_done(tx, NOW + timedelta(hours=1), limit=1) for _ in range(4)]
+
+    assert pruned == [1, 1, 1, 0]
+    assert sorted(rows(memory)) == ["d", "e"]
+
+
+def test_looking_into_a_long_outbox_reads_no_history(memory: Memory) -> None:
+    outbox = memory.database.get_full_table_name("_tocsin_outbox")
+    for query in (
+        (
+            "SELECT message_id FROM {} WHERE state = 'pending' AND channel = 'ops'"
+            " ORDER BY created_at, event_at, sequence, message_id LIMIT 100"
+        ),
+        "SELECT DISTINCT channel FROM {} WHERE state = 'pending'",
+        "SELECT count(*) FROM {} WHERE state = 'sent' AND sent_at > 0 AND channel = 'ops'",
+    ):
+        plan = memory.database.execute_query("EXPLAIN QUERY PLAN " + query.format(outbox))
+        steps = [row["detail"] for row in plan]
+        assert steps[0].startswith("SEARCH"), steps
+        assert not [step for step in steps if "ORDER BY" in step]
+
+
+@given(st.integers(1, 20), st.integers(1, 100), st.lists(st.integers(-30, 90), min_size=1, max_size=60))
+def test_a_bucket_never_gives_more_than_its_number_and_what_came_back(
+    number: int, seconds: int, steps: list[int]
+) -> None:
+    period = timedelta(seconds=seconds)
+    bucket, now, forward = TokenBucket(RateLimit(number, period), NOW), NOW, timedelta(0)
+    taken = 0
+    for step in steps:
+        now += timedelta(seconds=step)
+        forward += max(timedelta(0), timedelta(seconds=step))
+        while not bucket.wait(now):
+            bucket.take(now)
+            taken += 1
+        assert taken <= number + forward / period * number + 0.001
+        wait = bucket.wait(now)
+        assert timedelta(0) < wait <= period / number + timedelta(milliseconds=1)
+        assert not TokenBucket(bucket.limit, now).wait(now)
+
+
+@pytest.mark.parametrize("text", ["", "30", "0/min", "-1/min", "3/", "3/0s", "3/fortnight", "many/min"])
+def test_what_is_no_rate_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(ValueError, match="30/min"):
+        RateLimit.parse(text)
+
+
+def test_the_limit_is_a_key_of_every_channel(clock: SteppingClock) -> None:
+    build_channel("hook", "webhook", {"url": "https://example.org", "rate_limit": "5/10min"}, clock=clock)
+    with pytest.raises(ConfigError, match="rate_limit: 'often' is no rate"):
+        build_channel("hook", "webhook", {"url": "https://example.org", "rate_limit": "often"}, clock=clock)

@@ -191,7 +191,7 @@ def test_validate_knows_whose_holidays_there_are(cli: Cli, project: Workspace) -
     assert error["line"] is not None
 
 
-@pytest.mark.parametrize("kind", ["metric", "log", "project", "profiles"])
+@pytest.mark.parametrize("kind", ["metric", "log", "events", "groups", "project", "profiles"])
 def test_schema_prints_json_schema(cli: Cli, kind: str) -> None:
     schema = cli("schema", kind).json
 
@@ -199,12 +199,15 @@ def test_schema_prints_json_schema(cli: Cli, kind: str) -> None:
     assert schema["properties"]
 
 
-def test_schema_can_write_all_four(cli: Cli, tmp_path: Path) -> None:
-    assert cli("schema", "-o", "schemas").out.count("wrote") == 4
+def test_schema_can_write_all_of_them(cli: Cli, tmp_path: Path) -> None:
+    kinds = ("metric", "log", "events", "groups", "project", "profiles")
+    assert cli("schema", "-o", "schemas").out.count("wrote") == len(kinds)
     written = cli("schema", "-o", "schemas", "--json").json["written"]
-    assert written == [f"schemas/{kind}.schema.json" for kind in ("metric", "log", "project", "profiles")]
+    assert written == [f"schemas/{kind}.schema.json" for kind in kinds]
     assert all(json.loads((tmp_path / name).read_text())["properties"] for name in written)
-    assert "schemas are metric, log, project, profiles" in cli("schema", "metrics", code=2).error
+    assert (
+        "schemas are metric, log, events, groups, project, profiles" in cli("schema", "metrics", code=2).error
+    )
     (tmp_path / "file").write_text("")
     assert "cannot be written" in cli("schema", "-o", "file", code=2).error
 

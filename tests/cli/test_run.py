@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 COUNTS = (
     "points_loaded", "points_detected", "rows_merged", "rows_rejected", "lines_read", "lines_rejected",
-    "anomalies", "alerts_sent",
+    "events_new", "events_duplicate", "events_rejected", "anomalies", "alerts_sent",
 )  # fmt: skip
 
 
@@ -31,6 +31,7 @@ def test_json_is_the_documented_object(cli: Cli, project: Workspace) -> None:
     assert monitor == {
         "name": "cpu", "kind": "metric", "status": "completed", "points_loaded": 200, "points_detected": 200,
         "rows_merged": 0, "rows_rejected": 0, "lines_read": 0, "lines_rejected": 0,
+        "events_new": 0, "events_duplicate": 0, "events_rejected": 0,
         "anomalies": monitor["anomalies"], "alerts_sent": 0,
         "error": None,
     }  # fmt: skip

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from tests.config.conftest import Files
 
 
+NOBODY: dict[str, tuple[str, ...]] = {"ip": (), "host": (), "port": (), "user": ()}
+
+
 def test_the_smallest_metric_has_the_documented_defaults(files: Files) -> None:
     config = files.metric("").config
 
@@ -31,7 +34,12 @@ def test_the_smallest_metric_has_the_documented_defaults(files: Files) -> None:
         "variables": {}, "dimension": None, "interval": "1h", "anchor": "1970-01-01T00:00:00+00:00",
         "align": "floor", "aggregate": "last", "loading_start_time": None, "loading_end": None,
         "loading_delay": timedelta(0), "lookback": timedelta(0), "loading_batch_size": 100_000,
-        "seasonality_columns": (), "holidays": None, "timezone": "UTC", "detectors": (), "alerting": (),
+        "seasonality_columns": (), "holidays": None, "timezone": "UTC", "detectors": (),
+        "findings": {
+            "enabled": True, "category": "Anomaly.Behaviour", "class_": None, "severity": "medium",
+            "source": NOBODY, "target": NOBODY,
+        },
+        "alerting": (),
     }  # fmt: skip
 
 

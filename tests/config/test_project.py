@@ -33,15 +33,21 @@ def test_the_smallest_project_has_the_documented_defaults(files: Files) -> None:
 
     assert project.config.model_dump() == {
         "name": "test", "version": "1.0",
-        "paths": {"metrics": "metrics", "logs": "logs", "sql": "sql", "templates": "templates"},
+        "paths": {
+            "metrics": "metrics", "logs": "logs", "events": "events", "sql": "sql", "templates": "templates",
+        },
         "tables": {"prefix": "_tocsin_"} | dict.fromkeys(
             (
                 "datapoints", "detections", "tasks", "leases", "incidents", "outbox", "positions", "state",
-                "migrations",
+                "candidates", "decisions", "notices", "batches", "silences", "acknowledgements", "migrations",
             )
         ),
         "timeouts": {
             "load": timedelta(hours=1), "detect": timedelta(hours=1), "alert": timedelta(minutes=10),
+        },
+        "retention": {
+            "datapoints": None, "detections": None, "decisions": timedelta(days=90),
+            "outbox": timedelta(days=30), "events": None,
         },
         "default_profile": None,
     }  # fmt: skip
@@ -341,9 +347,10 @@ def test_existing_tables_can_be_named(tmp_path: Path, clock: SteppingClock) -> N
     with closing(sqlite3.connect(tmp_path / "tocsin.db")) as memory:
         tables = {name for (name,) in memory.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         count = memory.execute("SELECT count(*) FROM _dtk_detections").fetchone()
-    assert tables == {
+    assert {name for name in tables if name.startswith(("_", "jobs"))} == {
         "_dtk_datapoints", "_dtk_detections", "jobs", "_dtk_leases", "_dtk_incidents", "_dtk_outbox",
-        "_dtk_positions", "_dtk_state", "_dtk_migrations",
+        "_dtk_positions", "_dtk_state", "_dtk_candidates", "_dtk_decisions", "_dtk_notices", "_dtk_batches",
+        "_dtk_silences", "_dtk_acknowledgements", "_dtk_migrations",
     }  # fmt: skip
     assert count == (60,)
 
@@ -361,6 +368,12 @@ def test_a_table_name_wins_over_the_prefix() -> None:
             "outbox",
             "positions",
             "state",
+            "candidates",
+            "decisions",
+            "notices",
+            "batches",
+            "silences",
+            "acknowledgements",
             "migrations",
         )
     }

@@ -11,8 +11,10 @@ import typer
 
 from tests.cli.conftest import Answer, Cli, cli, home, project
 from tests.docs.pages import DOCS, section, table_rows
+from tests.runtime.alert_scenes import Scene, scan
 from tests.runtime.logs.conftest import LogWorkspace, quiet
 from tocsin.cli.main import app
+from tocsin.runtime.clock import SystemClock
 from tocsin.runtime.databases import open_memory
 from tocsin.testing.channels import HttpReceiver
 
@@ -139,9 +141,10 @@ def test_json_has_the_documented_shape(cli: Cli, project: Workspace) -> None:
         said["validate"] = cli("validate", "--json", code=2)
 
     said |= _said_of_a_log(cli, project) | _said_of_events(cli, project.folder)
+    said |= _said_of_alerts(cli, project.folder / "alerts")
     for command, answer in said.items():
         assert shape(answer.json) == documented_shape(command), command
-    others = {"schema", "report", "state show", "state export", "events stats", "events queries"}
+    others = {"schema", "report", "watch", "state show", "state export", "events stats", "events queries"}
     assert set(said) == set(COMMANDS) - others
 
 
@@ -157,6 +160,29 @@ def _said_of_a_log(cli: Cli, project: Workspace) -> dict[str, Answer]:
         "state revert": cli("state", "revert", "app", "1", "--json"),
         "state generations": cli("state", "generations", "--json"),
     }
+
+
+def _said_of_alerts(cli: Cli, folder: Path) -> dict[str, Answer]:
+    """Let a metric fire that is told and silenced, one wait for hours, and events be held back."""
+    scene = Scene.new(folder, SystemClock())
+    scene.metric("orders", range(190, 200))
+    scene.metric("power", range(190, 200), alerting={})
+    later = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")[(SystemClock().now().weekday() + 3) % 7]
+    scene.groups({"name": "day", "monitors": ["power"], "channels": ["hook"], "schedule": {"days": [later]}})
+    scene.monitor()
+    scene.store(scan(0, 0), scan(1, 0.1), scan(2, 0.2, severity="high"))
+    scene.run()
+    here = ("-p", str(folder), "--json")
+    silenced = cli("alerts", "silence", "tag=test", "--for", "2h", "--comment", "we test", *here)
+    said = {
+        "alerts silence": silenced,
+        "alerts ack": cli("alerts", "ack", "orders", "--comment", "on it", *here),
+        "alerts list": cli("alerts", "list", *here),
+        "alerts history": cli("alerts", "history", *here),
+        "alerts why": cli("alerts", "why", "orders", *here),
+    }
+    name = silenced.json["silence"]["id"]
+    return {**said, "alerts unsilence": cli("alerts", "unsilence", name, *here)}
 
 
 def _said_of_events(cli: Cli, folder: Path) -> dict[str, Answer]:

@@ -13,6 +13,14 @@ from tests.docs.pages import DOCS, blocks, section, table_rows
 from tocsin.model import Interval
 from tocsin.runtime.config import ProfileConfig, ProfilesConfig, ProjectConfig
 from tocsin.runtime.config.event_mapping import ColumnConfig, EventMappingConfig
+from tocsin.runtime.config.events import EventsAlertingConfig, EventsConfig, EventsSourceConfig
+from tocsin.runtime.config.groups import (
+    GroupConfig,
+    GroupsConfig,
+    InhibitionConfig,
+    ScheduleConfig,
+    ThresholdConfig,
+)
 from tocsin.runtime.config.log import (
     EventDetectorConfig,
     LogAlertingConfig,
@@ -25,11 +33,19 @@ from tocsin.runtime.config.log import (
 from tocsin.runtime.config.metric import (
     AlertingConfig,
     DetectorConfig,
+    EndpointMap,
+    FindingsConfig,
     MetricConfig,
     NoDataConfig,
     QueryColumns,
 )
-from tocsin.runtime.config.project import MemoryConfig, PathsConfig, TablesConfig, TimeoutsConfig
+from tocsin.runtime.config.project import (
+    MemoryConfig,
+    PathsConfig,
+    RetentionConfig,
+    TablesConfig,
+    TimeoutsConfig,
+)
 from tocsin.runtime.config.yaml_file import StrictModel, validate
 
 if TYPE_CHECKING:
@@ -42,12 +58,15 @@ SECTIONS: dict[str, type[StrictModel]] = {
     "paths": PathsConfig,
     "tables": TablesConfig,
     "timeouts": TimeoutsConfig,
+    "retention": RetentionConfig,
     "The profiles' file": ProfilesConfig,
     "A profile": ProfileConfig,
     "memory": MemoryConfig,
     "A metric": MetricConfig,
     "query_columns": QueryColumns,
     "detectors": DetectorConfig,
+    "findings": FindingsConfig,
+    "source and target of findings": EndpointMap,
     "alerting": AlertingConfig,
     "no_data": NoDataConfig,
     "A log": LogConfig,
@@ -57,6 +76,14 @@ SECTIONS: dict[str, type[StrictModel]] = {
     "detectors of a log": EventDetectorConfig,
     "alerting of a log": LogAlertingConfig,
     "state": StateConfig,
+    "An events monitor": EventsConfig,
+    "source of an events monitor": EventsSourceConfig,
+    "alerting of an events monitor": EventsAlertingConfig,
+    "The groups' file": GroupsConfig,
+    "A group": GroupConfig,
+    "schedule": ScheduleConfig,
+    "inhibitions": InhibitionConfig,
+    "thresholds": ThresholdConfig,
     "A mapping file": EventMappingConfig,
     "columns of a mapping": ColumnConfig,
 }
@@ -77,6 +104,8 @@ def documented(value: Any) -> str:
             text = str(Interval.parse(value)) if value else "0"
         case datetime():
             text = f"{value:%Y-%m-%d}"
+        case tuple():
+            text = ", ".join(map(str, value))
         case _:
             text = str(value) or '""'
     return f"`{text}`"
@@ -107,7 +136,14 @@ def test_every_model_of_the_configuration_has_a_section() -> None:
 def test_the_examples_are_valid(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPS_WEBHOOK", "https://hooks.example.org/x")
     examples = [block.text for block in blocks(PAGE) if block.language == "yaml"]
-    models: list[type[StrictModel]] = [ProjectConfig, ProfilesConfig, MetricConfig, LogConfig]
+    models: list[type[StrictModel]] = [
+        ProjectConfig,
+        ProfilesConfig,
+        MetricConfig,
+        LogConfig,
+        EventsConfig,
+        GroupsConfig,
+    ]
 
     for model, text in zip(models, examples, strict=True):
         validate(model, text, Path("example.yml"), keep=frozenset({"query"}))

@@ -48,9 +48,10 @@ def test_the_queries_run_and_find_something(tmp_path: Path, clock: SteppingClock
     with closing(sqlite3.connect(tmp_path / "tocsin.db")) as memory:
         answers = [memory.execute(query).fetchall() for query in queries]
 
-    anomalies, unjudged, complete, incidents, undelivered = answers
+    anomalies, unjudged, complete, incidents, undelivered, decisions = answers
     assert anomalies[0][0] == "cpu"
     assert [row[:2] for row in unjudged] == [("cpu", "insufficient_data")]
     assert complete == [("cpu", 200, 0, "2026-01-06 09:10:00")]
     assert len(incidents) == 1
     assert undelivered == []
+    assert ("cpu", "none", "rule") in [row[:3] for row in decisions]

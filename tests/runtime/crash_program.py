@@ -33,6 +33,11 @@ TABLES = {
     "_tocsin_incidents": "series, rule, condition, opened_at, state, last_anomaly_at, anomalies, direction,"
     " severity, told_at, told_severity, resolved_at, last_kind, last_reason",
     "_tocsin_outbox": "message_id, channel, kind, rule, series, state",
+    "_tocsin_candidates": "candidate_id, state, payload",
+    "_tocsin_decisions": "candidate_id, decision_id, event_id, monitor, series, rule, condition, opened_at,"
+    " group_name, channel, kind, stage, reason, severity, event_at, until, notice_id, message_id",
+    "_tocsin_notices": "notice_id",
+    "events": "id, detecttime, description, eventclass, eventseverity",
     "_tocsin_positions": "name, position",
 }
 _NEVER = 1_000_000

@@ -85,7 +85,7 @@ def test_a_locked_store_is_named_and_the_next_run_completes(tmp_path: Path, cloc
 
 
 def test_a_full_store_is_named_and_keeps_nothing_by_halves(tmp_path: Path, clock: SteppingClock) -> None:
-    workspace = _project(tmp_path / "p", clock, max_size_mib=0.2)
+    workspace = _project(tmp_path / "p", clock, max_size_mib=0.35)
 
     answer = workspace.command_json("run", check=1)
 

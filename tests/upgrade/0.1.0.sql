@@ -9,6 +9,13 @@ CREATE TABLE "_tocsin_acknowledgements" (
     "created_at" INTEGER_MS NOT NULL,
     PRIMARY KEY ("series", "rule", "condition", "opened_at")
 ) WITHOUT ROWID;
+CREATE TABLE "_tocsin_batches" (
+    "group_name" TEXT NOT NULL,
+    "channel" TEXT NOT NULL,
+    "batch" TEXT NOT NULL,
+    "left_at" INTEGER_MS NOT NULL,
+    PRIMARY KEY ("group_name", "channel", "batch")
+) WITHOUT ROWID;
 CREATE TABLE "_tocsin_candidates" (
     "candidate_id" TEXT NOT NULL,
     "state" TEXT NOT NULL,
@@ -56,7 +63,7 @@ CREATE TABLE "_tocsin_decisions" (
     "until" INTEGER_MS,
     "notice_id" TEXT,
     "message_id" TEXT,
-    PRIMARY KEY ("decision_id")
+    PRIMARY KEY ("candidate_id", "decision_id")
 ) WITHOUT ROWID;
 CREATE TABLE "_tocsin_detections" (
     "metric_name" TEXT NOT NULL,
@@ -113,6 +120,7 @@ CREATE TABLE "_tocsin_notices" (
     "group_name" TEXT NOT NULL,
     "channel" TEXT NOT NULL,
     "batch" TEXT NOT NULL,
+    "severity" TEXT NOT NULL,
     "event_at" INTEGER_MS NOT NULL,
     "sequence" INTEGER NOT NULL,
     "due_at" INTEGER_MS NOT NULL,
@@ -178,6 +186,8 @@ CREATE TABLE "_tocsin_tasks" (
     PRIMARY KEY ("metric_name", "detector_id", "process_type")
 ) WITHOUT ROWID;
 INSERT INTO "_tocsin_tasks" VALUES('orders','load','load','failed',1772366400000,1772366400000,1772366400000,'no such file: orders.csv',3600);
+CREATE INDEX "state_channel_created_at_event_at_sequence_message_id_of__tocsi" ON "_tocsin_outbox" ("state", "channel", "created_at", "event_at", "sequence", "message_id");
+CREATE INDEX "state_sent_at_of__tocsin_outbox" ON "_tocsin_outbox" ("state", "sent_at");
 CREATE INDEX "state_created_at_of__tocsin_candidates" ON "_tocsin_candidates" ("state", "created_at");
 CREATE INDEX "series_rule_of__tocsin_candidates" ON "_tocsin_candidates" ("series", "rule");
 CREATE INDEX "event_id_of__tocsin_decisions" ON "_tocsin_decisions" ("event_id");

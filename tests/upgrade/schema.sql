@@ -9,6 +9,14 @@ CREATE TABLE "_tocsin_acknowledgements" (
     PRIMARY KEY ("series", "rule", "condition", "opened_at")
 ) WITHOUT ROWID;
 
+CREATE TABLE "_tocsin_batches" (
+    "group_name" TEXT NOT NULL,
+    "channel" TEXT NOT NULL,
+    "batch" TEXT NOT NULL,
+    "left_at" INTEGER_MS NOT NULL,
+    PRIMARY KEY ("group_name", "channel", "batch")
+) WITHOUT ROWID;
+
 CREATE TABLE "_tocsin_candidates" (
     "candidate_id" TEXT NOT NULL,
     "state" TEXT NOT NULL,
@@ -55,7 +63,7 @@ CREATE TABLE "_tocsin_decisions" (
     "until" INTEGER_MS,
     "notice_id" TEXT,
     "message_id" TEXT,
-    PRIMARY KEY ("decision_id")
+    PRIMARY KEY ("candidate_id", "decision_id")
 ) WITHOUT ROWID;
 
 CREATE TABLE "_tocsin_detections" (
@@ -111,6 +119,7 @@ CREATE TABLE "_tocsin_notices" (
     "group_name" TEXT NOT NULL,
     "channel" TEXT NOT NULL,
     "batch" TEXT NOT NULL,
+    "severity" TEXT NOT NULL,
     "event_at" INTEGER_MS NOT NULL,
     "sequence" INTEGER NOT NULL,
     "due_at" INTEGER_MS NOT NULL,
@@ -191,5 +200,9 @@ CREATE INDEX "series_rule_of__tocsin_candidates" ON "_tocsin_candidates" ("serie
 
 CREATE INDEX "series_rule_opened_at_of__tocsin_decisions" ON "_tocsin_decisions" ("series", "rule", "opened_at");
 
+CREATE INDEX "state_channel_created_at_event_at_sequence_message_id_of__tocsi" ON "_tocsin_outbox" ("state", "channel", "created_at", "event_at", "sequence", "message_id");
+
 CREATE INDEX "state_created_at_of__tocsin_candidates" ON "_tocsin_candidates" ("state", "created_at");
+
+CREATE INDEX "state_sent_at_of__tocsin_outbox" ON "_tocsin_outbox" ("state", "sent_at");
 

@@ -107,7 +107,7 @@ def _follow(
             stretch = fold(
                 points, sides, rule, series=series, start=index, stop=min(opened, evaluated), floor=floor
             )
-            _keep(stretch, outcome)
+            _keep(stretch, sides, incident, outcome)
         if incident.resolved_at is None:
             current = _again(points, sides, incident, opened, evaluated) if start < evaluated else incident
             index = max(index, evaluated)
@@ -129,11 +129,23 @@ def _follow(
     outcome.incidents += rest.incidents
 
 
-def _keep(stretch: Outcome, outcome: Outcome) -> None:
+def _keep(stretch: Outcome, sides: Sequence[Side], told: Incident, outcome: Outcome) -> None:
     """Keep what a stretch found, but for an incident that leads into the told one behind it."""
-    leads_in = None if stretch.current is None else stretch.current.opened_at
+    leads_in = None
+    if stretch.current is not None:
+        leads_in = stretch.current.opened_at
+        if _joins(stretch.current, sides, told):
+            outcome.joined.append((leads_in, told))
     outcome.decisions += [taken for taken in stretch.decisions if taken.incident.opened_at != leads_in]
     outcome.incidents += [incident for incident in stretch.incidents if incident.opened_at != leads_in]
+
+
+def _joins(leading: Incident, sides: Sequence[Side], told: Incident) -> bool:
+    """Say whether a run belongs to the told incident behind it: all but a mere hint at another one."""
+    if leading.state is not IncidentState.PENDING:
+        return True
+    side = next(side for side in sides if leading.direction in side.covers)
+    return told.direction in side.covers and side.need == side.window
 
 
 def _again(

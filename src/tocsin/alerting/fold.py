@@ -36,11 +36,16 @@ class TakenDecision:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a fold found: the decisions in order, each incident it touched as it is now, what is open."""
+    """What a fold found: the decisions in order, each incident it touched as it is now, what is open.
+
+    `joined` has the runs that lead into an incident that was told before, and so belong to it: the first
+    point of a run, and that incident.
+    """
 
     decisions: list[TakenDecision] = field(default_factory=list)
     incidents: list[Incident] = field(default_factory=list)
     current: Incident | None = None
+    joined: list[tuple[datetime, Incident]] = field(default_factory=list)
 
 
 def is_escalation(severity: float, told: float | None) -> bool:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from numpy.typing import NDArray
+
     from tocsin.abc import Transaction
 
 __all__ = ["AnomalousLines", "read_anomalous_lines"]
@@ -33,6 +35,11 @@ class AnomalousLines:
 
     points: Points
     lines: Mapping[int, Mapping[str, Mapping[str, Any]]]
+
+    @property
+    def anomalous(self) -> NDArray[np.int64]:
+        """The instants (ms) of the anomalous lines."""
+        return self.points.timestamp[self.points.above > 0]
 
     def facts(self, timestamp: int, direction: str | None) -> Facts:  # noqa: ARG002  # lines have no direction
         """Give what is to be said about a point; of one without a line nothing but that."""

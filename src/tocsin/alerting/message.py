@@ -16,7 +16,14 @@ if TYPE_CHECKING:
     from tocsin.alerting.fold import TakenDecision
     from tocsin.alerting.reading import Facts
 
-__all__ = ["SCHEMA_VERSION", "TOLD_KINDS", "build_message", "iso", "message_id", "test_message"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "TOLD_KINDS",
+    "build_message",
+    "candidate_id",
+    "iso",
+    "test_message",
+]
 
 SCHEMA_VERSION = 1
 TOLD_KINDS = frozenset(
@@ -42,8 +49,8 @@ def iso(moment: datetime | None) -> str | None:
     return moment.isoformat(timespec=unit).replace("+00:00", "Z")
 
 
-def message_id(taken: TakenDecision, *, project: str, monitor: str, channel: str) -> str:
-    """Give the id of a message: a UUIDv5 of what it tells, so that telling it again changes nothing.
+def candidate_id(taken: TakenDecision, *, project: str, monitor: str) -> str:
+    """Give the id of a candidate: a UUIDv5 of what it tells, so that telling it again changes nothing.
 
     An incident is told first, and is over, once; a repetition and an escalation are told once a point.
     """
@@ -57,7 +64,6 @@ def message_id(taken: TakenDecision, *, project: str, monitor: str, channel: str
         iso(incident.opened_at),
         kind.value,
         None if kind in _ONCE else iso(taken.at),
-        channel,
     ]
     return str(uuid.uuid5(_NAMESPACE, json.dumps(parts)))
 

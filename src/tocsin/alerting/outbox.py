@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
+from heapq import merge
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tocsin.errors import ChannelError
@@ -20,8 +21,18 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tocsin.abc import Channel, Clock, Transaction
+    from tocsin.alerting.rate_limit import TokenBucket
 
-__all__ = ["DeliveryReport", "OutboxStore", "backoff", "deliver"]
+__all__ = [
+    "DeliveryReport",
+    "OutboxStore",
+    "backoff",
+    "deliver",
+    "name_unknown_channels",
+    "prune_done",
+    "sent_since",
+    "waiting_channels",
+]
 
 _OUTBOX = "_tocsin_outbox"
 _LOG = logging.getLogger(__name__)
@@ -31,6 +42,7 @@ LONGEST_WAIT = 3600.0
 LONGEST_RETRY_AFTER = 86_400.0
 VISIBILITY = timedelta(minutes=5)
 _CLAIMED = "being sent by "
+_PAGE = 100  # messages of a channel that are read at once
 
 
 class OutboxStore(Protocol):
@@ -60,6 +72,7 @@ class DeliveryReport:
         pending: Messages that still wait when the delivery ends.
         errors: Channel name → what it said last; without secrets.
         sent_of: Series → how many of its messages were sent.
+        next_attempt_at: When the first of those that wait for a known time is due.
     """
 
     sent: int = 0
@@ -68,6 +81,7 @@ class DeliveryReport:
     pending: int = 0
     errors: dict[str, str] = field(default_factory=dict)
     sent_of: Counter[str] = field(default_factory=Counter)
+    next_attempt_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +92,14 @@ class _Waiting:
     attempts: int
     next_attempt_at: datetime
     last_error: str | None
+    created_at: datetime
+    event_at: datetime
+    sequence: int
+
+    @property
+    def order(self) -> tuple[datetime, datetime, int, str]:
+        """Where it stands in the row of all messages."""
+        return self.created_at, self.event_at, self.sequence, self.message_id
 
     @property
     def sender(self) -> str | None:
@@ -106,6 +128,9 @@ def deliver(
     time_limit: float = 60.0,
     owner: str = "an unnamed process",
     is_dead: Callable[[str], bool] = lambda _: False,
+    only: str | None = None,
+    buckets: Mapping[str, TokenBucket] | None = None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> DeliveryReport:
     """Send the messages that are due, oldest first.
 
@@ -128,45 +153,172 @@ def deliver(
         time_limit: Seconds after which no further message is begun. A channel bounds its own sending.
         owner: Names this process in its claims.
         is_dead: Says whether the process of such a name is known to be dead.
+        only: Serve this channel alone; the messages of others are neither read nor touched.
+        buckets: Channel → how many messages it may be sent now; a channel that is not named has no limit.
+        stopped: Asked before each message; once it says so, no further one is begun.
 
     Raises:
         DatabaseError: The memory failed; what was sent but not marked will be sent again.
     """
-    report = DeliveryReport()
+    work = _Delivery(database, channels, clock, rng, max_attempts, owner, is_dead, buckets or {})
     deadline = time.monotonic() + time_limit
-    blocked: set[str] = set()
-    waiting = _read_waiting(database)
+    names = waiting_channels(database) if only is None else [only]
+    going = [name for name in names if name in channels]
     tried = 0
-    for entry in waiting:
-        if entry.channel in blocked or entry.channel not in channels:
-            continue
-        if tried >= limit or time.monotonic() >= deadline:
-            break
-        orphaned = entry.sender is not None and is_dead(entry.sender)
-        if entry.next_attempt_at > clock.now() and not orphaned:
-            blocked.add(entry.channel)
-            continue
-        payload = _claim(database, entry, owner, now=clock.now())
-        if payload is None:
-            blocked.add(entry.channel)
-            continue
-        tried += 1
-        state = _send(database, channels[entry.channel], entry, payload, clock, rng, max_attempts, report)
-        if state is OutboxState.PENDING:
-            blocked.add(entry.channel)
-    _name_unknown(database, waiting, channels, report)
-    report.pending = len(waiting) - report.sent - report.dead
-    return report
+    while going:
+        pages = {name: _read_page(database, name) for name in going}
+        for entry in merge(*pages.values(), key=lambda entry: entry.order):
+            if tried >= limit or time.monotonic() >= deadline or stopped():
+                going = []
+                break
+            if entry.channel not in work.blocked:
+                tried += work.attempt(entry)
+        going = [name for name in going if name not in work.blocked and len(pages[name]) == _PAGE]
+    if only is None:
+        work.report.errors |= name_unknown_channels(database, [n for n in names if n not in channels])
+    work.report.pending = _count_waiting(database, only)
+    return work.report
 
 
-def _read_waiting(database: OutboxStore) -> list[_Waiting]:
+def waiting_channels(database: OutboxStore) -> list[str]:
+    """Give the names of the channels for which messages wait."""
     rows = database.execute_query(
-        "SELECT message_id, channel, series, attempts, next_attempt_at, last_error"
-        f" FROM {database.get_full_table_name(_OUTBOX)} WHERE state = %(state)s"
-        " ORDER BY created_at, event_at, sequence, message_id",
+        f"SELECT DISTINCT channel FROM {database.get_full_table_name(_OUTBOX)}"
+        " WHERE state = %(state)s ORDER BY channel",
         {"state": OutboxState.PENDING.value},
     )
+    return [row["channel"] for row in rows]
+
+
+def name_unknown_channels(database: OutboxStore, names: Sequence[str]) -> dict[str, str]:
+    """Write into the messages of channels that are not configured why they wait, and give that by channel."""
+    errors = {}
+    for name in names:
+        text = f"no channel is called {name!r}: add it to alert_channels in the profile"
+        errors[name] = text
+        with database.transaction() as tx:
+            tx.execute_query(
+                f"UPDATE {tx.get_full_table_name(_OUTBOX)} SET last_error = %(error)s"
+                " WHERE channel = %(channel)s AND state = %(state)s"
+                " AND (last_error IS NULL OR last_error <> %(error)s)",
+                {"error": text, "channel": name, "state": OutboxState.PENDING.value},
+            )
+    return errors
+
+
+def sent_since(database: OutboxStore, channel: str, since: datetime) -> int:
+    """Count what a channel took since then, by any process: what a bucket of tokens begins with."""
+    rows = database.execute_query(
+        f"SELECT count(*) AS n FROM {database.get_full_table_name(_OUTBOX)}"
+        " WHERE state = %(state)s AND sent_at > %(since)s AND channel = %(channel)s",
+        {"state": OutboxState.SENT.value, "since": since, "channel": channel},
+    )
+    return int(rows[0]["n"])
+
+
+def prune_done(tx: Transaction, before: datetime, *, limit: int = 1000) -> int:
+    """Delete messages that were sent, or given up, before then, the oldest first, and give how many."""
+    table = tx.get_full_table_name(_OUTBOX)
+    number = 0
+    for state, since in ((OutboxState.SENT, "sent_at"), (OutboxState.DEAD, "next_attempt_at")):
+        rows = tx.execute_query(
+            f"DELETE FROM {table} WHERE message_id IN (SELECT message_id FROM {table}"
+            f" WHERE state = %(state)s AND {since} < %(before)s ORDER BY {since} LIMIT %(limit)s)"
+            " RETURNING message_id",
+            {"state": state.value, "before": before, "limit": limit - number},
+        )
+        number += len(rows)
+    return number
+
+
+class _Delivery:
+    """One delivery under way."""
+
+    def __init__(
+        self,
+        database: OutboxStore,
+        channels: Mapping[str, Channel],
+        clock: Clock,
+        rng: random.Random,
+        max_attempts: int,
+        owner: str,
+        is_dead: Callable[[str], bool],
+        buckets: Mapping[str, TokenBucket],
+    ) -> None:
+        self._database, self._channels, self._clock, self._rng = database, channels, clock, rng
+        self._max_attempts, self._owner, self._is_dead = max_attempts, owner, is_dead
+        self._buckets = buckets
+        self.report = DeliveryReport()
+        self.blocked: set[str] = set()
+
+    def attempt(self, entry: _Waiting) -> bool:
+        """Try to send a message; false when it, and with it its channel, has to wait."""
+        now, bucket = self._clock.now(), self._buckets.get(entry.channel)
+        orphaned = entry.sender is not None and self._is_dead(entry.sender)
+        if entry.next_attempt_at > now and not orphaned:
+            self._block(entry.channel, entry.next_attempt_at)
+            return False
+        if bucket is not None and (wait := bucket.wait(now)):
+            self._block(entry.channel, now + wait)
+            return False
+        payload = _claim(self._database, entry, self._owner, now=now)
+        if payload is None:
+            self._block(entry.channel, None)
+            return False
+        if bucket is not None:
+            bucket.take(now)
+        self._send(entry, payload)
+        return True
+
+    def _block(self, channel: str, until: datetime | None) -> None:
+        self.blocked.add(channel)
+        known = self.report.next_attempt_at
+        if until is not None and (known is None or until < known):
+            self.report.next_attempt_at = until
+
+    def _send(self, entry: _Waiting, payload: dict[str, Any]) -> None:
+        attempt, report = entry.attempts + 1, self.report
+        fits = attempt <= self._max_attempts
+        error = _try(self._channels[entry.channel], payload) if fits else _cut_short()
+        if error is None:
+            _mark_sent(self._database, entry, self._clock.now())
+            report.sent += 1
+            report.sent_of[entry.series] += 1
+            return
+        text = str(error)
+        report.errors[entry.channel] = text
+        if not error.transient or attempt >= self._max_attempts:
+            _LOG.error("message %s to %s is given up: %s", entry.message_id, entry.channel, text)
+            _mark_failed(self._database, entry, OutboxState.DEAD, self._clock.now(), text)
+            report.dead += 1
+            return
+        _LOG.warning("message %s to %s waits: %s", entry.message_id, entry.channel, text)
+        wait = max(backoff(attempt, self._rng), min(error.retry_after or 0.0, LONGEST_RETRY_AFTER))
+        again = self._clock.now() + timedelta(seconds=wait)
+        _mark_failed(self._database, entry, OutboxState.PENDING, again, text)
+        report.failed += 1
+        self._block(entry.channel, again)
+
+
+def _read_page(database: OutboxStore, channel: str) -> list[_Waiting]:
+    rows = database.execute_query(
+        "SELECT message_id, channel, series, attempts, next_attempt_at, last_error, created_at, event_at,"
+        f" sequence FROM {database.get_full_table_name(_OUTBOX)}"
+        " WHERE state = %(state)s AND channel = %(channel)s"
+        " ORDER BY created_at, event_at, sequence, message_id LIMIT %(limit)s",
+        {"state": OutboxState.PENDING.value, "channel": channel, "limit": _PAGE},
+    )
     return [_Waiting(**row) for row in rows]
+
+
+def _count_waiting(database: OutboxStore, channel: str | None) -> int:
+    of_channel = "" if channel is None else " AND channel = %(channel)s"
+    rows = database.execute_query(
+        f"SELECT count(*) AS n FROM {database.get_full_table_name(_OUTBOX)}"
+        f" WHERE state = %(state)s{of_channel}",
+        {"state": OutboxState.PENDING.value} | ({} if channel is None else {"channel": channel}),
+    )
+    return int(rows[0]["n"])
 
 
 def _claim(database: OutboxStore, entry: _Waiting, owner: str, *, now: datetime) -> dict[str, Any] | None:
@@ -190,37 +342,6 @@ def _claim(database: OutboxStore, entry: _Waiting, owner: str, *, now: datetime)
         return None
     payload: dict[str, Any] = json.loads(rows[0]["payload"])
     return payload
-
-
-def _send(
-    database: OutboxStore,
-    channel: Channel,
-    entry: _Waiting,
-    payload: dict[str, Any],
-    clock: Clock,
-    rng: random.Random,
-    max_attempts: int,
-    report: DeliveryReport,
-) -> OutboxState:
-    attempt = entry.attempts + 1
-    error = _try(channel, payload) if attempt <= max_attempts else _cut_short()
-    if error is None:
-        _mark_sent(database, entry, clock.now())
-        report.sent += 1
-        report.sent_of[entry.series] += 1
-        return OutboxState.SENT
-    text = str(error)
-    report.errors[entry.channel] = text
-    if not error.transient or attempt >= max_attempts:
-        _LOG.error("message %s to %s is given up: %s", entry.message_id, entry.channel, text)
-        _mark_failed(database, entry, OutboxState.DEAD, clock.now(), text)
-        report.dead += 1
-        return OutboxState.DEAD
-    _LOG.warning("message %s to %s waits: %s", entry.message_id, entry.channel, text)
-    wait = max(backoff(attempt, rng), min(error.retry_after or 0.0, LONGEST_RETRY_AFTER))
-    _mark_failed(database, entry, OutboxState.PENDING, clock.now() + timedelta(seconds=wait), text)
-    report.failed += 1
-    return OutboxState.PENDING
 
 
 def _try(channel: Channel, payload: Mapping[str, Any]) -> ChannelError | None:
@@ -265,22 +386,3 @@ def _mark_failed(
                 "attempts": entry.attempts + 1,
             },
         )
-
-
-def _name_unknown(
-    database: OutboxStore,
-    waiting: Sequence[_Waiting],
-    channels: Mapping[str, Channel],
-    report: DeliveryReport,
-) -> None:
-    """Write why they wait into the messages of channels that are not configured."""
-    for name in dict.fromkeys(entry.channel for entry in waiting if entry.channel not in channels):
-        text = f"no channel is called {name!r}: add it to alert_channels in the profile"
-        report.errors[name] = text
-        with database.transaction() as tx:
-            tx.execute_query(
-                f"UPDATE {tx.get_full_table_name(_OUTBOX)} SET last_error = %(error)s"
-                " WHERE channel = %(channel)s AND state = %(state)s"
-                " AND (last_error IS NULL OR last_error <> %(error)s)",
-                {"error": text, "channel": name, "state": OutboxState.PENDING.value},
-            )

@@ -64,6 +64,7 @@ class Answer:
         entity: Whom it is about: an address, a host, a series; of several the foremost.
         severity: The severity that was, or is, told.
         held_ids: Of `RELAPSED` and `ESCALATED`: the first hundred ids of what was held back.
+        at: Of what came due: the event time at which it did, when that is known.
     """
 
     kind: DecisionKind
@@ -75,6 +76,7 @@ class Answer:
     entity: str
     severity: Severity
     held_ids: tuple[str, ...] = ()
+    at: datetime | None = None
 
 
 class ThresholdBook(Protocol):

@@ -46,6 +46,11 @@ class JudgedSeries(Protocol):
         """The points in order of time."""
         ...
 
+    @property
+    def anomalous(self) -> NDArray[np.int64]:
+        """The instants (ms) that a detector finds anomalous, in order, each once; of these points only."""
+        ...
+
     def facts(self, timestamp: int, direction: str | None) -> Facts:
         """Give what is to be said about a point, seen from an incident's direction."""
         ...
@@ -66,6 +71,11 @@ class Verdicts:
     confidence_upper: NDArray[np.float64]
     up: NDArray[np.int8]
     severity: NDArray[np.float64]
+
+    @property
+    def anomalous(self) -> NDArray[np.int64]:
+        """The instants (ms) that a detector finds anomalous, whether the others have judged them or not."""
+        return np.unique(self.timestamp[self.up != 0])
 
     def facts(self, timestamp: int, direction: str | None) -> Facts:
         """Give what is to be said about a point, seen from an incident's direction."""

@@ -1,4 +1,4 @@
-"""Incidents, positions and queued messages as rows of the memory."""
+"""Incidents, positions and messages of the outbox as rows of the memory."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tocsin.model import AlertRule
 
-__all__ = ["BUILT_IN", "render_text", "render_title", "validate_template"]
+__all__ = ["BUILT_IN", "local_time", "render_text", "render_title", "validate_template"]
 
 LONGEST_TEXT = 8000
 
@@ -201,12 +201,13 @@ def _environment(zone: str) -> ImmutableSandboxedEnvironment:
 
     # Channels escape the text for their own markup; the text itself is plain.
     environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
-    environment.filters["local"] = lambda time: _local(time, ZoneInfo(zone))
+    environment.filters["local"] = lambda time: local_time(time, ZoneInfo(zone))
     environment.filters["number"] = _number
     return environment
 
 
-def _local(time: str | datetime | None, zone: ZoneInfo) -> str:
+def local_time(time: str | datetime | None, zone: ZoneInfo) -> str:
+    """Write a time for people of a zone; a time without a zone is UTC, and none is `-`."""
     if time is None:
         return "-"
     moment = datetime.fromisoformat(time) if isinstance(time, str) else time

@@ -12,7 +12,7 @@ from tocsin.cli.console import JsonOption, ProfileOption, ProjectDir, print_json
 from tocsin.errors import ChannelError, ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tocsin.abc import Channel
 
@@ -41,7 +41,8 @@ def send_test_alert(
     monitor = select_monitors(project.monitors, metric, None, in_state=lambda _: set())[0]
     if isinstance(monitor, BrokenMonitor):
         raise monitor.error
-    names = sorted({channel for rule in monitor.config.rules() for channel in rule.channels})
+    rules: Sequence[Any] = [rule for rule in monitor.config.alerting if rule.enabled]
+    names = sorted({channel for rule in rules for channel in rule.channels})
     if not names:
         raise ConfigError(
             f"{monitor.name} has no alert channels", hint="name one under alerting: channels: in its file"

@@ -29,7 +29,7 @@ __all__ = ["count_events", "stats", "timeline", "top"]
 
 _STEPS = tuple(
     timedelta(seconds=seconds)
-    for seconds in (1, 10, 60, 600, 3600, 21_600, 86_400, 604_800, 2_592_000, 31_536_000)
+    for seconds in (1, 10, 60, 600, 3600, 21_600, 86_400, 604_800, 2_592_000, 31_536_000, 3_155_760_000)
 )
 _MOST_ROWS = 60
 _BAR = 40

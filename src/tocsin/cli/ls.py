@@ -29,8 +29,7 @@ def ls(
     """List the monitors of the project."""
     from tocsin.runtime.clock import SystemClock
     from tocsin.runtime.config.loader import load_project
-    from tocsin.runtime.config.metric import MetricConfig
-    from tocsin.runtime.config.monitors import BrokenMonitor
+    from tocsin.runtime.config.monitors import BrokenMonitor, EventsMonitor, MetricMonitor
     from tocsin.runtime.databases import open_memory
     from tocsin.runtime.project_state import monitors_in_state
     from tocsin.runtime.selection import select_monitors
@@ -53,12 +52,11 @@ def ls(
         if isinstance(monitor, BrokenMonitor):
             row |= {"enabled": False, "interval": None, "detectors": [], "error": str(monitor.error)}
         else:
-            config = monitor.config
-            detectors = [detector.type for detector in config.detectors]
+            detectors = () if isinstance(monitor, EventsMonitor) else monitor.config.detectors
             row |= {
-                "enabled": config.enabled,
-                "interval": str(config.interval) if isinstance(config, MetricConfig) else None,
-                "detectors": detectors,
+                "enabled": monitor.config.enabled,
+                "interval": str(monitor.config.interval) if isinstance(monitor, MetricMonitor) else None,
+                "detectors": [detector.type for detector in detectors],
                 "error": None,
             }
         rows.append(row)

@@ -12,6 +12,7 @@ import typer
 
 from tocsin import __version__
 from tocsin.cli import (
+    alerts,
     channel_check,
     clean,
     events,
@@ -25,6 +26,7 @@ from tocsin.cli import (
     status,
     unlock,
     validate,
+    watch,
 )
 from tocsin.errors import TocsinError
 
@@ -68,12 +70,14 @@ def _common(
 
 app.command("init", cls=init.InitCommand)(init.init)
 app.command("run")(run.run)
+app.command("watch")(watch.watch)
 app.command("ls")(ls.ls)
 app.command("status")(status.status)
 app.command("validate")(validate.validate)
 app.command("schema")(schema.schema)
 app.add_typer(state.app, name="state")
 app.add_typer(events.app, name="events")
+app.add_typer(alerts.app, name="alerts")
 app.command("plot")(plot.plot)
 app.command("report")(report.report)
 app.command("clean")(clean.clean)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from tocsin.runtime.run_report import MonitorReport, RunReport
 
-__all__ = ["run"]
+__all__ = ["report_line", "run"]
 
 # More do not help: they take turns at writing into the memory.
 _MOST_THREADS = 4
@@ -194,7 +194,7 @@ class _Progress:
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=self._done)
         if not self._quiet:
-            line = f"[{self._done}/{self._total}] {report.name}: {_line(report)}"
+            line = f"[{self._done}/{self._total}] {report.name}: {report_line(report)}"
             if self._bar is not None:
                 self._bar.console.print(line, markup=False)
             else:
@@ -220,19 +220,28 @@ class _Progress:
             self._bar.stop()
 
 
-def _line(report: MonitorReport) -> str:
+def report_line(report: MonitorReport) -> str:
+    """Say in a line what was done for a monitor."""
     if report.error is not None:
         return f"{report.status}: {report.error}"
-    if not (report.points_loaded or report.points_detected or report.alerts_sent or report.lines_read):
+    read = report.points_loaded or report.points_detected or report.lines_read
+    if not (
+        read or report.events_new or report.events_duplicate or report.events_rejected or report.alerts_sent
+    ):
         return "nothing new"
     parts = [f"{count(report.points_loaded, 'point')} loaded", f"{report.points_detected:,} judged"]
     if report.kind == "log":
         parts = [f"{count(report.lines_read, 'line')} read"]
-    parts.append(count(report.anomalies, "anomaly", "anomalies"))
+    if report.kind == "events":
+        parts = [count(report.events_new, "new event")]
+    else:
+        parts.append(count(report.anomalies, "anomaly", "anomalies"))
     for number, noun, done in (
         (report.rows_merged, "row", "merged"),
         (report.rows_rejected, "row", "rejected"),
         (report.lines_rejected, "line", "rejected"),
+        (report.events_duplicate, "event", "there already"),
+        (report.events_rejected, "event", "rejected"),
         (report.alerts_sent, "alert", "sent"),
     ):
         if number:
@@ -247,6 +256,7 @@ def _print_summary(report: RunReport) -> None:
     text = (
         f"{count(len(report.monitors), 'monitor')}: "
         + (f"{count(totals['lines_read'], 'line')} read, " if totals["lines_read"] else "")
+        + (f"{count(totals['events_new'], 'new event')}, " if totals["events_new"] else "")
         + (
             f"{count(totals['points_loaded'], 'point')} loaded, {totals['points_detected']:,} judged, "
             if any(monitor.kind == "metric" for monitor in report.monitors)

@@ -18,24 +18,30 @@ __all__ = ["schema"]
 
 
 def schema(
-    kind: Annotated[str, typer.Argument(help="metric, log, project or profiles.", metavar="KIND")] = "metric",
+    kind: Annotated[
+        str, typer.Argument(help="metric, log, events, groups, project or profiles.", metavar="KIND")
+    ] = "metric",
     *,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Write all four into this folder instead.", metavar="FOLDER"),
+        typer.Option("--output", "-o", help="Write all of them into this folder instead.", metavar="FOLDER"),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Print the JSON Schema of a file.
 
-    Editors use it to check and complete the YAML files. With -o all four are written into a folder.
+    Editors use it to check and complete the YAML files. With -o all of them are written into a folder.
     """
     from tocsin.runtime.config import MetricConfig, ProfilesConfig, ProjectConfig
+    from tocsin.runtime.config.events import EventsConfig
+    from tocsin.runtime.config.groups import GroupsConfig
     from tocsin.runtime.config.log import LogConfig
 
     models: dict[str, type[BaseModel]] = {
         "metric": MetricConfig,
         "log": LogConfig,
+        "events": EventsConfig,
+        "groups": GroupsConfig,
         "project": ProjectConfig,
         "profiles": ProfilesConfig,
     }

@@ -38,14 +38,13 @@ def status(
 
 def _show(state: dict[str, Any]) -> None:
     typer.echo(f"project {state['project']}, memory {state['memory']}")
-    metrics = [row for row in state["monitors"] if row["kind"] == "metric"]
-    logs = [row for row in state["monitors"] if row["kind"] == "log"]
-    if metrics or not logs:
-        _show_metrics(metrics)
-    if metrics and logs:
-        typer.echo()
-    if logs:
-        _show_logs(logs)
+    shows = {"metric": _show_metrics, "log": _show_logs, "events": _show_events}
+    by_kind = {kind: [row for row in state["monitors"] if row["kind"] == kind] for kind in shows}
+    there = [kind for kind, rows in by_kind.items() if rows] or ["metric"]
+    for kind in there:
+        if kind != there[0]:
+            typer.echo()
+        shows[kind](by_kind[kind])
     for row in state["monitors"]:
         if row["error"] is not None:
             typer.echo(f"{row['name']}: {row['error']}")
@@ -98,6 +97,23 @@ def _show_logs(rows: list[dict[str, Any]]) -> None:
                 f"{row['lines_rejected']:,}",
                 f"{row['anomalies']:,}",
                 row["open_incidents"],
+                row["last_point"] or "-",
+            )
+            for row in rows
+        ],
+    )
+
+
+def _show_events(rows: list[dict[str, Any]]) -> None:
+    print_table(
+        None,
+        ["events", "status", "#files waiting", "#events to look at", "last looked at (UTC)"],
+        [
+            (
+                row["name"],
+                row["status"],
+                f"{row['files_waiting']:,}",
+                f"{row['events_waiting']:,}",
                 row["last_point"] or "-",
             )
             for row in rows

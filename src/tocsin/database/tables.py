@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = [
     "INTERNAL_TABLES",
     "TABLE_ACKNOWLEDGEMENTS",
+    "TABLE_BATCHES",
     "TABLE_CANDIDATES",
     "TABLE_DATAPOINTS",
     "TABLE_DECISIONS",
@@ -26,6 +27,7 @@ __all__ = [
     "TABLE_STATE",
     "TABLE_TASKS",
     "get_acknowledgements_table_model",
+    "get_batches_table_model",
     "get_candidates_table_model",
     "get_datapoints_table_model",
     "get_decisions_table_model",
@@ -52,6 +54,7 @@ TABLE_STATE = "_tocsin_state"
 TABLE_CANDIDATES = "_tocsin_candidates"
 TABLE_DECISIONS = "_tocsin_decisions"
 TABLE_NOTICES = "_tocsin_notices"
+TABLE_BATCHES = "_tocsin_batches"
 TABLE_SILENCES = "_tocsin_silences"
 TABLE_ACKNOWLEDGEMENTS = "_tocsin_acknowledgements"
 TABLE_MIGRATIONS = "_tocsin_migrations"
@@ -174,6 +177,10 @@ def get_outbox_table_model() -> TableModel:
             sent_at=f"Nullable({_TIME})",
         ),
         primary_key=("message_id",),
+        indexes=(
+            ("state", "channel", "created_at", "event_at", "sequence", "message_id"),
+            ("state", "sent_at"),
+        ),
     )
 
 
@@ -238,7 +245,7 @@ def get_decisions_table_model() -> TableModel:
             notice_id="Nullable(String)",
             message_id="Nullable(String)",
         ),
-        primary_key=("decision_id",),
+        primary_key=("candidate_id", "decision_id"),  # the second alone is unique; the first is asked for
         indexes=(("event_id",), ("series", "rule", "opened_at"), ("decided_at",), ("notice_id",)),
     )
 
@@ -251,6 +258,7 @@ def get_notices_table_model() -> TableModel:
             group_name="String",
             channel="String",
             batch="String",
+            severity="String",
             event_at=_TIME,
             sequence="Int32",
             due_at=_TIME,
@@ -259,6 +267,14 @@ def get_notices_table_model() -> TableModel:
         ),
         primary_key=("notice_id",),
         indexes=(("due_at",),),
+    )
+
+
+def get_batches_table_model() -> TableModel:
+    """When the last message of each batch left, as the next one waits for its interval."""
+    return TableModel(
+        columns=_columns(group_name="String", channel="String", batch="String", left_at=_TIME),
+        primary_key=("group_name", "channel", "batch"),
     )
 
 
@@ -317,6 +333,7 @@ INTERNAL_TABLES: dict[str, Callable[[], TableModel]] = {
     TABLE_CANDIDATES: get_candidates_table_model,
     TABLE_DECISIONS: get_decisions_table_model,
     TABLE_NOTICES: get_notices_table_model,
+    TABLE_BATCHES: get_batches_table_model,
     TABLE_SILENCES: get_silences_table_model,
     TABLE_ACKNOWLEDGEMENTS: get_acknowledgements_table_model,
     TABLE_MIGRATIONS: get_migrations_table_model,

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from socket import AF_INET, AF_INET6, inet_pton
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from tocsin.errors import DataError
 from tocsin.eventstorage.row import ADDRESS_BITS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = [
     "Range",
     "address_text",
     "blocks",
-    "enclosing_blocks",
+    "enclosing_beginnings",
     "parse_addresses",
     "parse_range",
 ]
@@ -100,19 +97,23 @@ def blocks(what: Range) -> list[tuple[int, int]]:
     return found
 
 
-def enclosing_blocks(family: int, address: int) -> list[tuple[int, int]]:
-    """Give every CIDR block that holds an address, from the whole family to the address itself.
+def enclosing_beginnings(address: int) -> list[int]:
+    """Give where every CIDR block begins that holds an address, the address itself first, 0 last.
+
+    A block that begins at one of them holds the address if it does not end before it.
 
     Returns:
-        33 pairs for IPv4, 129 for IPv6.
+        33 numbers for IPv4 at most, 129 for IPv6: one more than the address has bits that are 1.
+
+    Example:
+        >>> [f"{beginning:b}" for beginning in enclosing_beginnings(0b1011)]
+        ['1011', '1010', '1000', '0']
     """
-    return list(_enclosing(family, address))
-
-
-def _enclosing(family: int, address: int) -> Iterator[tuple[int, int]]:
-    for bits in range(ADDRESS_BITS[family], -1, -1):
-        last_bits = (1 << bits) - 1
-        yield address & ~last_bits, address | last_bits
+    beginnings = [address]
+    while address:
+        address &= address - 1
+        beginnings.append(address)
+    return beginnings
 
 
 def address_text(what: Range) -> str:

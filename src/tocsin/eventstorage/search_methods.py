@@ -17,7 +17,7 @@ from tocsin.eventstorage.query.aggregates import (
 )
 from tocsin.eventstorage.query.columns import value_column
 from tocsin.eventstorage.query.parameters import read_filters, read_parameters
-from tocsin.eventstorage.query.planning import plan, plan_since
+from tocsin.eventstorage.query.planning import find, plan, plan_since
 from tocsin.eventstorage.query.values import (
     check_qname,
     instant_of,
@@ -96,7 +96,7 @@ class SearchMethods(Methods):
 
         def work(session: Session) -> list[Row]:
             with session.named(qname, timeout):
-                return session.execute(*plan(session, read).write(qtype))
+                return find(session, read, qtype)
 
         events = [convert(row) for row in self._run(work, replay=True)]
         return len(events), events

@@ -63,8 +63,14 @@ class Session(Protocol):
         """Give the connection back; what is open is undone."""
         ...
 
-    def execute(self, query: str, args: Sequence[Any] = ()) -> list[Row]:
-        """Run a statement and give all its rows, `[]` for one without a result."""
+    def execute(self, query: str, args: Sequence[Any] = (), *, again: bool = False) -> list[Row]:
+        """Run a statement and give all its rows, `[]` for one without a result.
+
+        Args:
+            query: The statement.
+            args: Its values.
+            again: It will come again with other values, so that its plan may be kept.
+        """
         ...
 
     def execute_count(self, query: str, args: Sequence[Any] = ()) -> int:

@@ -14,7 +14,8 @@ from tocsin.database.tables import (
     TABLE_TASKS,
 )
 from tocsin.errors import ConfigError
-from tocsin.runtime.config.monitors import BrokenMonitor
+from tocsin.runtime.config.monitors import BrokenMonitor, LogMonitor, MetricMonitor
+from tocsin.runtime.events_facts import events_position_name
 from tocsin.runtime.load_position import position_name, rejudge_name
 from tocsin.runtime.log_memory import forget_log_state, log_position_name
 from tocsin.runtime.project_state import metric_of
@@ -28,15 +29,16 @@ __all__ = ["Leftover", "delete_leftovers", "find_leftovers"]
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """A series or log whose monitor is gone, or the verdicts of a detector that is gone.
+    """A series, log or events whose monitor is gone, or the verdicts of a detector that is gone.
 
     Attributes:
-        series: The series, or the log.
+        series: The series, or the monitor.
         detector_id: The detector, or `None` when all of it goes.
         points: Slots that go.
         verdicts: Verdicts that go.
         state_bytes: What a log has learned that goes.
-        kind: `series`, or `log` for the state and the position of a log that is gone.
+        kind: `series`, `log` for the state and the position of a log that is gone, or `events` for the
+            position of an events monitor that is gone.
     """
 
     series: str
@@ -51,6 +53,8 @@ class Leftover:
         """What goes, in words."""
         if self.kind == "log":
             return "what the log has learned, and how far it was read"
+        if self.kind == "events":
+            return "how far the events were read"
         return "the whole series" if self.detector_id is None else f"verdicts of detector {self.detector_id}"
 
     def to_dict(self) -> dict[str, Any]:
@@ -80,7 +84,7 @@ def find_leftovers(project: Project, memory: BaseDatabaseManager) -> list[Leftov
     detectors = {
         monitor.name: {detector.get_detector_id() for detector in monitor.detectors}
         for monitor in project.monitors
-        if not isinstance(monitor, BrokenMonitor)
+        if isinstance(monitor, MetricMonitor | LogMonitor)
     }
     points = {row["metric_name"]: row["n"] for row in _count(memory, TABLE_DATAPOINTS, "metric_name")}
     verdicts = _count(memory, TABLE_DETECTIONS, "metric_name, detector_id")
@@ -96,7 +100,7 @@ def find_leftovers(project: Project, memory: BaseDatabaseManager) -> list[Leftov
         if row["metric_name"] not in gone
         and row["detector_id"] not in detectors[metric_of(row["metric_name"])]
     ]
-    return whole + parts + _logs_gone(project, memory)
+    return whole + parts + _logs_gone(project, memory) + _events_gone(project, memory)
 
 
 def _logs_gone(project: Project, memory: BaseDatabaseManager) -> list[Leftover]:
@@ -109,17 +113,27 @@ def _logs_gone(project: Project, memory: BaseDatabaseManager) -> list[Leftover]:
             " GROUP BY owner"
         )
     }
-    positions = {
-        row["name"].removeprefix(log_position_name(""))
-        for row in memory.execute_query(
-            f"SELECT name FROM {memory.get_full_table_name(TABLE_POSITIONS)} WHERE name LIKE %(log)s",
-            {"log": log_position_name("%")},
-        )
-    }
+    positions = _positions(memory, log_position_name(""))
     return [
         Leftover(name, None, 0, 0, state.get(name, 0), "log")
         for name in sorted((positions | state.keys()) - there)
     ]
+
+
+def _events_gone(project: Project, memory: BaseDatabaseManager) -> list[Leftover]:
+    """Find positions of events monitors that are gone; the events themselves are not theirs alone."""
+    there = {monitor.name for monitor in project.monitors if monitor.kind == "events"}
+    gone = _positions(memory, events_position_name("")) - there
+    return [Leftover(name, None, 0, 0, kind="events") for name in sorted(gone)]
+
+
+def _positions(memory: BaseDatabaseManager, prefix: str) -> set[str]:
+    """Give what follows a prefix in the names of positions."""
+    rows = memory.execute_query(
+        f"SELECT name FROM {memory.get_full_table_name(TABLE_POSITIONS)} WHERE name LIKE %(pattern)s",
+        {"pattern": f"{prefix}%"},
+    )
+    return {row["name"].removeprefix(prefix) for row in rows}
 
 
 def delete_leftovers(memory: BaseDatabaseManager, leftovers: list[Leftover]) -> None:
@@ -128,6 +142,12 @@ def delete_leftovers(memory: BaseDatabaseManager, leftovers: list[Leftover]) -> 
         for leftover in leftovers:
             if leftover.kind == "log":
                 forget_log_state(tx, leftover.series)
+                continue
+            if leftover.kind == "events":
+                tx.execute_query(
+                    f"DELETE FROM {tx.get_full_table_name(TABLE_POSITIONS)} WHERE name = %(name)s",
+                    {"name": events_position_name(leftover.series)},
+                )
                 continue
             where = "metric_name = %(series)s"
             if leftover.detector_id is not None:

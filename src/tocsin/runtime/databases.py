@@ -5,7 +5,8 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from tocsin.errors import ConfigError, DatabaseError
+from tocsin.errors import ConfigError
+from tocsin.runtime.finding_store import as_database_errors, make_event_tables
 from tocsin.runtime.registry import find_part
 from tocsin.runtime.servers import MEMORY_SERVERS, memory_arguments, source_arguments
 
@@ -38,6 +39,7 @@ def open_memory(project: Project, clock: Clock, *, read_only: bool = False) -> B
     if not read_only:
         try:
             migrate(memory)
+            make_event_tables(memory, project)
         except BaseException:
             memory.close()
             raise
@@ -85,6 +87,7 @@ class Sources:
         self._project = project
         self._clock = clock
         self._lock = Lock()
+        self._locks: dict[str, Lock] = {}
         self._open: dict[str, BaseDatabaseManager] = {}
         self._events: EventStorageService | None = None
 
@@ -98,19 +101,21 @@ class Sources:
         if monitor.config.source == "events":
             from tocsin.runtime.event_rates import EventRates
 
-            return EventRates(self._event_storage(), monitor.config)
+            return EventRates(self.events(), monitor.config)
         return self.get(monitor.profile_in(self._project))
 
-    def _event_storage(self) -> EventStorageService:
-        from tocsin.errors import EventStorageException
+    def events(self) -> EventStorageService:
+        """Give the project's events.
+
+        Raises:
+            DatabaseError: They cannot be opened.
+        """
         from tocsin.runtime.event_store import open_project_events
 
         with self._lock:
             if self._events is None:
-                try:
+                with as_database_errors():
                     self._events = open_project_events(self._project)
-                except EventStorageException as error:
-                    raise DatabaseError(error.message, hint=error.hint, transient=error.transient) from error
             return self._events
 
     def get(self, profile: str) -> BaseDatabaseManager:
@@ -121,6 +126,8 @@ class Sources:
             DatabaseError: The database cannot be opened.
         """
         with self._lock:
+            lock = self._locks.setdefault(profile, Lock())
+        with lock:  # a server that does not answer delays no other database
             if profile not in self._open:
                 self._open[profile] = self._connect(profile, self._project.profiles[profile])
             return self._open[profile]

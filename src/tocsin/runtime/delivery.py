@@ -14,11 +14,12 @@ from tocsin.runtime.project_state import metric_of
 
 if TYPE_CHECKING:
     from tocsin.abc import Channel, Clock
+    from tocsin.alerting.rate_limit import TokenBucket
     from tocsin.database import BaseDatabaseManager
     from tocsin.runtime.config.loader import Project
     from tocsin.runtime.run_report import RunReport
 
-__all__ = ["build_channels", "deliver_messages"]
+__all__ = ["build_buckets", "build_channels", "deliver_messages"]
 
 
 def build_channels(project: Project, clock: Clock) -> tuple[dict[str, Channel], dict[str, ConfigError]]:
@@ -36,6 +37,24 @@ def build_channels(project: Project, clock: Clock) -> tuple[dict[str, Channel], 
     return channels, errors
 
 
+def build_buckets(project: Project, memory: BaseDatabaseManager, clock: Clock) -> dict[str, TokenBucket]:
+    """Make the buckets of the channels that have a `rate_limit`; what was sent lately counts."""
+    from tocsin.alerting.outbox import sent_since
+    from tocsin.alerting.rate_limit import RateLimit, TokenBucket
+
+    buckets: dict[str, TokenBucket] = {}
+    for name, settings in project.channels.items():
+        if settings.get("rate_limit") is None:
+            continue
+        try:
+            limit = RateLimit.parse(str(settings["rate_limit"]))
+        except ValueError:
+            continue  # the channel is not built, and says why
+        now = clock.now()
+        buckets[name] = TokenBucket(limit, now, sent_since(memory, name, now - limit.period))
+    return buckets
+
+
 def deliver_messages(project: Project, memory: BaseDatabaseManager, clock: Clock, report: RunReport) -> None:
     """Send what is due, and add to the report what was sent and what was not."""
     if not _any_waiting(memory):
@@ -43,6 +62,7 @@ def deliver_messages(project: Project, memory: BaseDatabaseManager, clock: Clock
     from tocsin.alerting.outbox import deliver
 
     channels, broken = build_channels(project, clock)
+    buckets = build_buckets(project, memory, clock)
     sent: Counter[str] = Counter()
     problems: dict[str, str] = {}
     given_up = 0
@@ -54,6 +74,7 @@ def deliver_messages(project: Project, memory: BaseDatabaseManager, clock: Clock
             rng=random.Random(),  # noqa: S311  # jitter, not a secret
             owner=this_process(),
             is_dead=is_dead,
+            buckets=buckets,
         )
         for series, count in delivery.sent_of.items():
             sent[metric_of(series)] += count

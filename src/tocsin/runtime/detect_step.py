@@ -1,13 +1,13 @@
 """The detect and alert steps of a metric: judges what is new or changed and decides what to tell.
 
-Verdicts, positions, incidents and outbox messages of a series commit in one transaction; long series go
-in batches, each of which can be the last before a kill.
+Verdicts, positions, incidents, candidates and findings of a series commit in one transaction; long series
+go in batches, each of which can be the last before a kill.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from tocsin.alerting.evaluate import evaluate
 from tocsin.database import series_store as store
 from tocsin.database.tables import TABLE_TASKS
 from tocsin.detectors import metadata_json
+from tocsin.runtime.finding_points import MetricFindings, PointFacts
+from tocsin.runtime.finding_store import store_findings
 from tocsin.runtime.findings import worst_of
 from tocsin.runtime.load_position import (
     Rejudge,
@@ -67,6 +69,7 @@ def judge_metric(job: Job[MetricMonitor]) -> None:
     for series in position.first:
         rejudge = read_rejudge(changed.get(series))
         step.judge_series(series, last_slot, rejudge, judged.get(series, {}), evaluated.get(series, {}))
+    step.finish()
 
 
 class _JudgeStep:
@@ -79,6 +82,11 @@ class _JudgeStep:
         self._rules = rules if "alert" in steps else ()
         self._evaluates_later = bool(rules) and not self._rules
         self._detecting = "detect" in steps
+        self._project, self._findings = job.project, MetricFindings(job.project, monitor)
+
+    def finish(self) -> None:
+        """Say what there is to say about all series."""
+        self._report.notes.extend(self._findings.notes())
 
     def judge_series(
         self,
@@ -118,7 +126,8 @@ class _JudgeStep:
             # Long work is committed in between; the last transaction closes the books.
             for detector, detections in results:
                 with self._report.counting(), self._memory.transaction(lease=self._lease) as tx:
-                    self._keep(tx, series, detector, detections, anomalous, advance=not changed)
+                    events = self._keep(tx, series, detector, detections, anomalous, advance=not changed)
+                    self._store(tx, events)
             self._close(series, last_slot, [], rejudge, anomalous)
         else:
             self._close(series, last_slot, list(results), rejudge, anomalous)
@@ -138,8 +147,9 @@ class _JudgeStep:
             () if self._detecting else rejudge.ranges, rejudged_from if self._evaluates_later else None
         )
         with self._report.counting(), self._memory.transaction(lease=self._lease) as tx:
+            events: list[dict[str, Any]] = []
             for detector, detections in results:
-                self._keep(tx, series, detector, detections, anomalous, advance=False)
+                events += self._keep(tx, series, detector, detections, anomalous, advance=False)
             if self._detecting:
                 for detector in self._monitor.detectors:
                     self._finish(series, detector, last_slot)
@@ -148,21 +158,35 @@ class _JudgeStep:
             if left != rejudge:
                 write_rejudge(tx, series, left, self._now)
             if self._rules:
-                evaluate(
-                    tx,
-                    monitor=self._monitor.name,
-                    series=series,
-                    rules=self._rules,
-                    detector_ids=[d.get_detector_id() for d in self._monitor.detectors],
-                    interval_ms=self._step,
-                    rejudged_from=None if rejudged_from is None else np.datetime64(rejudged_from, "ms"),
-                    now=self._now,
-                    context={
-                        "project": self._options.project,
-                        "description": self._monitor.config.description,
-                        "tags": list(self._monitor.config.tags),
-                    },
-                )
+                self._evaluate(tx, series, rejudged_from)
+            self._store(tx, events)
+
+    def _evaluate(self, tx: Transaction, series: str, rejudged_from: int | None) -> None:
+        detector_ids = [detector.get_detector_id() for detector in self._monitor.detectors]
+        points = PointFacts(self._findings, tx, series, detector_ids)
+        evaluate(
+            tx,
+            monitor=self._monitor.name,
+            series=series,
+            rules=self._rules,
+            detector_ids=detector_ids,
+            interval_ms=self._step,
+            rejudged_from=None if rejudged_from is None else np.datetime64(rejudged_from, "ms"),
+            now=self._now,
+            context={
+                "project": self._options.project,
+                "description": self._monitor.config.description,
+                "tags": list(self._monitor.config.tags),
+            },
+            read=points.read,
+            findings=points.at,
+            tags=self._monitor.tags,
+        )
+
+    def _store(self, tx: Transaction, events: list[dict[str, Any]]) -> None:
+        """Store findings: the last thing in a transaction, as others wait for it who store some."""
+        notes = store_findings(tx, self._project, self._memory.clock, events)
+        self._report.notes.extend(notes)
 
     def _forget_absent(self, tx: Transaction, series: str) -> None:
         """Forget how far other detectors came: one that comes back has missed the change, and starts anew."""
@@ -219,7 +243,8 @@ class _JudgeStep:
         anomalous: set[int],
         *,
         advance: bool,
-    ) -> None:
+    ) -> list[dict[str, Any]]:
+        """Write verdicts; give what was found among them, as events to be stored."""
         identity, params = detector.get_detector_id(), detector.get_detector_params()
         store.write_detections(tx, series, identity, params, detections, metadata_json(detections), self._now)
         self._report.points_detected += len(detections)
@@ -230,6 +255,7 @@ class _JudgeStep:
         self._report.worst.extend(worst_of(series, detections))
         if advance and len(times):
             self._finish(series, detector, int(times[-1]), status="running")
+        return self._findings.events_of(tx, series, detector, detections)
 
     def _finish(self, series: str, detector: Detector, last: int, status: str = "completed") -> None:
         self._memory.upsert_task_status(

@@ -65,6 +65,7 @@ class ImportReport:
         files: Files that were read.
         rejections: The first hundred of the rejected.
         failed: The files that could not be read to their end.
+        more: Whether files of a queue were left, as the limit was reached.
     """
 
     new: int = 0
@@ -73,6 +74,7 @@ class ImportReport:
     files: int = 0
     rejections: list[Rejection] = field(default_factory=list)
     failed: list[FailedFile] = field(default_factory=list)
+    more: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Give it as JSON has it."""
@@ -137,6 +139,7 @@ def import_queue(
     *,
     listener: ImportListener | None = None,
     batch_size: int = BATCH_SIZE,
+    limit: int | None = None,
 ) -> ImportReport:
     """Import the files that wait in a queue; each is moved away after all of it is committed.
 
@@ -149,6 +152,7 @@ def import_queue(
         mapping: The columns of CSV files.
         listener: Who is told of progress.
         batch_size: How many events are stored at once.
+        limit: Begin with no further file after so many events; `None` takes all files that wait now.
 
     Raises:
         EventStorageException: The storage failed.
@@ -157,6 +161,9 @@ def import_queue(
     batch = _Batch(service, batch_size, listener)
     try:
         for name in queue.names():
+            if limit is not None and batch.taken >= limit:
+                batch.report.more = True
+                break
             try:
                 claimed = queue.claim(name)
             except LoadError as error:
@@ -219,6 +226,7 @@ class _Batch:
         self, service: EventStorageService, batch_size: int, listener: ImportListener | None
     ) -> None:
         self.report = ImportReport()
+        self.taken = 0
         self._service = service
         self._batch_size = batch_size
         self._listener = listener
@@ -241,6 +249,7 @@ class _Batch:
 
     def add(self, item: bytes | RejectedLine, number: int, work: _Work, file: EventFile) -> None:
         """Take a message; a full batch is stored."""
+        self.taken += 1
         self._items.append(item)
         self._places.append((work, number))
         self._bytes += len(item) if isinstance(item, bytes) else len(item.text)

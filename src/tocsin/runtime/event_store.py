@@ -13,7 +13,7 @@ from tocsin.runtime.servers import memory_arguments
 if TYPE_CHECKING:
     from tocsin.runtime.config.loader import Project
 
-__all__ = ["open_event_store", "open_project_events"]
+__all__ = ["event_service", "open_event_store", "open_project_events"]
 
 _CONNECTION_STRING = re.compile(r"\s*(?:host|hostaddr|port|dbname|user|password|service)\s*=")
 _POSTGRES = ("postgresql:", "postgres:")  # without the // too: no file with a password in its name
@@ -30,7 +30,12 @@ def open_project_events(project: Project, **options: Any) -> EventStorageService
         ConfigError: The profile of its memory is wrong.
         EventStorageException: It cannot be opened, or a newer Tocsin made it.
     """
-    return _prepared(EventStorageService(**_place(project), **options))
+    return _prepared(event_service(project, **options))
+
+
+def event_service(project: Project, **options: Any) -> EventStorageService:
+    """Give access to the events of a project as they are: no table is made or migrated."""
+    return EventStorageService(**_place(project), **options)
 
 
 def _place(project: Project) -> dict[str, Any]:

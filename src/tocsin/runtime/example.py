@@ -1,4 +1,4 @@
-"""The seeded example: a small shop's four weeks, with one incident of each kind, and its server's log."""
+"""The seeded example: a small shop's four weeks, with incidents in its series, its log and its events."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from tocsin.errors import ConfigError
 from tocsin.reporting.view import TrueLabel
+from tocsin.runtime.example_alerts import SCAN, alert_lines
 from tocsin.runtime.example_log import BREAK_IN, log_lines
 
 if TYPE_CHECKING:
@@ -31,11 +32,12 @@ _SUMMER_TIME = np.datetime64("2026-03-29T01:00", "m")
 
 
 def write_example(folder: Path, seed: int = 7) -> list[Path]:
-    """Write the example's series and log, what watches them, and the labels of the incidents.
+    """Write the example's series, log and events, what watches them, and the labels of the incidents.
 
-    `data/*.csv` hold `timestamp` (UTC) and `value`, `data/auth.log` holds syslog lines; `metrics/*.yml` and
-    `logs/*.yml` watch them; `labels.json` has for each series and for the log a list of
-    `{"kind", "start", "end", "note"}` (UTC, half-open). The same seed gives the same files.
+    `data/*.csv` hold `timestamp` (UTC) and `value`, `data/auth.log` holds syslog lines, `data/alerts.jsonl`
+    IDEA messages; `metrics/*.yml`, `logs/*.yml` and `events/*.yml` watch them, `groups.yml` says who owns
+    them; `labels.json` has for each a list of `{"kind", "start", "end", "note"}` (UTC, half-open). The same
+    seed gives the same files.
 
     Args:
         folder: The project folder; it and the folders in it are made when missing, and files of the same
@@ -43,15 +45,22 @@ def write_example(folder: Path, seed: int = 7) -> list[Path]:
         seed: Another seed gives other noise, not other incidents.
 
     Returns:
-        The files written: series, log, monitors, labels.
+        The files written: series, log, events, monitors, groups, labels.
     """
-    for name in ("data", "metrics", "logs"):
+    for name in ("data", "metrics", "logs", "events"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     written = [_write_series(folder, series, seed) for series in _SERIES]
     log = folder / "data" / "auth.log"
     log.write_text("\n".join(log_lines(seed)) + "\n", encoding="utf-8", newline="\n")
     written.append(log)
-    for kind in ("metrics", "logs"):
+    alerts = folder / "data" / "alerts.jsonl"
+    alerts.write_text("\n".join(alert_lines(seed)) + "\n", encoding="utf-8", newline="\n")
+    written.append(alerts)
+    groups = folder / "groups.yml"
+    text = files("tocsin.runtime").joinpath("example_groups.yml").read_text(encoding="utf-8")
+    groups.write_text(text, encoding="utf-8", newline="\n")
+    written.append(groups)
+    for kind in ("metrics", "logs", "events"):
         sources = files("tocsin.runtime").joinpath(f"example_{kind}").iterdir()
         for source in sorted(sources, key=lambda file: file.name):
             if source.name.endswith(".yml"):
@@ -61,6 +70,8 @@ def write_example(folder: Path, seed: int = 7) -> list[Path]:
     labels = {series.name: [incident.to_dict() for incident in series.incidents] for series in _SERIES}
     break_in = _Incident("break_in", *BREAK_IN, "a stolen password, then an account with the rights of root")
     labels["auth"] = [break_in.to_dict()]
+    scan = _Incident("scan", *SCAN, "one address looks for open ports, for days")
+    labels["ids"] = [scan.to_dict(), break_in.to_dict()]
     target = folder / "labels.json"
     target.write_text(json.dumps(labels, indent=2) + "\n", encoding="utf-8", newline="\n")
     return [*written, target]

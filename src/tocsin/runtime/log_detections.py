@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tocsin.database.tables import TABLE_DETECTIONS
+from tocsin.runtime.finding_endpoints import NOBODY
 from tocsin.runtime.load_position import from_ms, to_ms
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from tocsin.abc import Transaction
     from tocsin.detectors.events import CoreDetector
     from tocsin.model import LogAlert
+    from tocsin.runtime.finding_endpoints import Whom
 
 __all__ = ["AnomalousLine", "LineAlert", "Written", "forget_lines", "write_line_alerts"]
 
@@ -43,11 +45,23 @@ class LineAlert:
     source: str
     number: int
     text: str
+    whom: Whom = NOBODY
 
     @property
     def log_id(self) -> str:
         """What the line is known by."""
         return self.alert["logIDs"][-1]
+
+    @property
+    def at(self) -> int:
+        """The time of the line in milliseconds, as far as a database can have it."""
+        seconds = self.alert["detectionTimestamp"]
+        return min(max(round(seconds * 1000), 0), _LAST_MS) if math.isfinite(seconds) else 0
+
+    @property
+    def severity(self) -> float:
+        """How bad it is, finite."""
+        return min(max(float(self.alert["score"]), 0.0), sys.float_info.max)  # NaN gives 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +136,7 @@ def write_line_alerts(tx: Transaction, monitor: str, alerts: Sequence[LineAlert]
             "is_anomaly": [True] * len(rows),
             "confidence_lower": [None] * len(rows),
             "confidence_upper": [None] * len(rows),
-            "value": [_severity(alert) for alert in alerts],
+            "value": [alert.severity for alert in alerts],
             "detector_params": [alert.detector.get_detector_params() for alert in alerts],
             "detection_metadata": rows,
             "created_at": [now] * len(rows),
@@ -171,21 +185,11 @@ def forget_lines(tx: Transaction, monitor: str, is_gone: Callable[[str], bool]) 
     return len(gone)
 
 
-def _event_ms(alert: LogAlert) -> int:
-    """Give the time of a line in milliseconds, as far as a database can have it."""
-    seconds = alert["detectionTimestamp"]
-    return min(max(round(seconds * 1000), 0), _LAST_MS) if math.isfinite(seconds) else 0
-
-
-def _severity(alert: LineAlert) -> float:
-    return min(max(float(alert.alert["score"]), 0.0), sys.float_info.max)  # NaN gives 0
-
-
 def _instants(tx: Transaction, monitor: str, alerts: Sequence[LineAlert], now: int) -> dict[str, int]:
     """Choose the instant of each line: the first free one at or after its time."""
     wanted: dict[str, int] = {}
     for alert in alerts:
-        wanted.setdefault(alert.log_id, min(_event_ms(alert.alert), now))
+        wanted.setdefault(alert.log_id, min(alert.at, now))
     ids = {f"d{n}": name for n, name in enumerate({alert.detector.get_detector_id() for alert in alerts})}
     taken = tx.read_columns(
         f"SELECT DISTINCT timestamp FROM {tx.get_full_table_name(TABLE_DETECTIONS)}"
@@ -220,7 +224,7 @@ def _row(alert: LineAlert, instant: int) -> str:
         "EventID": said["EventID"],
         "variables": said["alertsObtain"],
         "explanation": said["description"],
-        "severity": _severity(alert),
+        "severity": alert.severity,
         "direction": "up",
         "detector": alert.detector.name,
         "file": alert.source,
@@ -232,6 +236,8 @@ def _row(alert: LineAlert, instant: int) -> str:
     seconds = said["detectionTimestamp"]
     if math.isfinite(seconds) and round(seconds * 1000) != instant:
         metadata["time"] = seconds
+    whom = {"sources": alert.whom.source.names, "targets": alert.whom.target.names}
+    metadata |= {side: names for side, names in whom.items() if names}
     return json.dumps(metadata, sort_keys=True, default=str)
 
 
@@ -243,9 +249,9 @@ def _lines(alerts: Sequence[LineAlert]) -> list[AnomalousLine]:
         AnomalousLine(
             source=said[0].source,
             line=said[0].number,
-            timestamp=datetime.fromtimestamp(_event_ms(said[0].alert) / 1000, UTC),
+            timestamp=datetime.fromtimestamp(said[0].at / 1000, UTC),
             event_id=said[0].alert["EventID"],
-            severity=max(map(_severity, said)),
+            severity=max(one.severity for one in said),
             explanations={one.detector.name: one.alert["description"] for one in said},
             variables={one.detector.name: sorted(one.alert["alertsObtain"]) for one in said},
             log=said[0].text[:_LONGEST_LOG],

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from tocsin.alerting.evaluate import evaluate
-from tocsin.alerting.log_reading import read_anomalous_lines
 from tocsin.database import series_store as store
 from tocsin.database.leases import LONGEST_LEASE_SECONDS
+from tocsin.runtime.finding_lines import LineFacts, LogFindings
+from tocsin.runtime.finding_store import store_findings
 from tocsin.runtime.load_position import from_ms, to_ms
 from tocsin.runtime.log_detections import LineAlert, write_line_alerts
 from tocsin.runtime.log_memory import LogMemory, forget_log, log_position_name
@@ -71,6 +72,7 @@ class _LogRun:
         self._rejected: list[RejectedLine] = []
         self._lines = 0
         self._cut_lines = 0
+        self._findings = LogFindings(job.project, job.monitor)
         self._lease, self._renewed_at = job.lease, time.monotonic()
 
     # -- reading ----------------------------------------------------------------------------------------
@@ -93,6 +95,7 @@ class _LogRun:
             self._note_success()
         else:
             self._commit(memory)
+            self._report.notes.extend(self._findings.notes())
 
     def _chunks(self) -> Iterator[LogChunk]:
         source = self._config.source
@@ -150,6 +153,7 @@ class _LogRun:
         if not found:
             return
         place_of = {event["logID"]: at for event, at in zip(batch.events, batch.indexes, strict=True)}
+        event_at = dict(zip(batch.indexes, batch.events, strict=True))
         last = batch.indexes[-1]
 
         def place(alert: LogAlert) -> int:
@@ -159,8 +163,9 @@ class _LogRun:
         placed = sorted(
             ((place(alert), detector, alert) for detector, alert in found), key=lambda one: one[0]
         )
+        whom_at = {at: self._findings.whom_of(event_at[at]) for at in {at for at, _, _ in placed}}
         self._alerts.extend(
-            LineAlert(detector, alert, lines.source, lines.numbers[at], lines.texts[at])
+            LineAlert(detector, alert, lines.source, lines.numbers[at], lines.texts[at], whom_at[at])
             for at, detector, alert in placed
         )
 
@@ -198,6 +203,9 @@ class _LogRun:
             self._job.memory.upsert_task_status(
                 name, "log", "detect", "completed", from_ms(self._position.get("latest", 0))
             )
+            events = self._findings.events_of(self._alerts)
+            notes = store_findings(tx, self._job.project, self._job.memory.clock, events)
+        self._report.notes.extend(notes)
         self._alerts, self._rejected, self._lines = [], [], 0
 
     def _renew(self) -> None:
@@ -261,6 +269,7 @@ class _LogRun:
         until = max([self._position.get("latest", 0), *(at + 1 for at in self._evaluated.values())])
         ids = [detector.get_detector_id() for detector in self._job.monitor.detectors]
         quiet = [round((rule.keep_firing_for or timedelta(0)).total_seconds() * 1000) for rule in self._rules]
+        lines = LineFacts(self._findings, tx, monitor, ids, until=until, quiet_ms=quiet)
         evaluate(
             tx,
             monitor=monitor,
@@ -275,9 +284,9 @@ class _LogRun:
                 "description": self._config.description,
                 "tags": list(self._config.tags),
             },
-            read=lambda since: read_anomalous_lines(
-                tx, monitor, ids, since=since, until=until, quiet_ms=quiet
-            ),
+            read=lines.read,
+            findings=lines.at,
+            tags=self._config.tags,
         )
         evaluated = task_positions(tx, monitor, "alert").get(monitor, {})
         self._evaluated = {name: to_ms(instant) for name, instant in evaluated.items()}

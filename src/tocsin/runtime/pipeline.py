@@ -17,7 +17,7 @@ from tocsin.errors import (
     StoreReadOnlyError,
     TocsinError,
 )
-from tocsin.runtime.config.monitors import BrokenMonitor, LogMonitor, MetricMonitor
+from tocsin.runtime.config.monitors import BrokenMonitor, EventsMonitor, LogMonitor, MetricMonitor
 from tocsin.runtime.databases import Sources
 from tocsin.runtime.delivery import deliver_messages
 from tocsin.runtime.detect_step import judge_metric
@@ -30,6 +30,7 @@ from tocsin.runtime.run_report import MonitorReport, RunReport, RunStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import TypeAlias
 
     from tocsin.abc import Clock
     from tocsin.database import BaseDatabaseManager
@@ -37,11 +38,21 @@ if TYPE_CHECKING:
     from tocsin.runtime.config.loader import Project
     from tocsin.runtime.config.monitors import Monitor
 
-__all__ = ["STEPS", "RunListener", "RunOptions", "lease_name", "run_monitors"]
+    Sound: TypeAlias = MetricMonitor | LogMonitor | EventsMonitor
+
+__all__ = [
+    "STEPS",
+    "MonitorRunner",
+    "RunListener",
+    "RunOptions",
+    "lease_name",
+    "note_on_clock",
+    "run_monitors",
+]
 
 STEPS = ("load", "detect", "alert")
 _CLOCK_TOLERANCE = timedelta(minutes=2)
-_M = TypeVar("_M", MetricMonitor, LogMonitor)
+_M = TypeVar("_M", MetricMonitor, LogMonitor, EventsMonitor)
 _log = logging.getLogger(__name__)
 
 
@@ -58,6 +69,7 @@ class RunOptions:
         threads: How many monitors are worked on at once.
         project: The project's name; it is part of what makes a message's id its own.
         timeouts: How long each step may take; a monitor's lease lasts for the sum of those of its steps.
+        events_limit: Take no further file of a folder of events after so many; `None` takes all.
     """
 
     steps: tuple[str, ...] = STEPS
@@ -70,6 +82,7 @@ class RunOptions:
     timeouts: Mapping[str, timedelta] = field(
         default_factory=lambda: dict.fromkeys(STEPS, timedelta(hours=1))
     )
+    events_limit: int | None = None
 
 
 class RunListener(Protocol):
@@ -104,22 +117,20 @@ def run_monitors(
     Errors of a monitor are in its report; nothing is raised for them.
     """
     report = RunReport()
-    note = _note_on_clock(memory, clock)
+    note = note_on_clock(memory, clock)
     if note is not None:
         report.notes.append(note)
     with Sources(project, clock) as sources:
-        runner = _Runner(memory, sources, project, options, clock, listener)
-        if options.threads > 1 and len(monitors) > 1:
-            with ThreadPoolExecutor(options.threads, thread_name_prefix="tocsin") as pool:
-                try:
-                    report.monitors.extend(pool.map(runner.run_one, monitors))
-                except BaseException:  # asked to stop: the threads must not go on for long
-                    runner.stop()
-                    raise
-        else:
-            report.monitors.extend(map(runner.run_one, monitors))
+        runner = MonitorRunner(memory, sources, project, options, clock, listener)
+        # What metrics count is to be there before they count it.
+        events = [monitor for monitor in monitors if monitor.kind == "events"]
+        others = [monitor for monitor in monitors if monitor.kind != "events"]
+        done = _run_all(runner, events, options.threads) + _run_all(runner, others, options.threads)
+    reports = dict(zip(map(id, [*events, *others]), done, strict=True))
+    report.monitors.extend(reports[id(monitor)] for monitor in monitors)
     if "alert" in options.steps:
         try:
+            _notify(project, memory, clock, report)
             deliver_messages(project, memory, clock, report)
         except TocsinError as error:  # what was found is kept, and sent by a later run
             report.failed = True
@@ -127,7 +138,26 @@ def run_monitors(
     return report
 
 
-def _note_on_clock(memory: BaseDatabaseManager, clock: Clock) -> str | None:
+def _notify(project: Project, memory: BaseDatabaseManager, clock: Clock, report: RunReport) -> None:
+    """Decide who is told of what was found; nobody may come back soon, so that nothing waits for others."""
+    from tocsin.runtime.notify_step import notify
+
+    told = notify(project, memory, clock=clock, close_all=True)
+    report.notes.extend(told.notes)
+
+
+def _run_all(runner: MonitorRunner, monitors: Sequence[Monitor], threads: int) -> list[MonitorReport]:
+    if threads == 1 or len(monitors) < 2:  # noqa: PLR2004
+        return [runner.run_one(monitor) for monitor in monitors]
+    with ThreadPoolExecutor(threads, thread_name_prefix="tocsin") as pool:
+        try:
+            return list(pool.map(runner.run_one, monitors))
+        except BaseException:  # asked to stop: the threads must not go on for long
+            runner.stop()
+            raise
+
+
+def note_on_clock(memory: BaseDatabaseManager, clock: Clock) -> str | None:
     """Say when the clock is behind what the memory has seen: `now` decides which intervals are complete."""
     last, now = last_update(memory), clock.now()
     if last is None or now >= last - _CLOCK_TOLERANCE:
@@ -139,7 +169,19 @@ def _note_on_clock(memory: BaseDatabaseManager, clock: Clock) -> str | None:
     )
 
 
-class _Runner:
+class MonitorRunner:
+    """Runs one monitor after the other, each under its lease; its methods may be called by many threads.
+
+    Args:
+        memory: The project's memory.
+        sources: What series are read from.
+        project: The project.
+        options: What is asked for.
+        clock: The present.
+        listener: Who hears of it.
+        gate: What a thread has to pass to work; by default a gate of its own.
+    """
+
     def __init__(
         self,
         memory: BaseDatabaseManager,
@@ -147,13 +189,14 @@ class _Runner:
         project: Project,
         options: RunOptions,
         clock: Clock,
-        listener: RunListener | None,
+        listener: RunListener | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self._memory, self._sources, self._project = memory, sources, project
         self._options, self._clock, self._listener = options, clock, listener
         self._owner = this_process()
         self._leases: set[Lease] = set()
-        self._gate = Gate()
+        self._gate = Gate() if gate is None else gate
         self._is_stopped = False
 
     def stop(self) -> None:
@@ -181,7 +224,7 @@ class _Runner:
             self._listener.finished(report)
         return report
 
-    def _run_leased(self, monitor: MetricMonitor | LogMonitor, report: MonitorReport) -> None:
+    def _run_leased(self, monitor: Sound, report: MonitorReport) -> None:
         try:
             lease = self._acquire(monitor, report)
             if lease is None:
@@ -208,7 +251,7 @@ class _Runner:
             _log.debug("monitor %s failed", monitor.name, exc_info=True)
             report.status, report.error = RunStatus.FAILED, _sentence(error)
 
-    def _acquire(self, monitor: MetricMonitor | LogMonitor, report: MonitorReport) -> Lease | None:
+    def _acquire(self, monitor: Sound, report: MonitorReport) -> Lease | None:
         name = lease_name(monitor)
         if self._options.force:
             break_leases(self._memory, [name])
@@ -220,7 +263,7 @@ class _Runner:
             report.error = f"another run works on it ({lease_holder(self._memory, name)})"
         return lease
 
-    def _run_steps(self, monitor: MetricMonitor | LogMonitor, lease: Lease, report: MonitorReport) -> None:
+    def _run_steps(self, monitor: Sound, lease: Lease, report: MonitorReport) -> None:
         now = self._clock.now().astimezone(UTC)
         now = now.replace(microsecond=now.microsecond // 1000 * 1000)
         if isinstance(monitor, LogMonitor):
@@ -228,9 +271,18 @@ class _Runner:
 
             run_log(self._job(monitor, lease, report, now))
             return
+        if isinstance(monitor, EventsMonitor):
+            if "load" in self._options.steps:
+                from tocsin.runtime.events_step import run_events
+
+                limit = self._options.events_limit
+                run_events(self._job(monitor, lease, report, now), self._sources.events(), limit=limit)
+            return
         job = self._job(monitor, lease, report, now)
         if "load" in self._options.steps:
-            load_metric(job, GatedSource(self._sources.of_metric(monitor), self._gate))
+            with self._gate.outside():  # who is connected to may take a long time
+                source = self._sources.of_metric(monitor)
+            load_metric(job, GatedSource(source, self._gate))
         elif self._options.full_refresh:
             with self._memory.transaction(lease=lease) as tx:
                 forget_verdicts(tx, monitor.name)
@@ -254,7 +306,7 @@ class _Runner:
         except TocsinError as error:  # the store has failed; when this process has ended, the lease is free
             _log.warning("the lease %s could not be released: %s", lease.name, error)
 
-    def _record_failure(self, monitor: MetricMonitor | LogMonitor, lease: Lease, error: Exception) -> None:
+    def _record_failure(self, monitor: Sound, lease: Lease, error: Exception) -> None:
         if isinstance(error, StoreFullError | StoreLockedError | StoreReadOnlyError):
             return  # the store itself is what failed
         try:

@@ -28,6 +28,9 @@ _COUNTS = (
     "rows_rejected",
     "lines_read",
     "lines_rejected",
+    "events_new",
+    "events_duplicate",
+    "events_rejected",
     "anomalies",
     "alerts_sent",
 )
@@ -47,7 +50,7 @@ class MonitorReport:
 
     Attributes:
         name: The monitor.
-        kind: `metric` or `log`.
+        kind: `metric`, `log` or `events`.
         status: How it ended.
         points_loaded: Slots written, gaps included.
         points_detected: Slots judged, times detectors.
@@ -55,6 +58,9 @@ class MonitorReport:
         rows_rejected: Source rows without a timestamp, or whose value is not a number.
         lines_read: Lines of a log.
         lines_rejected: Lines that the parser could not read.
+        events_new: Events that were taken from a folder and stored.
+        events_duplicate: Events of a folder that were there already.
+        events_rejected: Messages of a folder that are no events.
         anomalies: Distinct anomalous points (or lines) among those judged.
         alerts_sent: Messages delivered.
         error: The error in one sentence, or why it was skipped, or `None`.
@@ -73,6 +79,9 @@ class MonitorReport:
     rows_rejected: int = 0
     lines_read: int = 0
     lines_rejected: int = 0
+    events_new: int = 0
+    events_duplicate: int = 0
+    events_rejected: int = 0
     anomalies: int = 0
     alerts_sent: int = 0
     error: str | None = None

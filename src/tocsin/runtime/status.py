@@ -13,7 +13,8 @@ from tocsin.database.tables import (
     TABLE_TASKS,
 )
 from tocsin.model import IncidentState, OutboxState
-from tocsin.runtime.config.monitors import BrokenMonitor
+from tocsin.runtime.config.monitors import BrokenMonitor, EventsMonitor
+from tocsin.runtime.events_facts import NO_EVENTS, events_facts
 from tocsin.runtime.log_memory import log_position_name
 from tocsin.runtime.project_state import describe_owner, held_leases, metric_of
 
@@ -27,7 +28,8 @@ __all__ = ["project_status"]
 def project_status(project: Project, memory: BaseDatabaseManager) -> dict[str, Any]:
     """Give for each monitor its counts and its last point, and for the project locks and messages.
 
-    A log has, besides, its lines and the phase of each detector; its last point is its last line.
+    A log has, besides, its lines and the phase of each detector; its last point is its last line. Events
+    have, besides, how many files wait in their folder, and how many of the store are not looked at yet.
     Anomalies are the distinct points that a detector of the present configuration calls anomalous.
     """
     points = _by_metric(
@@ -63,8 +65,12 @@ def project_status(project: Project, memory: BaseDatabaseManager) -> dict[str, A
         }
         if monitor.kind == "log":
             row |= _log_facts(memory, monitor.name)
+        if monitor.kind == "events":
+            row |= NO_EVENTS
         if isinstance(monitor, BrokenMonitor):
             row |= {"status": "broken", "error": str(monitor.error)}
+        elif isinstance(monitor, EventsMonitor):
+            row |= events_facts(project, memory, monitor)
         else:
             row["anomalies"] = _anomalies(
                 memory, [d.get_detector_id() for d in monitor.detectors], monitor.name

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tocsin.errors import ConfigError
 from tocsin.runtime.config.checks import check_holidays, check_query
+from tocsin.runtime.config.group_checks import group_errors
 from tocsin.runtime.config.monitors import BrokenMonitor, MetricMonitor
 from tocsin.runtime.config.yaml_file import error_at, parse_yaml, read_text
 from tocsin.runtime.delivery import build_channels
@@ -19,14 +20,14 @@ __all__ = ["project_errors"]
 
 
 def project_errors(project: Project, clock: Clock) -> list[ConfigError]:
-    """Check what `load_project` leaves to the run: queries, holidays, profiles, channels that nobody names.
+    """Check what `load_project` leaves to the run: queries, holidays, groups, profiles, unused channels.
 
     Args:
         project: A project that could be read.
         clock: For the channels.
 
     Returns:
-        First those of monitors, then those of the profiles' files; empty when all is right.
+        First those of monitors, then those of the groups' and the profiles' files; empty when all is right.
     """
     errors: list[ConfigError] = []
     for monitor in project.monitors:
@@ -39,6 +40,7 @@ def project_errors(project: Project, clock: Clock) -> list[ConfigError]:
                 check_holidays(monitor.config, text, monitor.path),
             )
             errors.extend(error for error in found if error is not None)
+    errors += group_errors(project)
     for name, profile in project.profiles.items():
         try:
             find_part("tocsin.databases", profile.type)

@@ -10,7 +10,7 @@ from tocsin.database import series_store as store
 from tocsin.errors import ConfigError
 from tocsin.model import Interval
 from tocsin.reporting import Band, SeriesView, TrueLabel
-from tocsin.runtime.config.monitors import BrokenMonitor, LogMonitor, MetricMonitor
+from tocsin.runtime.config.monitors import BrokenMonitor, EventsMonitor, LogMonitor, MetricMonitor
 from tocsin.runtime.config.yaml_file import suggest
 from tocsin.runtime.example import read_labels
 from tocsin.runtime.findings import read_incidents
@@ -54,6 +54,10 @@ def find_series(project: Project, memory: BaseDatabaseManager, name: str) -> tup
         raise ConfigError(
             f"{name} is a log: it has no series to draw", hint="`tocsin report` shows its anomalous lines"
         )
+    if isinstance(monitor, EventsMonitor):
+        raise ConfigError(
+            f"{name} is about events: it has no series to draw", hint="`tocsin events timeline` counts them"
+        )
     series = sorted(loaded_position(memory, monitor).first) or [monitor.name]
     if name in series:
         return monitor, name
@@ -73,11 +77,11 @@ def project_views(
     start: datetime | None = None,
     end: datetime | None = None,
 ) -> list[SeriesView]:
-    """Read every series of some metrics; a broken one is a view without points. For logs see `log_views`."""
+    """Read every series of the metrics among some monitors; a broken one is a view without points."""
     views: list[SeriesView] = []
     labels = read_labels(project.folder)
     for monitor in monitors:
-        if isinstance(monitor, LogMonitor) or (isinstance(monitor, BrokenMonitor) and monitor.kind == "log"):
+        if isinstance(monitor, LogMonitor | EventsMonitor) or monitor.kind != "metric":
             continue
         try:
             if isinstance(monitor, BrokenMonitor):

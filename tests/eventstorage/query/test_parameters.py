@@ -70,7 +70,8 @@ JUNK: dict[str, list[Any]] = {
     **junk(ADDRESSES, [
         "", ".", "1.2.3", "1.2.3.4.5", "256.1.1.1", "1.2.3.4/33", "1.2.3.4/-1", "1.2.3.4/", "1.2.3.4-",
         "1.2.3.9-1.2.3.4", "1.2.3.4-::1", "::1/129", "1::2::3", ":::", "12345::", 16909060, 1.5, True, [None],
-        b"1.2.3.4", {"a": 1},
+        b"1.2.3.4", {"a": 1}, "a b", " www.example.org", "10.*", "*.example.org", "a..b", "x.org/", "a:80",
+        "a,b", "http://a.example/", "a\u200bb", "a\u00a0b", "a\x00", "a\n", "\ud800", "mail@a.example",
     ]),
     **junk(PORTS, [
         -1, 65536, 22.0, True, "", "ssh", "22-", "-22", "2-1", "1-65536", "1,2", [None], b"22", "22 443", "²",
@@ -151,6 +152,20 @@ def test_addresses_come_in_many_forms() -> None:
         HostName("org.example.", below=False),
         HostName("org.example.", below=True),
     )
+
+
+def test_hosts_have_names_in_any_script() -> None:
+    names = [
+        "www.example.org",
+        "under_score-1.lan",
+        "münchen.example",
+        "उदाहरण.परीक्षा",
+        "例え.テスト",
+        "a.",
+        "x1",
+    ]
+    [(_, listed)] = read_parameters({"host_addrs": names}).addresses
+    assert [one.below for one in listed.items if isinstance(one, HostName)] == [False] * len(names)
 
 
 def test_host_takes_the_place_of_source_and_target_which_are_still_checked() -> None:

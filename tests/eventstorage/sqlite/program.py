@@ -128,6 +128,22 @@ def use_as_nobody(path: str) -> None:
         _say_error(error)
 
 
+def read_as_nobody(path: str) -> None:
+    """Say what there is without any rights, once a line."""
+    os.setgid(_NOBODY)
+    os.setuid(_NOBODY)
+    try:
+        with EventStorageService(path=path) as store:
+            store.database_create()  # the tables are there
+            while True:
+                _, found = store.search_events({"source_addrs": "192.0.2.1", "sortby": "storagetime.asc"})
+                _say([event.id for event in found])
+                if not sys.stdin.readline():
+                    return
+    except EventStorageException as error:
+        _say_error(error)
+
+
 def hold(path: str) -> None:
     """Hold the write lock until a line is read."""
     connection = sqlite3.connect(path, isolation_level=None)
@@ -145,6 +161,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "fork": fork,
     "fill": fill,
     "use_as_nobody": use_as_nobody,
+    "read_as_nobody": read_as_nobody,
     "hold": hold,
 }
 

@@ -208,6 +208,48 @@ def test_missing_rights_are_named(
     assert "read-only" in sentence
 
 
+_SOURCE = {"Source": [{"IP4": ["192.0.2.1"]}]}
+
+
+def test_a_store_in_a_read_only_folder_is_read_as_it_is_at_the_time(
+    public_folder: Path, start: Callable[..., Any]
+) -> None:
+    path = public_folder / "events.db"
+    with EventStorageService(path=path) as store:
+        store.database_create()
+        store.insert_event(message("a", **_SOURCE))
+    path.chmod(0o444)
+    public_folder.chmod(0o555)
+    reader = start("read_as_nobody", path)
+    assert reader.read() == ["a"]
+    with EventStorageService(path=path) as store:  # root may do it still
+        store.insert_event(message("b", **_SOURCE))
+        reader.write()
+        assert reader.read() == ["a", "b"]
+    with closing(sqlite3.connect(path)) as writer:
+        assert writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() == (0, 0, 0)
+    reader.write()
+    assert reader.read() == ["a", "b"]
+    with EventStorageService(path=path) as store:
+        assert store.delete_event("a")
+    reader.write()
+    assert reader.read() == ["b"]
+
+
+def test_a_log_that_cannot_be_read_is_not_left_out(public_folder: Path, start: Callable[..., Any]) -> None:
+    path, copy = public_folder / "events.db", public_folder / "copy.db"
+    with EventStorageService(path=path) as store:
+        store.database_create()
+        store.insert_event(message("a", **_SOURCE))
+        for name in ("", "-wal"):
+            shutil.copy(f"{path}{name}", f"{copy}{name}")
+    public_folder.chmod(0o555)
+    kind, sentence = start("read_as_nobody", copy).read()
+    assert kind == "StorageConnectionException"
+    assert "write-ahead log" in sentence
+    assert "copy it with its log" in sentence
+
+
 def test_a_file_that_another_program_holds_is_locked_and_can_be_read(
     path: Path, store: EventStorageService, start: Callable[..., Any]
 ) -> None:

@@ -94,7 +94,7 @@ def test_a_locked_store_is_named(tmp_path: Path, clock: SteppingClock, other: Lo
 def test_a_full_store_keeps_nothing_by_halves(
     tmp_path: Path, clock: SteppingClock, other: LogWorkspace
 ) -> None:
-    workspace = _project(tmp_path / "p", clock, max_size_mib=0.16)
+    workspace = _project(tmp_path / "p", clock, max_size_mib=0.31)
     workspace.append(entry(200 + number, f"odd {number}") for number in range(2000))
 
     answer = workspace.command_json("run", check=1)

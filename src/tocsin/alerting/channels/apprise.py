@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, SecretStr
 
-from tocsin.alerting.channels.card import Card
+from tocsin.alerting.channels.card import Card, is_over
 from tocsin.alerting.channels.config import ChannelConfig, Timeout
 from tocsin.alerting.channels.http import TIMEOUT
 from tocsin.errors import ChannelError
-from tocsin.model import DecisionKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -49,7 +48,7 @@ class AppriseChannel:
         from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
 
         service = Apprise(asset=AppriseAsset(service_timeout=self._config.timeout))
-        recovered = message["kind"] == DecisionKind.RECOVERED
+        recovered = is_over(message)
         card = Card.of(message)
         with _quiet():
             if not service.add(self._config.url.get_secret_value()):

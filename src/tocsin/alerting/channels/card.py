@@ -11,13 +11,12 @@ from tocsin.model import DecisionKind
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Card", "clip", "one_line"]
+__all__ = ["Card", "clip", "is_over", "one_line"]
 
 _RED, _DARK_RED, _GREEN, _AMBER = "#d64541", "#96281b", "#2e9e5b", "#e08e0b"
 _COLORS = {
-    DecisionKind.ESCALATED: _DARK_RED,
-    DecisionKind.RECOVERED: _GREEN,
-    DecisionKind.NO_DATA: _AMBER,
+    DecisionKind.ESCALATED.value: _DARK_RED,
+    DecisionKind.NO_DATA.value: _AMBER,
 }
 
 
@@ -45,19 +44,31 @@ class Card:
             "Rule": message.get("rule") if message.get("rule") != "default" else None,
             "Value": message.get("value"),
             "Band": _band(message.get("confidence_lower"), message.get("confidence_upper")),
-            "Severity": message.get("severity") or None,
+            "Severity": message.get("severity") or _severity_word(message),
             "Tags": ", ".join(message.get("tags") or ()) or None,
         }
         return cls(
             title=clip(one_line(str(message["title"])), 250),
             text=clip(str(message["text"]), 2500),
-            color=_COLORS.get(DecisionKind(message["kind"]), _RED),
+            color=_GREEN if is_over(message) else _COLORS.get(message["kind"], _RED),
             fields=tuple(
                 (name, clip(one_line(_words(value)), 200))
                 for name, value in named.items()
                 if value is not None
             ),
         )
+
+
+def is_over(message: Mapping[str, Any]) -> bool:
+    """Say whether a message tells of ends alone: of one incident's, or of those of several in a digest.
+
+    >>> is_over({"kind": "digest", "kinds": {"recovered": 3}, "more": 0})
+    True
+    """
+    kinds = message.get("kinds") or {message["kind"]: 1}
+    return set(kinds) == {DecisionKind.RECOVERED.value} and not (
+        message["kind"] == "digest" and message["more"]
+    )
 
 
 def one_line(text: str) -> str:
@@ -76,6 +87,11 @@ def clip(text: str, length: int) -> str:
     'long…'
     """
     return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _severity_word(message: Mapping[str, Any]) -> str | None:
+    """Give the severity in words where a message has no number of its own: of events and digests."""
+    return message.get("severity_word") if message.get("opened_at") is None else None
 
 
 def _words(value: Any) -> str:

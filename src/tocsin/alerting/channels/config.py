@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 
-__all__ = ["ChannelConfig", "SecretUrl", "Timeout", "Url", "url_secrets"]
+from tocsin.alerting.rate_limit import RateLimit
+
+__all__ = ["ChannelConfig", "Rate", "SecretUrl", "Timeout", "Url", "url_secrets"]
+
+
+def _parse_rate(value: Any) -> Any:
+    return RateLimit.parse(value) if isinstance(value, str) else value
+
+
+Rate = Annotated[
+    RateLimit,
+    BeforeValidator(_parse_rate),
+    WithJsonSchema({"type": "string", "description": "a number of messages in a time: 30/min, 1/s, 5/10min"}),
+]
 
 
 class ChannelConfig(BaseModel):
-    """The keys of a channel; unknown ones are refused, and no error repeats a value."""
+    """The keys of a channel; unknown ones are refused, and no error repeats a value.
+
+    Attributes:
+        rate_limit: How many messages it takes in a time; further ones wait, in their order.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    rate_limit: Rate | None = None
 
 
 def _check_url(url: str) -> str:

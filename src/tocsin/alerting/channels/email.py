@@ -132,7 +132,8 @@ class EmailChannel:
         mail["To"] = ", ".join(config.to)
         mail["Date"] = format_datetime(self._clock.now())
         mail["Message-ID"] = f"<{_token(message['id'])}@{domain}>"
-        # All mails of an incident refer to it, so that a mail program shows them as one thread.
+        # All mails of an incident refer to it, so that a mail program shows them as one thread; of events
+        # those that are about the same.
         mail["References"] = f"<{_thread(message)}@{domain}>"
         mail["Auto-Submitted"] = "auto-generated"
         mail.set_content("\n\n".join(filter(None, (str(message["text"]), facts))) + "\n")
@@ -151,4 +152,9 @@ def _token(text: Any) -> str:
 
 def _thread(message: Mapping[str, Any]) -> str:
     parts = [str(message.get(key)) for key in ("project", "series", "rule", "opened_at")]
+    if message.get("kind") == "digest":
+        parts.append(str(message["id"]))
+    elif event := message.get("event"):
+        classes = [event["class"]] if event.get("class") else sorted(event.get("categories") or ())
+        parts += [str(classes), str(event.get("entity") or event.get("id"))]
     return hashlib.sha256("\x00".join(parts).encode()).hexdigest()[:32]

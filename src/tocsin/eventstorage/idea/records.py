@@ -26,13 +26,14 @@ def record_to_idea(record: Sequence[Any] | Mapping[str, Any]) -> Idea:
         record: In the order of `columns.RECORD_COLUMNS`, or a mapping with these names. Times are instants or
             microseconds since the epoch.
     """
-    columns = _named(record, RECORD_COLUMNS)
-    message = columns["message"]
+    if not isinstance(record, tuple | list):
+        record = [record[name] for name in RECORD_COLUMNS]  # type: ignore[call-overload]
+    seq, ident, storagetime, _, message = record
     return Idea(
         message.encode() if isinstance(message, str) else bytes(message),
-        ident=columns["id"],
-        seq=columns["seq"],
-        storagetime=_instant(columns["storagetime"]),
+        ident=ident,
+        seq=seq,
+        storagetime=_instant(storagetime),
     )
 
 

@@ -6,13 +6,14 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 
-__all__ = ["EPOCH", "MICROSECOND", "format_time", "has_zone", "microseconds", "parse_time"]
+__all__ = ["EPOCH", "MICROSECOND", "YEAR_1", "format_time", "has_zone", "microseconds", "parse_time"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+YEAR_1 = datetime(1, 1, 1, tzinfo=UTC)
 
 MICROSECOND = timedelta(microseconds=1)
 _MILLION = 1_000_000
-_FIRST = (datetime(1, 1, 1, tzinfo=UTC) - EPOCH) // MICROSECOND
+_FIRST = (YEAR_1 - EPOCH) // MICROSECOND
 _LAST = (datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC) - EPOCH) // MICROSECOND
 _RFC3339 = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:([Zz])|([+-])(\d\d):(\d\d))?", re.ASCII

@@ -54,7 +54,8 @@ class Batch:
         cells = list(zip(*fields, strict=True))
         self.first = dict(zip(names, cells[0], strict=True))
         self._events = list(map(b"".join, cells))
-        self._messages = list(map(copying.bytes_field, columns["message"]))
+        ids = map(copying.text_field, columns["id"])
+        self._messages = list(map(bytes.__add__, ids, map(copying.bytes_field, columns["message"])))
         self._ip = [[_block(*block) for block in blocks] for blocks in columns["blocks"]]
         self._host = [
             [copying.short_field(role) + copying.text_field(name) for role, name in hosts]
@@ -90,8 +91,20 @@ class Batch:
         )  # fmt: skip
         side = _SIDE_HEAD.pack
         yield (
-            _copy("event_messages", "message"),
-            copying.copy_file(side(3, 8, base + n, 8, at) + self._messages[n] for n in numbers),
+            _copy("event_messages", "detecttime", "id", "message"),
+            copying.copy_file(
+                head(
+                    5,
+                    8,
+                    base + n,
+                    8,
+                    at,
+                    8,
+                    at if times[n] is None else copying.as_timestamp(times[n]),
+                )
+                + self._messages[n]
+                for n in numbers
+            ),
         )
         for table, parts, columns in (
             ("event_ip", self._ip, ("role", "low", "high")),

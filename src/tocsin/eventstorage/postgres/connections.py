@@ -52,14 +52,22 @@ _DRIVER_OPTIONS = ("prepare_threshold", "context", "cursor_factory")
 _IGNORED = ("autocommit", "row_factory")  # ours
 
 
-def run(connection: Connection, query: str, args: Sequence[Any] = ()) -> psycopg.Cursor[tuple[Any, ...]]:
+def run(
+    connection: Connection, query: str, args: Sequence[Any] = (), *, prepare: bool | None = None
+) -> psycopg.Cursor[tuple[Any, ...]]:
     """Run a statement, whatever the owner of the connection likes rows to be.
+
+    Args:
+        connection: Where.
+        query: The statement.
+        args: Its values.
+        prepare: Whether the server shall remember it.
 
     Raises:
         psycopg.Error: It failed.
     """
     cursor = psycopg.Cursor(connection, row_factory=tuple_row)
-    return cursor.execute(query, args)
+    return cursor.execute(query, args, prepare=prepare)
 
 
 class Connections:

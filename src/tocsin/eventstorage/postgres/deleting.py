@@ -17,6 +17,10 @@ __all__ = ["delete_events", "statement", "sweep_values"]
 
 _SIDES = ("event_messages", "event_ip", "event_host", "event_port")
 _LISTS = tuple(name for name in VALUE_COLUMNS if name in ARRAY_COLUMNS)
+_LAST_STORED = "SELECT last_seq FROM event_store"
+_FORGET_VALUES = """\
+DELETE FROM event_values v USING unnest(%s::text[], %s::text[]) AS u (name, value)
+WHERE v.name = u.name AND v.value = u.value"""
 _SCALARS = tuple(name for name in VALUE_COLUMNS if name not in ARRAY_COLUMNS)
 
 
@@ -59,16 +63,23 @@ def delete_events(connection: Connection, deletion: str, args: Sequence[Any]) ->
 def sweep_values(connection: Connection, candidates: Iterable[tuple[str, str]]) -> None:
     """Forget those of some (column, value) that no event has any more.
 
-    Only when there seem to be any, a turn is taken, in which nobody stores an event with one of them.
+    Only when there seem to be any, a turn is taken, in which nobody stores an event with one of them. Who
+    stored something before may have: then it is looked at again.
     """
-    orphans = [one for one in candidates if not _is_used(connection, *one)]
+    stored = run(connection, _LAST_STORED).fetchone()
+    orphans = _orphans(connection, candidates)
     if not orphans:
         return
     keep_turn(connection)
-    for name, value in orphans:
-        if not _is_used(connection, name, value):
-            run(connection, "DELETE FROM event_values WHERE name = %s AND value = %s", (name, value))
+    if run(connection, _LAST_STORED).fetchone() != stored:
+        orphans = _orphans(connection, orphans)
+    names, values = [name for name, _ in orphans], [value for _, value in orphans]
+    run(connection, _FORGET_VALUES, (names, values))
     run(connection, "UPDATE event_store SET generation = generation + 1")
+
+
+def _orphans(connection: Connection, candidates: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [one for one in candidates if not _is_used(connection, *one)]
 
 
 def _is_used(connection: Connection, name: str, value: str) -> bool:

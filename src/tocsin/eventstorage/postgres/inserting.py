@@ -31,7 +31,7 @@ _KEEP_IDS = """\
 INSERT INTO event_ids (id, seq, storagetime)
 SELECT u.id, %s + u.n, %s FROM unnest(%s::text[]) WITH ORDINALITY AS u(id, n)
 ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, storagetime = excluded.storagetime
-    WHERE event_ids.storagetime < %s
+    WHERE event_ids.seq <= %s
 RETURNING seq"""
 _KEEP_VALUES = """\
 INSERT INTO event_values (name, value, last_day)
@@ -88,7 +88,7 @@ def _insert_unique(
     _check(turn, known, text_index=text_index)
     base = turn.last_seq - len(rows) + 1
     ids = [row.id for row in rows]
-    kept = run(connection, _KEEP_IDS, (base - 1, turn.storagetime, ids, turn.dropped_before)).fetchall()
+    kept = run(connection, _KEEP_IDS, (base - 1, turn.storagetime, ids, turn.dropped_seq)).fetchall()
     fresh = {seq - base for (seq,) in kept}
     learned = Learned(turn.generation, turn.storagetime.date(), analyze=turn.is_for_analysis)
     new = [number in fresh for number in range(len(rows))]

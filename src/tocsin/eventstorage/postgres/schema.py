@@ -56,12 +56,14 @@ def tables(*, text_index: bool) -> list[str]:
             last_seq bigint NOT NULL DEFAULT 0,
             analyzed_seq bigint NOT NULL DEFAULT 0,
             last_storagetime timestamptz NOT NULL DEFAULT '0001-01-02 00:00:00+00',
-            dropped_before timestamptz NOT NULL DEFAULT '0001-01-02 00:00:00+00',
+            dropped_seq bigint NOT NULL DEFAULT 0,
             generation bigint NOT NULL DEFAULT floor(random() * 1e15)
         ) WITH (fillfactor = 20)""",
         f"""CREATE TABLE events ({event}, detecttime timestamptz NOT NULL, id text COLLATE "C" NOT NULL,
             {scalars}, {arrays}{words}, PRIMARY KEY (seq, storagetime)) {by_month}""",
-        f"""CREATE TABLE event_messages ({event}, message bytea NOT NULL, PRIMARY KEY (seq, storagetime))
+        # With what a search gives and sorts by: one by address need not look into the events as well.
+        f"""CREATE TABLE event_messages ({event}, detecttime timestamptz NOT NULL,
+            id text COLLATE "C" NOT NULL, message bytea NOT NULL, PRIMARY KEY (seq, storagetime))
             {by_month}""",
         f"""CREATE TABLE event_ip ({event}, role smallint NOT NULL, low inet NOT NULL, high inet NOT NULL)
             {by_month}""",
@@ -74,7 +76,7 @@ def tables(*, text_index: bool) -> list[str]:
         "CREATE INDEX event_port_by_seq ON event_port (seq)",
         """CREATE TABLE event_ids (id text COLLATE "C" PRIMARY KEY, seq bigint NOT NULL,
             storagetime timestamptz NOT NULL)""",
-        "CREATE INDEX event_ids_by_storagetime ON event_ids (storagetime)",
+        "CREATE INDEX event_ids_by_seq ON event_ids (seq)",
         """CREATE TABLE event_values (name text COLLATE "C", value text COLLATE "C", last_day date NOT NULL,
             PRIMARY KEY (name, value))""",
         """CREATE TABLE event_rejects (storagetime timestamptz NOT NULL, reason text NOT NULL,

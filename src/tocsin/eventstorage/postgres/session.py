@@ -142,17 +142,22 @@ class PostgresSession:
         self.rollback()
         self._closed = True
 
-    def execute(self, query: str, args: Sequence[Any] = ()) -> list[Row]:
+    def execute(self, query: str, args: Sequence[Any] = (), *, again: bool = False) -> list[Row]:
         """Run a statement and give all its rows, `[]` for one without a result."""
-        reads = query.lstrip().upper().startswith(_READING)
+        reads = query.lstrip()[:8].upper().startswith(_READING)
         if not reads:
             self.begin()
-        return self._statement(query, args, _rows, repeatable=reads)
+        statement = self._marked(query)
+        kept = again and statement == query  # a name makes a statement of its own, whose plan nobody needs
+        return self._call(
+            lambda connection: _rows(run(connection, statement, args, prepare=kept or None)), repeatable=reads
+        )
 
     def execute_count(self, query: str, args: Sequence[Any] = ()) -> int:
         """Run a statement that writes and give how many rows it changed."""
         self.begin()
-        return self._statement(query, args, _count)
+        statement = self._marked(query)
+        return self._call(lambda connection: max(run(connection, statement, args).rowcount, 0))
 
     def execute_many(self, query: str, rows: Sequence[Sequence[Any]]) -> None:
         """Run a statement that writes for each row of arguments."""
@@ -248,12 +253,6 @@ class PostgresSession:
         """Do something on the connection, in the open transaction; without one, something that only reads."""
         return self._call(work, repeatable=True)
 
-    def _statement(
-        self, query: str, args: Sequence[Any], result: Callable[[Any], T], *, repeatable: bool = False
-    ) -> T:
-        statement = self._marked(query)
-        return self._call(lambda connection: result(run(connection, statement, args)), repeatable=repeatable)
-
     def _marked(self, query: str) -> str:
         return query if self._block is None else self._block.marked(query)
 
@@ -325,11 +324,8 @@ class PostgresSession:
 
 
 def _rows(cursor: psycopg.Cursor[Row]) -> list[Row]:
-    return cursor.fetchall() if cursor.description is not None else []
-
-
-def _count(cursor: psycopg.Cursor[Row]) -> int:
-    return max(cursor.rowcount, 0)
+    result = cursor.pgresult  # `description` would be made anew, a column at a time
+    return cursor.fetchall() if result is not None and result.nfields else []
 
 
 def _is_open(connection: Connection) -> bool:

@@ -39,15 +39,17 @@ WITH turn AS ({TAKE_TURN}),
 kept AS (
     INSERT INTO event_ids (id, seq, storagetime) SELECT %s, turn.last_seq, turn.last_storagetime FROM turn
     ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, storagetime = excluded.storagetime
-        WHERE event_ids.storagetime < (SELECT turn.dropped_before FROM turn)
+        WHERE event_ids.seq <= (SELECT turn.dropped_seq FROM turn)
     RETURNING seq, storagetime
 ),
 event AS (
     INSERT INTO events (seq, storagetime, detecttime, {", ".join(columns)})
     SELECT seq, storagetime, coalesce(%s::timestamptz, storagetime), {cells} FROM kept
+    RETURNING seq, storagetime, detecttime, id
 ),
 message AS (
-    INSERT INTO event_messages (seq, storagetime, message) SELECT seq, storagetime, %s::bytea FROM kept
+    INSERT INTO event_messages (seq, storagetime, detecttime, id, message)
+    SELECT event.*, %s::bytea FROM event
 ),
 ip AS (
     INSERT INTO event_ip (seq, storagetime, role, low, high)

@@ -19,7 +19,7 @@ _GROWTH, _FIRST_ANALYSIS = 4, 5000
 TAKE_TURN = """\
 UPDATE event_store SET last_seq = last_seq + %s,
     last_storagetime = greatest(last_storagetime, coalesce(%s::timestamptz, clock_timestamp()))
-RETURNING last_seq, last_storagetime, dropped_before, generation, text_index, analyzed_seq"""
+RETURNING last_seq, last_storagetime, dropped_seq, generation, text_index, analyzed_seq"""
 
 
 class Turn(NamedTuple):
@@ -28,7 +28,7 @@ class Turn(NamedTuple):
     Attributes:
         last_seq: The last of the numbers that are its own.
         storagetime: When it stores.
-        dropped_before: Ids stored before it are no longer there.
+        dropped_seq: Events up to this number are no longer there, whatever else is left of them.
         generation: Changes when something is taken away that processes remember.
         text_index: Whether words are kept.
         analyzed_seq: The last number when the planner last looked at the tables.
@@ -36,7 +36,7 @@ class Turn(NamedTuple):
 
     last_seq: int
     storagetime: datetime
-    dropped_before: datetime
+    dropped_seq: int
     generation: int
     text_index: bool
     analyzed_seq: int

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tocsin.errors import DataError
 from tocsin.eventstorage.columns import ARRAY_COLUMNS
+from tocsin.eventstorage.idea.times import EPOCH
 from tocsin.eventstorage.query.columns import counted_column
 from tocsin.eventstorage.query.parameters import read_parameters
 from tocsin.eventstorage.query.statements import Statement
@@ -95,7 +96,8 @@ class Timeline:
     """How many events were detected when, from the first to the last, without gaps.
 
     Attributes:
-        step: How long a bucket is; they begin at multiples of it since the epoch (UTC).
+        step: How long a bucket is; they begin at multiples of it since the epoch (UTC), the first one not
+            before the year 1.
         by: The column whose values are told apart, or `None`.
         values: The most frequent ones first; those with equal counts in their own order.
         buckets: In order of time.
@@ -230,7 +232,7 @@ def timeline_of(
     values: dict[str | int, dict[datetime, int]] = {}
     for kind, bucket, value, count in rows:
         counts = values.setdefault(value, {}) if kind == _VALUE else sums[kind]
-        counts[_start(from_time, bucket, step)] = int(count)
+        counts[from_time(bucket)] = int(count)
     names = sorted(values, key=lambda name: (-sum(values[name].values()), name))
     buckets = []
     for start in _starts(totals, step):
@@ -248,29 +250,18 @@ def timeline_of(
     return Timeline(step=step, by=by, values=tuple(names), buckets=tuple(buckets))
 
 
-def _start(from_time: Callable[[Any], datetime], bucket: Any, step: timedelta) -> datetime:
-    try:
-        return from_time(bucket)
-    except (OverflowError, ValueError) as error:
-        raise DataError(
-            f"a step of {step} makes a bucket begin before the year 1",
-            hint="take a shorter step",
-            parameter="step",
-        ) from error
-
-
 def _starts(totals: Mapping[datetime, int], step: timedelta) -> list[datetime]:
     if not totals:
         return []
-    first, last = min(totals), max(totals)
-    count = (last - first) // step + 1
+    first, last = ((at - EPOCH) // step for at in (min(totals), max(totals)))
+    count = last - first + 1
     if count > MOST_BUCKETS:
         raise DataError(
             f"a step of {step} makes {count} buckets, more than {MOST_BUCKETS}",
             hint="take a longer step, or a shorter time",
             parameter="step",
         )
-    return [first + number * step for number in range(count)]
+    return [min(totals), *(EPOCH + number * step for number in range(first + 1, last + 1))]
 
 
 def _without_value(column: str, no_items: str) -> str:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tocsin.errors import DataError
-from tocsin.eventstorage.addresses import Range, enclosing_blocks
+from tocsin.eventstorage.addresses import Range, enclosing_beginnings
 from tocsin.eventstorage.columns import ARRAY_COLUMNS
 from tocsin.eventstorage.query.fragments import Fragment, all_of, any_of, opposite
 from tocsin.eventstorage.row import ADDRESS_BITS, SOURCE, TARGET
@@ -122,7 +122,7 @@ def _has_value(columns: Sequence[str], values: ListFilter[str], sql: SQL) -> Fra
     return _listed(
         values,
         items=[items(column) for column in columns] if values.items else [],
-        empty=all_of(empty(column) for column in columns),
+        empty=lambda: all_of(empty(column) for column in columns),
     )
 
 
@@ -137,7 +137,9 @@ def _is_at(roles: Sequence[int], places: ListFilter[Place], sql: SQL) -> Fragmen
     return _listed(
         places,
         items=[sql.in_side_table(table, terms) for table, terms in tables.items() if terms],
-        empty=all_of(sql.is_empty(f"{_SIDES[one]}_{kind}") for one in roles for kind in ("ip", "host")),
+        empty=lambda: all_of(
+            sql.is_empty(f"{_SIDES[one]}_{kind}") for one in roles for kind in ("ip", "host")
+        ),
     )
 
 
@@ -157,14 +159,15 @@ def _overlapping(ranges: Sequence[Range], role: str, sql: SQL) -> Iterator[Fragm
     low, high = sql.side_column("low"), sql.side_column("high")
     for one in ranges:
         first, last = (sql.address(one.family, number) for number in (one.low, one.high))
-        beginnings = {block for block, _ in enclosing_blocks(one.family, one.low)}
+        beginnings = enclosing_beginnings(one.low)
         if one.low < one.high:
-            yield Fragment(f"{role}{low} BETWEEN %s AND %s", (first, last))
+            yield Fragment(f"{role}{low} BETWEEN {sql.an_address} AND {sql.an_address}", (first, last))
             beginnings.remove(one.low)
         if beginnings:
-            numbers = [sql.address(one.family, number) for number in sorted(beginnings)]
+            numbers = [sql.address(one.family, number) for number in beginnings]
             enclosing = sql.among_addresses(low, numbers)
-            yield Fragment(f"{role}{enclosing.sql} AND {high} >= %s", (*enclosing.args, first))
+            condition = f"{role}{enclosing.sql} AND {high} >= {sql.an_address}"
+            yield Fragment(condition, (*enclosing.args, first))
 
 
 def _has_port(roles: Sequence[int], ports: ListFilter[tuple[int, int]], sql: SQL) -> Fragment:
@@ -174,7 +177,7 @@ def _has_port(roles: Sequence[int], ports: ListFilter[tuple[int, int]], sql: SQL
     return _listed(
         ports,
         items=[sql.in_side_table("event_port", within)] if within else [],
-        empty=all_of(sql.is_empty(f"{_SIDES[one]}_port") for one in roles),
+        empty=lambda: all_of(sql.is_empty(f"{_SIDES[one]}_port") for one in roles),
     )
 
 
@@ -214,12 +217,12 @@ def _in_role(roles: Sequence[int], sql: SQL) -> str:
     return f"{sql.side_column('role')} = {roles[0]:d} AND " if len(roles) == 1 else ""
 
 
-def _listed(values: ListFilter[T], *, items: Sequence[Fragment], empty: Fragment) -> Fragment:
+def _listed(values: ListFilter[T], *, items: Sequence[Fragment], empty: Callable[[], Fragment]) -> Fragment:
     """Put a list together: its items, events without a value or with some, or all of that turned round."""
     found = list(items)
     if values.empty:
-        found.append(empty)
+        found.append(empty())
     if values.some:
-        found.append(opposite(empty))
+        found.append(opposite(empty()))
     whole = any_of(found)
     return opposite(whole) if values.negated else whole

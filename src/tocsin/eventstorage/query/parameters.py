@@ -62,11 +62,12 @@ _LISTS = (*VALUE_PARAMETERS, *_ADDRESSES, *_PORTS, "ids")
 _TIMES = {"dt_from": "detecttime", "dt_to": "detecttime", "st_from": "storagetime", "st_to": "storagetime"}
 _SORT_COLUMNS = ("detecttime", "storagetime")
 
+_NOT = {name: f"not_{name}" for name in _LISTS}
 _ORDER = ("limit", "page", "sortby", "after")
 PARAMETERS = (
     *_TIMES,
     *_LISTS,
-    *(f"not_{name}" for name in _LISTS),
+    *_NOT.values(),
     "description",
     "description_like",
     "text",
@@ -209,7 +210,7 @@ def _lists(
     given: Mapping[str, Any], names: Mapping[str, tuple[Any, ...]], read: Callable[[str, Any], T], kind: str
 ) -> tuple[tuple[tuple[Any, ...], ListFilter[T]], ...]:
     """Read the lists of a kind; `host_…` takes the place of the other two, which are checked still."""
-    found = {name: _read_list(given, name, read) for name in names}
+    found = {name: _read_list(given, name, read) for name in names if name in given or _NOT[name] in given}
     if found.get(f"host_{kind}") is not None:
         found[f"source_{kind}"] = found[f"target_{kind}"] = None
     return tuple((names[name], one) for name, one in found.items() if one is not None)
@@ -218,7 +219,7 @@ def _lists(
 def _read_list(
     given: Mapping[str, Any], name: str, read: Callable[[str, Any], T], *, special: bool = True
 ) -> ListFilter[T] | None:
-    negated = read_flag(f"not_{name}", given.get(f"not_{name}"))
+    negated = read_flag(_NOT[name], given.get(_NOT[name]))
     if name not in given:
         return None
     value = given[name]

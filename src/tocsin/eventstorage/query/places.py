@@ -20,6 +20,8 @@ _FORM = (
 )
 # What nobody would call a host: it has the form of an address, and is none.
 _LIKE_ADDRESS = re.compile(r"[0-9]+(\.[0-9]+)*([/-][0-9./-]*)?|[0-9a-fA-F:./-]*:[0-9a-fA-F:./-]*")
+# Of ASCII, names have letters, digits, "-" and "_"; of the rest, what can be seen. No label is empty.
+_NO_NAME = re.compile(r"[\x00-,/:-@\[-^`{-\x7f]|\.\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ def read_place(parameter: str, value: object) -> Place:
     except DataError as error:
         if not isinstance(value, str):
             raise refused(parameter, value, _FORM) from error
-        if not value.strip(".") or _LIKE_ADDRESS.fullmatch(value):
+        name = value.strip(".")
+        if not name.isprintable() or _NO_NAME.search(name) or not name or _LIKE_ADDRESS.fullmatch(value):
             raise refused(parameter, value, _FORM) from error
     return HostName(key=host_key(clean(value)), below=value.startswith("."))

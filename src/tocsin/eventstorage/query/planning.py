@@ -1,29 +1,54 @@
 """Where a search begins.
 
 PostgreSQL knows its data, but takes longer to plan for all partitions of three tables than to find a few
-events. So a look into a side table alone comes first; when it gives few, only their partitions are planned
-for.
+events. So a search that a side table can begin is tried as a statement whose plan is kept, which gives up
+when there are many. To count events, a look into a side table alone comes first; when it gives few, only
+their partitions are planned for.
 
 SQLite does not know its data: it is told to begin with the events of the filter that leaves the fewest, if
 these are few; otherwise with the order, so that a page of the latest is full soon. Which events these are, a
-short look into the indexes tells.
+short look into the indexes tells. Where only one filter can be the one, it is tried without a look.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tocsin.eventstorage.query.fragments import Fragment
+from tocsin.eventstorage.query.kept import FEW, are_too_many, write_kept
+from tocsin.eventstorage.query.rare import rare_values
 from tocsin.eventstorage.query.statements import Statement
 
 if TYPE_CHECKING:
     from tocsin.eventstorage.query.parameters import SearchParameters
     from tocsin.eventstorage.session import Row, Session
 
-__all__ = ["plan", "plan_since"]
+__all__ = ["find", "plan", "plan_since"]
 
 _FEW = 5_000
-_FEW_KNOWN = 1_000
+_FEW_KNOWN = FEW
+_FEW_VALUES = 8  # each number of values makes a statement of its own
 _FEW_ENOUGH = 100  # it is not worth while to look for a condition that leaves fewer
+
+
+def find(session: Session, parameters: SearchParameters, qtype: str) -> list[Row]:
+    """Search, and give the rows.
+
+    Args:
+        session: Where.
+        parameters: What is searched for.
+        qtype: `select` or `select_ghost`.
+
+    Raises:
+        DataError: Full text without an index for it.
+    """
+    if session.dialect == "postgresql":
+        rows = _find_few(session, parameters, qtype)
+    else:
+        rows = _find_at_once(session, parameters, qtype)
+    if rows is not None:
+        return rows
+    return session.execute(*plan(session, parameters).write(qtype))
 
 
 def plan(session: Session, parameters: SearchParameters, *, ordered: bool = True) -> Statement:
@@ -87,8 +112,27 @@ def _begin_with_few(session: Session, statement: Statement) -> bool:
             if len(seqs) <= _FEW_ENOUGH:
                 break
     if fewest is not None:
-        statement.begin_with(*fewest)
+        place, found = fewest
+        statement.begin_with(place, statement.sql.among("e.seq", list(found)))
     return fewest is not None
+
+
+def _find_at_once(session: Session, parameters: SearchParameters, qtype: str) -> list[Row] | None:
+    """Search in SQLite by one statement that begins at the only side table there is to begin at.
+
+    Returns:
+        `None` when nothing was found, or when there is no such table or it has too many rows.
+    """
+    statement = Statement(parameters, session.dialect, text_index=session.text_index)
+    places = [place for place, one in enumerate(statement.conditions) if one.can_lead and not one.time_column]
+    begin = statement.conditions[places[0]].write(statement.sql) if len(places) == 1 else None
+    if begin is None or begin.rows is None:
+        return None
+    few = f"(e.seq IN (SELECT seq FROM few) AND (SELECT count(*) FROM few) <= {_FEW_KNOWN})"
+    statement.begin_with(places[0], Fragment(few))
+    query, args = statement.write(qtype)
+    begun = f"WITH few (seq) AS MATERIALIZED ({begin.rows} LIMIT {_FEW_KNOWN + 1})"
+    return session.execute(f"{begun} {query}", (*begin.args, *args)) or None
 
 
 def _some(session: Session, statement: Statement, place: int) -> list[Row]:
@@ -96,6 +140,25 @@ def _some(session: Session, statement: Statement, place: int) -> list[Row]:
     condition = statement.conditions[place].write(statement.sql)
     rows = condition.rows or f"SELECT e.seq FROM events e WHERE {condition.sql}"
     return session.execute(f"{rows} LIMIT %s", (*condition.args, _FEW + 1))
+
+
+def _find_few(session: Session, parameters: SearchParameters, qtype: str) -> list[Row] | None:
+    """Search in PostgreSQL by a statement whose plan is kept; `None` when no filter leaves few events."""
+    statement = Statement(parameters, session.dialect, text_index=session.text_index)
+    conditions = [one.write(statement.sql) for one in statement.conditions]
+    for place, condition in enumerate(conditions):
+        can_begin = statement.conditions[place].can_lead and condition.rows is not None
+        if can_begin and len(condition.args) <= _FEW_VALUES:
+            rest = conditions[:place] + conditions[place + 1 :]
+            rows = session.execute(*write_kept(statement, condition, rest, qtype), again=True)
+            if not are_too_many(rows):
+                return rows
+    if parameters.order.limit is not None:  # all of them are not looked for in their order
+        for condition in rare_values(session, statement.sql, parameters):
+            rows = session.execute(*write_kept(statement, condition, conditions, qtype), again=True)
+            if not are_too_many(rows):
+                return rows
+    return None
 
 
 def _look_ahead(session: Session, statement: Statement) -> None:

@@ -123,14 +123,14 @@ class Statement:
         """
         self._leading, self._sort_by_index = leading, sort_by_index
 
-    def begin_with(self, place: int, seqs: Collection[int]) -> None:
-        """Say for which events a condition holds, in SQLite: it begins there, and checks all other ones.
+    def begin_with(self, place: int, condition: Fragment) -> None:
+        """Say which few events one condition leaves, in SQLite: it begins there, and checks all other ones.
 
         Args:
             place: Of the condition.
-            seqs: Of the events.
+            condition: What is written instead of it.
         """
-        self._first = {place: self.sql.among("e.seq", list(seqs))}
+        self._first = {place: condition}
         self.lead((), sort_by_index=False)
 
     def found(self) -> Fragment:
@@ -158,7 +158,7 @@ class Statement:
             return f"SELECT count(*) FROM events e WHERE {found.sql}", list(found.args)
         if qtype == "select":
             page, args = self._page(_RECORD)
-            sorting, join = self._sorting("e.{}"), self.sql.join_messages
+            sorting, join = self.sorting("e.{}"), self.sql.join_messages
             if self._known is not None:
                 known = self._are_known("m")
                 join, args = f"{join} AND {known.sql}", [*args, *known.args]
@@ -185,16 +185,29 @@ class Statement:
         parts, args = [f"SELECT {columns} FROM events e WHERE {found.sql}"], list(found.args)
         name = "e.{}" if self._sort_by_index else "+e.{}"
         if order.after is not None:
-            micros, event = order.after
-            sign = "<" if order.descending else ">"
-            parts.append(f"AND ({name.format(order.column)}, {name.format('id')}) {sign} (%s, %s)")
-            args += [self.sql.time(micros), event]
-        parts.append(f"ORDER BY {self._sorting(name)}")
-        if order.limit is not None:
-            parts.append("LIMIT %s OFFSET %s")
-            args += [order.limit, order.offset]
-        return " ".join(parts), args
+            after, of_after = self.after(name)
+            parts.append(f"AND {after}")
+            args += of_after
+        parts.append(f"ORDER BY {self.sorting(name)}")
+        part, of_part = self.part()
+        return " ".join([*parts, part]).rstrip(), args + of_part
 
-    def _sorting(self, name: str) -> str:
+    def sorting(self, name: str) -> str:
+        """Give what to sort by; `name` makes the name of a column."""
         way = "DESC" if self.order.descending else "ASC"
         return f"{name.format(self.order.column)} {way}, {name.format('id')} {way}"
+
+    def after(self, name: str) -> Query:
+        """Give the condition that an event comes after the last one seen."""
+        if self.order.after is None:
+            return "1 = 1", []
+        micros, event = self.order.after
+        sign = "<" if self.order.descending else ">"
+        condition = f"({name.format(self.order.column)}, {name.format('id')}) {sign} (%s, %s)"
+        return condition, [self.sql.time(micros), event]
+
+    def part(self) -> Query:
+        """Give which part of the sorted events is wanted, nothing when it is all."""
+        if self.order.limit is None:
+            return "", []
+        return "LIMIT %s OFFSET %s", [self.order.limit, self.order.offset]

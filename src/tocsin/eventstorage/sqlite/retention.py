@@ -19,11 +19,14 @@ _MOST_GROWTH = 2.0
 _FIRST_EVENTS, _FIRST_PAGES = 100, 100
 _MOST_PAGES = 10_000
 _SPARE = 20  # one page in so many may stay free for the events to come
-_CHECKPOINT_SECONDS = 2.0
+_CHECKPOINT_AIM = 0.05  # seconds that bringing the log into the file should take
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0  # seconds between two times
+_LONGEST_LOG = 8_000  # pages
+_PATIENCE_MS = 20
 
 
 def retain(session: SQLiteSession, before: int, batch: int) -> Iterator[int]:
-    """Delete the events stored before an instant; yields how many each step removed, then 0s for freed space.
+    """Delete the events stored before an instant; yields how many each step removed, 0 after other work.
 
     Events are stored in the order of their numbers, so that the oldest are the first ones, and are found
     without an index. A step begins with few events, and takes as many as its predecessors' speed allows in
@@ -35,17 +38,20 @@ def retain(session: SQLiteSession, before: int, batch: int) -> Iterator[int]:
         batch: How many events at a time at most.
     """
     # What is deleted and lost again in a crash of the machine is deleted by the next run: nobody has to wait
-    # for the disk while the lock is held. The log is brought into the file between the steps.
+    # for the disk while the lock is held. The log is brought into the file between the steps, without the
+    # lock, and little at a time: others wait for the disk as well.
     session.execute("PRAGMA synchronous = NORMAL")
     session.execute("PRAGMA wal_autocheckpoint = 0")
     checkpoints = _Checkpoints(session)
     try:
         for removed in _delete(session, before, batch):
             yield removed
-            checkpoints.make_when_due()
+            if checkpoints.make_when_due():
+                yield 0
         for _ in _give_space_back(session):
             yield 0
-            checkpoints.make_when_due()
+            if checkpoints.make_when_due():
+                yield 0
     finally:
         checkpoints.make()
 
@@ -101,12 +107,39 @@ class _Checkpoints:
     def __init__(self, session: SQLiteSession) -> None:
         self._session = session
         self._last = time.monotonic()
+        self._pause = _SHORTEST_PAUSE
 
-    def make_when_due(self) -> None:
-        if time.monotonic() - self._last > _CHECKPOINT_SECONDS:
-            self.make()
+    def make_when_due(self) -> bool:
+        """Do it, if there is enough to do; tell whether it was done."""
+        began = time.monotonic()
+        if began - self._last < self._pause:
+            return False
+        pages = self.make()
+        if pages > _LONGEST_LOG:
+            self._catch_up()
+        self._begin_log_anew()
+        self._last = time.monotonic()
+        factor = min(_CHECKPOINT_AIM / max(self._last - began, 1e-6), _MOST_GROWTH)
+        self._pause = max(_SHORTEST_PAUSE, min(self._pause * factor, _LONGEST_PAUSE))
+        return True
 
-    def make(self) -> None:
-        if not self._session.broken:
-            self._session.execute("PRAGMA wal_checkpoint(PASSIVE)")
-            self._last = time.monotonic()
+    def make(self) -> int:
+        """Do it, as far as nobody reads what it would overwrite; give how many pages the log has."""
+        if self._session.broken:
+            return 0
+        [(_, pages, _)] = self._session.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        return int(pages)
+
+    def _catch_up(self) -> None:
+        """Stop the writers for a moment: while they go on, the log never ends, and grows without bounds.
+
+        Whoever made it short again would wait for the disk, with the lock, the longer the longer it is.
+        """
+        self._session.execute(f"PRAGMA busy_timeout = {_PATIENCE_MS}")  # until the next transaction
+        self._session.execute("PRAGMA wal_checkpoint(RESTART)")
+
+    def _begin_log_anew(self) -> None:
+        """Write next to nothing: who writes first after a checkpoint waits for the disk with the lock."""
+        self._session.begin()
+        self._session.execute("UPDATE event_store SET last_seq = last_seq")
+        self._session.commit()

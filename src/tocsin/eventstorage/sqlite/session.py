@@ -150,7 +150,7 @@ class SQLiteSession:
             with self._use:
                 self._undo()
 
-    def execute(self, query: str, args: Sequence[Any] = ()) -> list[Row]:
+    def execute(self, query: str, args: Sequence[Any] = (), *, again: bool = False) -> list[Row]:  # noqa: ARG002 - the driver keeps all
         """Run a statement and give all its rows."""
         statement = translate(query)
         if statement.writes:
@@ -287,6 +287,8 @@ class SQLiteSession:
                 else:
                     with watch.over(self._connection):
                         yield
+                if self._loan is not None:
+                    self._loan.check_unchanged()
             except DRIVER_ERRORS as error:
                 self._undo()
                 self._refuse_closing()

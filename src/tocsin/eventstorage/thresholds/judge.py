@@ -10,6 +10,7 @@ from tocsin.eventstorage.thresholds.entities import facts_of
 from tocsin.eventstorage.thresholds.keys import ThresholdKey
 from tocsin.eventstorage.thresholds.report_table import HeldEvent, held_before, locked_reports, save
 from tocsin.eventstorage.thresholds.verdicts import VerdictKind
+from tocsin.model import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from tocsin.eventstorage.idea import Idea
     from tocsin.eventstorage.session import Session
     from tocsin.eventstorage.thresholds.entities import Facts, Side
-    from tocsin.eventstorage.thresholds.rules import Severity, ThresholdRule
+    from tocsin.eventstorage.thresholds.rules import ThresholdRule
     from tocsin.eventstorage.thresholds.verdicts import Verdict
 
     Message: TypeAlias = Idea | Mapping[str, Any] | str | bytes
@@ -38,6 +39,7 @@ class Candidate(NamedTuple):
         now: When; a naive one is UTC.
         side: Which side of the event it is about: `source` or `target`.
         shadow: Whether it is a trial, which silences nothing real.
+        severity: How bad it is, whatever the event says; `None`: as the event says.
     """
 
     event: Message
@@ -46,6 +48,7 @@ class Candidate(NamedTuple):
     now: datetime
     side: Side = "source"
     shadow: bool = False
+    severity: str | None = None
 
 
 class Question(NamedTuple):
@@ -68,8 +71,10 @@ def question_of(candidate: Candidate) -> Question:
     Raises:
         DataError: It is no event, or an argument is wrong.
     """
-    event, group, channel, now, side, shadow = candidate
+    event, group, channel, now, side, shadow, severity = candidate
     facts = facts_of(event, side)
+    if severity is not None:
+        facts = facts._replace(severity=Severity.of(severity))
     group, channel = read_text("group", group), read_text("channel", channel)
     shadow = read_flag("shadow", shadow)
     keys = [

@@ -11,17 +11,20 @@ from tocsin.eventstorage.methods import Methods
 from tocsin.eventstorage.query.values import instant_of
 from tocsin.eventstorage.thresholds.fetching import events_with
 from tocsin.eventstorage.thresholds.judge import judge, question_of
+from tocsin.eventstorage.thresholds.looking import look_up
 from tocsin.eventstorage.thresholds.report_table import find_reports, forget, recompute, save, sweep
 from tocsin.eventstorage.thresholds.rules import Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import timedelta
     from typing import TypeAlias
 
     from tocsin.eventstorage.idea import Idea
     from tocsin.eventstorage.session import Session
     from tocsin.eventstorage.thresholds.judge import Candidate
+    from tocsin.eventstorage.thresholds.keys import ThresholdKey
+    from tocsin.eventstorage.thresholds.looking import Holding
     from tocsin.eventstorage.thresholds.reports import Report
     from tocsin.eventstorage.thresholds.rules import ThresholdRule
     from tocsin.eventstorage.thresholds.verdicts import Verdict
@@ -34,6 +37,12 @@ _EARLIEST = microseconds(datetime.min.replace(tzinfo=UTC))
 _LATEST = microseconds(datetime.max.replace(tzinfo=UTC))
 _NEVER = 2**62
 _FORGOTTEN = "severity = %s AND reported_at < %s AND (last_held_after IS NULL OR last_held_after < %s)"
+_ENDED = """
+SELECT reported_at FROM threshold_reports
+WHERE severity = %s AND reported_at <= %s AND last_held_after >= %s ORDER BY reported_at LIMIT 1"""
+_ENDING = """
+SELECT reported_at FROM threshold_reports WHERE severity = %s AND reported_at > %s
+ORDER BY reported_at LIMIT 1"""
 _EVENTS = "SELECT eventid FROM events_thresholded WHERE keyid = %s ORDER BY createtime, eventid LIMIT %s"
 
 
@@ -60,12 +69,40 @@ class ReportMethods(Methods):
 
         return self._run(work, replay=True)
 
+    def report_next_due(self, now: datetime, rules: Rules) -> datetime | None:
+        """Say when the first of the silences ended that have ended and relapse."""
+        return self._first_end(_ENDED, now, rules, relapsing=True)
+
+    def report_next_end(self, now: datetime, rules: Rules) -> datetime | None:
+        """Say when the next silence ends that may relapse by then."""
+        return self._first_end(_ENDING, now, rules, relapsing=False)
+
+    def _first_end(self, query: str, now: datetime, rules: Rules, *, relapsing: bool) -> datetime | None:
+        def work(session: Session) -> datetime | None:
+            ends = []
+            for severity, rule in rules.items():
+                if rule.relapse:
+                    args = [severity.value, _away(session, now, -rule.silence)]
+                    rows = session.execute(query, [*args, _relapse_from(rule)] if relapsing else args)
+                    ends += [_later(session.from_time(reported_at), rule.silence) for (reported_at,) in rows]
+            return min(ends, default=None)
+
+        return self._run(work, replay=True)
+
     def report_held_events(self, held_under: str, limit: int | None) -> list[Idea]:
         """Give the events that were held back under a key, in the order in which they were."""
 
         def work(session: Session) -> list[Idea]:
             args = held_under, _NEVER if limit is None else limit
             return events_with(session, [ident for (ident,) in session.execute(_EVENTS, args)])
+
+        return self._run(work, replay=True)
+
+    def report_held_ids(self, held_under: str, limit: int) -> list[str]:
+        """Give the IDs of the events that were held back under a key, in the order in which they were."""
+
+        def work(session: Session) -> list[str]:
+            return [ident for (ident,) in session.execute(_EVENTS, (held_under, limit))]
 
         return self._run(work, replay=True)
 
@@ -84,6 +121,12 @@ class ReportMethods(Methods):
             return sorted(silent, key=lambda one: one.until)[:limit]
 
         return self._run(work, replay=True)
+
+    def report_holdings(
+        self, event: str, keys: Sequence[ThresholdKey], rules: Rules, most_ids: int
+    ) -> list[Holding]:
+        """Look up what was said of an event; see `Thresholder.look_up`."""
+        return self._run(lambda session: look_up(session, event, keys, rules, most_ids), replay=True)
 
     def reports_clean(self, now: datetime, rules: Rules, limit: int) -> int:
         """Forget some of what is over and does not relapse, and give of how many keys; 0: nothing is left."""
@@ -137,6 +180,10 @@ def _away(session: Session, now: datetime, distance: timedelta) -> Any:
     """Give the instant at a distance, within the years that there are."""
     micros = microseconds(now) + distance // MICROSECOND
     return session.to_time(instant_of(min(max(micros, _EARLIEST), _LATEST)))
+
+
+def _later(at: datetime, distance: timedelta) -> datetime:
+    return instant_of(min(microseconds(at) + distance // MICROSECOND, _LATEST))
 
 
 def _relapse_from(rule: ThresholdRule) -> int:

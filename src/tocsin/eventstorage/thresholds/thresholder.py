@@ -10,12 +10,14 @@ from tocsin.eventstorage.thresholds.rules import Severity, rules_with
 from tocsin.eventstorage.thresholds.verdicts import VerdictKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from tocsin.eventstorage.idea import Idea
     from tocsin.eventstorage.thresholds.entities import Side
     from tocsin.eventstorage.thresholds.judge import Message
+    from tocsin.eventstorage.thresholds.keys import ThresholdKey
+    from tocsin.eventstorage.thresholds.looking import Holding
     from tocsin.eventstorage.thresholds.report_methods import ReportMethods
     from tocsin.eventstorage.thresholds.rules import ThresholdRule
     from tocsin.eventstorage.thresholds.verdicts import Verdict
@@ -127,6 +129,18 @@ class Thresholder:
         read_whole_number("limit", limit)
         return self._methods.report_relapses(_instant(now), self._rules, limit)
 
+    def next_due(self, now: datetime) -> datetime | None:
+        """Say since when something can be had from `due`, `None` when nothing can.
+
+        Who comes late, and wants each relapse to be of the instant at which its silence ended, calls `due`
+        with that instant until there is none.
+        """
+        return self._methods.report_next_due(_instant(now), self._rules)
+
+    def next_end(self, now: datetime) -> datetime | None:
+        """Say when the next silence ends that may relapse by then, `None` when there is none."""
+        return self._methods.report_next_end(_instant(now), self._rules)
+
     def held_events(self, verdict: Verdict, *, limit: int | None = None) -> list[Idea]:
         """Give the events that a verdict counts in `held_count`, in the order in which they were held back.
 
@@ -142,6 +156,32 @@ class Thresholder:
         if verdict.kind is VerdictKind.FIRST:
             return []
         return self._methods.report_held_events(verdict.held_under, limit)
+
+    def held_ids(self, verdict: Verdict, *, limit: int = 100) -> list[str]:
+        """Give the IDs of the events that `held_events` is about, also of those that are not stored.
+
+        Args:
+            verdict: What was said; of several entities, one of `each` at a time.
+            limit: How many at most, the first ones.
+        """
+        read_whole_number("limit", limit)
+        if verdict.kind is VerdictKind.FIRST:
+            return []
+        return self._methods.report_held_ids(verdict.held_under, limit)
+
+    def look_up(self, event: str, keys: Sequence[ThresholdKey] = (), *, most_ids: int = 5) -> list[Holding]:
+        """Find afterwards what was said of an event: for which key it was held back, or told.
+
+        Nothing is written. What was told so long ago that it is forgotten is not found.
+
+        Args:
+            event: Its ID.
+            keys: What it may have been told as; where it was held back is known without.
+            most_ids: How many of the events that were held back with it to name.
+        """
+        return self._methods.report_holdings(
+            read_text("event", event), keys, self._rules, read_whole_number("most_ids", most_ids)
+        )
 
     def silences(self, now: datetime, *, group: str | None = None, limit: int = 1000) -> list[Verdict]:
         """Give what is silent now: until when, and how many events were held back.
@@ -165,12 +205,15 @@ class Thresholder:
             now: The current instant.
             batch: How many keys a transaction takes.
         """
-        read_whole_number("batch", batch)
-        at = _instant(now)
         total = 0
-        while some := self._methods.reports_clean(at, self._rules, batch):
+        while some := self.clean_some(now, batch):
             total += some
         return total
+
+    def clean_some(self, now: datetime, batch: int = 500) -> int:
+        """Do one step of `clean`, and give of how many keys; 0: nothing is left."""
+        read_whole_number("batch", batch)
+        return self._methods.reports_clean(_instant(now), self._rules, batch)
 
     def recompute(self) -> int:
         """Write the times in the table of thresholds anew by these rules, and give for how many keys.

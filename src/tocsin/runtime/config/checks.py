@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tocsin.abc import Detector
+    from tocsin.runtime.config.events import EventsAlertingConfig, EventsConfig
     from tocsin.runtime.config.log import LogAlertingConfig, LogConfig
     from tocsin.runtime.config.metric import AlertingConfig, MetricConfig
 
@@ -20,20 +21,24 @@ __all__ = [
     "check_event_parameters",
     "check_holidays",
     "check_query",
+    "check_search_parameters",
     "check_seasonality",
     "check_templates",
 ]
 
 
 def check_channels(
-    config: MetricConfig | LogConfig, channels: Mapping[str, Mapping[str, Any]], text: str, path: Path
+    config: MetricConfig | LogConfig | EventsConfig,
+    channels: Mapping[str, Mapping[str, Any]],
+    text: str,
+    path: Path,
 ) -> None:
     """Check that the channels of a monitor's rules are there, and are of a known type with right keys.
 
     Raises:
         ConfigError: With the line of the rule's `channels`.
     """
-    rules: Sequence[AlertingConfig | LogAlertingConfig] = config.alerting
+    rules: Sequence[AlertingConfig | LogAlertingConfig | EventsAlertingConfig] = config.alerting
     for index, rule in enumerate(rules):
         for name in rule.channels:
             where = ("alerting", index, "channels")
@@ -99,24 +104,47 @@ def check_event_parameters(config: MetricConfig, text: str, path: Path) -> None:
     Raises:
         ConfigError: With the line of the parameter.
     """
-    from tocsin.errors import DataError
-    from tocsin.eventstorage.query import build_query
-    from tocsin.eventstorage.query.columns import counted_column
-
-    for name in ("dt_from", "dt_to", "limit", "page", "sortby", "after"):
-        if name in config.events:
-            message = f"events takes no {name}: the metric's interval and loading keys say which time"
-            raise error_at(message, text, path, ("events", name))
-    try:
-        build_query(config.events, "count")
-    except DataError as error:
-        where = ("events",) if error.parameter is None else ("events", error.parameter)
-        raise error_at(error.message, text, path, where, error.hint) from error
+    check_search_parameters(
+        config.events, "events", "the metric's interval and loading keys say which time", text, path
+    )
     if config.dimension is not None:
+        from tocsin.errors import DataError
+        from tocsin.eventstorage.query.columns import counted_column
+
         try:
             counted_column(config.dimension, "dimension")
         except DataError as error:
             raise error_at(error.message, text, path, ("dimension",), error.hint) from error
+
+
+def check_search_parameters(
+    parameters: Mapping[str, Any], key: str, instead: str, text: str, path: Path
+) -> None:
+    """Check the search parameters of a key; those for times and pages are refused.
+
+    Args:
+        parameters: What the key holds.
+        key: Its name.
+        instead: What says which time, in words.
+        text: The file's text.
+        path: The file.
+
+    Raises:
+        ConfigError: With the line of the parameter.
+    """
+    if not parameters:
+        return
+    from tocsin.errors import DataError
+    from tocsin.eventstorage.query import build_query
+
+    for name in ("dt_from", "dt_to", "limit", "page", "sortby", "after"):
+        if name in parameters:
+            raise error_at(f"{key} takes no {name}: {instead}", text, path, (key, name))
+    try:
+        build_query(parameters, "count")
+    except DataError as error:
+        where = (key,) if error.parameter is None else (key, error.parameter)
+        raise error_at(error.message, text, path, where, error.hint) from error
 
 
 def check_query(config: MetricConfig, query: str, text: str, path: Path) -> ConfigError | None:

@@ -27,6 +27,7 @@ class EventsAlertingConfig(StrictModel):
     enabled: bool = True
     timezone: TimeZone = "UTC"
     channels: tuple[str, ...] = ()
+    severity: Severity = Severity.MEDIUM
     min_severity: Severity = Severity.INFO
     side: Literal["source", "target"] = "source"
     threshold: bool = True

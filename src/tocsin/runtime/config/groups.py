@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from datetime import time, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from tocsin.alerting.plan import AlertingPlan
 from tocsin.model import Group, Inhibition, Schedule, Severity
@@ -30,13 +32,42 @@ GROUPS_FILE = "groups.yml"
 _Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 _DAYS: tuple[_Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _NotNegative = Annotated[Duration, Field(ge=timedelta(0))]
-_Names = Annotated[
-    tuple[str, ...],
-    BeforeValidator(
-        lambda value: [value] if isinstance(value, str) else value,
-        json_schema_input_type=str | tuple[str, ...],
-    ),
-]
+_HOST = re.compile(r"\.?[^\W_]([\w-]*[^\W_])?(\.[^\W_]([\w-]*[^\W_])?)*\.?")
+_OneOrMany = BeforeValidator(
+    lambda value: [value] if isinstance(value, str) else value,
+    json_schema_input_type=str | tuple[str, ...],
+)
+
+
+def _check_network(text: str) -> str:
+    try:
+        ipaddress.ip_network(text.strip())
+    except ValueError:
+        try:
+            hint = f"did you mean {ipaddress.ip_network(text.strip(), strict=False)}?"
+        except ValueError:
+            hint = "write an address or a network, such as 192.0.2.0/24 or 2001:db8::/32"
+        message = f"{text!r} is no network: {hint}"
+        raise ValueError(message) from None
+    return text.strip()
+
+
+def _check_host(text: str) -> str:
+    name = text.strip()
+    try:
+        ipaddress.ip_network(name, strict=False)
+    except ValueError:
+        if _HOST.fullmatch(name):
+            return name
+        message = f"{text!r} is no host name: write www.example.org, or .example.org for all below it"
+    else:
+        message = f"{text!r} is an address: it belongs to networks"
+    raise ValueError(message)
+
+
+_Names = Annotated[tuple[str, ...], _OneOrMany]
+_Networks = Annotated[tuple[Annotated[str, AfterValidator(_check_network)], ...], _OneOrMany]
+_Hosts = Annotated[tuple[Annotated[str, AfterValidator(_check_host)], ...], _OneOrMany]
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,63}$")]
 
 
@@ -79,8 +110,8 @@ class GroupConfig(StrictModel):
     """People who own something, and how they are told."""
 
     name: _Name
-    networks: _Names = ()
-    hosts: _Names = ()
+    networks: _Networks = ()
+    hosts: _Hosts = ()
     monitors: _Names = ()
     tags: _Names = ()
     channels: _Names = ()

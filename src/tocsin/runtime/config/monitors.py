@@ -1,4 +1,4 @@
-"""The monitors of a project: one YAML file each, under `metrics/` or `logs/`."""
+"""The monitors of a project: one YAML file each, under `metrics/`, `logs/` or `events/`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from tocsin.errors import ConfigError, TocsinError
 from tocsin.runtime.config.checks import (
     check_channels,
     check_event_parameters,
+    check_search_parameters,
     check_seasonality,
     check_templates,
 )
+from tocsin.runtime.config.events import EventsConfig
 from tocsin.runtime.config.log import LogConfig
 from tocsin.runtime.config.metric import EVENT_WINDOW, MetricConfig
 from tocsin.runtime.config.yaml_file import error_at, read_text, suggest, validate
@@ -25,13 +27,16 @@ if TYPE_CHECKING:
     from tocsin.abc import Detector
     from tocsin.detectors.events import CoreDetector
     from tocsin.runtime.config.loader import Project
+    from tocsin.sources.idea_files import CsvMapping
 
-__all__ = ["BrokenMonitor", "LogMonitor", "MetricMonitor", "Monitor", "load_monitors"]
+__all__ = ["BrokenMonitor", "EventsMonitor", "LogMonitor", "MetricMonitor", "Monitor", "load_monitors"]
 
 # These hold languages of their own, in which ${…} and {{ … }} mean something else.
 _OTHER_LANGUAGES = frozenset(
     {"query", "template_single", "template_consecutive", "pattern", "header", "templates", "conditions"}
 )
+
+_MAPPING = ".map"  # `firewall.map.yml` beside a monitor says what the columns of its CSV files are
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,29 @@ class LogMonitor:
 
 
 @dataclass(frozen=True, slots=True)
+class EventsMonitor:
+    """Security events whose configuration is right: the file, its content, and the columns of its CSV files.
+
+    Nothing is judged: the events are what was found.
+    """
+
+    path: Path
+    config: EventsConfig
+    mapping: CsvMapping | None = None
+    kind: str = "events"
+
+    @property
+    def name(self) -> str:
+        """The monitor's name."""
+        return self.config.name
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The monitor's tags."""
+        return self.config.tags
+
+
+@dataclass(frozen=True, slots=True)
 class BrokenMonitor:
     """A monitor whose configuration is wrong; the others run without it."""
 
@@ -90,11 +118,11 @@ class BrokenMonitor:
     tags: tuple[str, ...] = ()
 
 
-Monitor = MetricMonitor | LogMonitor | BrokenMonitor
+Monitor = MetricMonitor | LogMonitor | EventsMonitor | BrokenMonitor
 
 
 def load_monitors(project: Project) -> tuple[Monitor, ...]:
-    """Read the monitors of a project: metrics first, then logs, each in the order of their files.
+    """Read the monitors of a project: metrics, then logs, then events, each in the order of their files.
 
     A monitor whose file is wrong, or whose name is taken, is a `BrokenMonitor`.
     """
@@ -102,13 +130,18 @@ def load_monitors(project: Project) -> tuple[Monitor, ...]:
     monitors: list[Monitor] = []
     first_with: dict[str, Path] = {}
     stdin: Path | None = None
-    kinds: tuple[tuple[str, str, Callable[[Project, Path], MetricMonitor | LogMonitor]], ...] = (
+    kinds: tuple[
+        tuple[str, str, Callable[[Project, Path], MetricMonitor | LogMonitor | EventsMonitor]], ...
+    ] = (
         ("metric", paths.metrics, _load_metric),
         ("log", paths.logs, _load_log),
+        ("events", paths.events, _load_events),
     )
     for kind, folder, load in kinds:
         files = (project.folder / folder).rglob("*")
         for path in sorted(path for path in files if path.suffix in {".yml", ".yaml"}):
+            if path.stem.endswith(_MAPPING) and kind == "events":
+                continue
             try:
                 monitor = load(project, path)
             except ConfigError as error:
@@ -148,6 +181,34 @@ def _load_log(project: Project, path: Path) -> LogMonitor:
     check_channels(config, project.channels, text, path)
     check_templates(config, text, path)
     return LogMonitor(path, config, tuple(detectors))
+
+
+def _load_events(project: Project, path: Path) -> EventsMonitor:
+    text = read_text(path)
+    config = validate(EventsConfig, text, path)
+    check_search_parameters(
+        config.filter, "filter", "each event is looked at once, when it is stored", text, path
+    )
+    check_channels(config, project.channels, text, path)
+    return EventsMonitor(path, config, _mapping_of(project, config, text, path))
+
+
+def _mapping_of(project: Project, config: EventsConfig, text: str, path: Path) -> CsvMapping | None:
+    name = None if config.source is None else config.source.mapping
+    if name is None:
+        return None
+    from tocsin.runtime.config.event_mapping import load_mapping
+
+    for folder in (path.parent, project.folder):
+        if (folder / name).is_file():
+            return load_mapping(folder / name)
+    raise error_at(
+        f"the mapping file {name!r} is not there",
+        text,
+        path,
+        ("source", "mapping"),
+        "it is looked for beside the monitor, or in the project folder",
+    )
 
 
 def _load_metric(project: Project, path: Path) -> MetricMonitor:

@@ -17,6 +17,7 @@ __all__ = [
     "ProfileConfig",
     "ProfilesConfig",
     "ProjectConfig",
+    "RetentionConfig",
     "TablesConfig",
     "TimeoutsConfig",
 ]
@@ -50,6 +51,7 @@ class TablesConfig(StrictModel):
     candidates: _TABLE_NAME | None = None
     decisions: _TABLE_NAME | None = None
     notices: _TABLE_NAME | None = None
+    batches: _TABLE_NAME | None = None
     silences: _TABLE_NAME | None = None
     acknowledgements: _TABLE_NAME | None = None
     migrations: _TABLE_NAME | None = None
@@ -79,6 +81,25 @@ class TimeoutsConfig(StrictModel):
     alert: _Timeout = timedelta(minutes=10)
 
 
+_Kept = Annotated[
+    Annotated[Duration, Field(ge=timedelta(hours=1))] | None,
+    BeforeValidator(
+        lambda value: None if value == "forever" else value,
+        json_schema_input_type=Duration | Literal["forever"],
+    ),
+]
+
+
+class RetentionConfig(StrictModel):
+    """For how long what is done with is kept; `None` (`forever`): without an end."""
+
+    datapoints: _Kept = None
+    detections: _Kept = None
+    decisions: _Kept = timedelta(days=90)
+    outbox: _Kept = timedelta(days=30)
+    events: _Kept = None
+
+
 class ProjectConfig(StrictModel):
     """`tocsin_project.yml`."""
 
@@ -87,6 +108,7 @@ class ProjectConfig(StrictModel):
     paths: PathsConfig = PathsConfig()
     tables: TablesConfig = TablesConfig()
     timeouts: TimeoutsConfig = TimeoutsConfig()
+    retention: RetentionConfig = RetentionConfig()
     default_profile: str | None = None
 
 

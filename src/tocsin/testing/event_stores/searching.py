@@ -310,6 +310,29 @@ class SearchContract(EventStoreContract):
         ]
         assert [one.start.isoformat() for one in long_ago.buckets] == ["1901-02-03T00:00:00+00:00"]
 
+    def test_the_first_and_the_last_times_there_are_fall_into_their_buckets(
+        self, store: EventStorageService
+    ) -> None:
+        moments = [
+            "0001-01-01T00:00:00Z",
+            "0001-12-31T00:00:00Z",
+            "2026-03-01T00:00:00Z",
+            "9999-12-31T23:59:59Z",
+        ]
+        store.insert_events([message(f"e{place}", DetectTime=at) for place, at in enumerate(moments)])
+        century = timedelta(days=36_525)
+
+        buckets = store.timeline_events(step=century, by="category").buckets
+        years = store.timeline_events({"dt_to": "0005-01-01"}, timedelta(days=365)).buckets
+
+        assert (buckets[0].start, buckets[0].total) == (datetime(1, 1, 1, tzinfo=UTC), 2)
+        assert sum(one.total for one in buckets) == sum(one.counts[0] for one in buckets) == 4
+        assert buckets[-1].total == 1
+        assert {(one.start - datetime(1970, 1, 1, tzinfo=UTC)) % century for one in buckets[1:]} == {
+            timedelta(0)
+        }
+        assert [one.total for one in years] == [1, 1]
+
     def test_a_step_too_short_for_the_time_is_refused(self, store: EventStorageService) -> None:
         store.insert_events(
             [message("a", DetectTime="2001-01-01T00:00:00Z"), message("b", DetectTime="2026-01-01T00:00:00Z")]

@@ -221,7 +221,7 @@ class ThresholdHistoryContract(EventStoreContract):
 def _keys(candidate: Candidate) -> list[tuple[Any, ...]]:
     event: Any = candidate.event
     name = event["_Tocsin"]["EventClass"]
-    _, group, channel, _, side, shadow = candidate
+    _, group, channel, _, side, shadow, _ = candidate
     return [(group, channel, side, shadow, name, entity) for entity in event["Source"][0]["IP4"]]
 
 

@@ -1,0 +1,103 @@
+"""What the stages need to know about candidates before they begin: read once for all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tocsin.alerting.acknowledgements import read_acknowledgements
+from tocsin.alerting.case import OPENINGS, IncidentKey, Pair, incident_of
+from tocsin.alerting.record import opening_decisions, told_pairs
+from tocsin.alerting.rows import chunks, named
+from tocsin.model import DecisionKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from tocsin.abc import Transaction
+    from tocsin.alerting.acknowledgements import Acknowledgement
+    from tocsin.model import AlertCandidate
+
+__all__ = ["Known"]
+
+_NOTHING: frozenset[DecisionKind] = frozenset()
+_Decided = dict[tuple[str, str, str], frozenset[DecisionKind]]
+
+
+@dataclass(slots=True)
+class Known:
+    """What the memory knows about candidates.
+
+    Attributes:
+        tx: Where it is.
+        decided: (candidate, group, channel) → what was decided before.
+        ends: Incident → the point that ended it, `None` while it goes on; without those that are not there.
+        told: Incident → the pairs that were told that it began; who decides adds to it.
+        acknowledged: Who works on which incident.
+    """
+
+    tx: Transaction
+    decided: _Decided
+    ends: dict[IncidentKey, datetime | None]
+    told: dict[IncidentKey, set[Pair]]
+    acknowledged: dict[IncidentKey, Acknowledgement]
+
+    @classmethod
+    def read(cls, tx: Transaction, candidates: Sequence[AlertCandidate]) -> Known:
+        """Read it."""
+        openings = [one for one in candidates if one.kind in OPENINGS]
+        following = [one for one in candidates if one.kind not in OPENINGS]
+        pairs = told_pairs(tx, following) if following else {}
+        told: dict[IncidentKey, set[Pair]] = {}
+        for candidate in following:
+            key = incident_of(candidate)
+            if key is not None:
+                told.setdefault(key, set()).update(pairs.get(candidate.id, ()))
+        repeated = any(one.kind is DecisionKind.REPEAT for one in following)
+        return cls(
+            tx=tx,
+            decided=_read_decided(tx, [one.id for one in candidates]),
+            ends=_read_ends(tx, {one.series for one in openings if one.opened_at is not None}),
+            told=told,
+            acknowledged=read_acknowledgements(tx) if repeated else {},
+        )
+
+    def kinds(self, candidate: AlertCandidate, pair: Pair) -> frozenset[DecisionKind]:
+        """Give what was decided about a candidate for a pair."""
+        return self.decided.get((candidate.id, *pair), _NOTHING)
+
+    def why_untold(self, candidate: AlertCandidate, pair: Pair) -> str:
+        """Say why a pair was not told of the beginning of a candidate's incident."""
+        opening = opening_decisions(self.tx, candidate)
+        reasons = [one.reason for one in opening if (one.group, one.channel) == pair]
+        return (reasons or [one.reason for one in opening] or ["nothing is known of it"])[-1]
+
+
+def _read_decided(tx: Transaction, ids: Iterable[str]) -> _Decided:
+    found: _Decided = {}
+    for chunk in chunks(ids):
+        names, params = named(chunk)
+        rows = tx.execute_query(
+            "SELECT candidate_id, group_name, channel, kind"
+            f" FROM {tx.get_full_table_name('_tocsin_decisions')} WHERE candidate_id IN ({names})",
+            params,
+        )
+        for row in rows:
+            key = row["candidate_id"], row["group_name"], row["channel"]
+            found[key] = found.get(key, _NOTHING) | {DecisionKind(row["kind"])}
+    return found
+
+
+def _read_ends(tx: Transaction, series: Iterable[str]) -> dict[IncidentKey, datetime | None]:
+    found: dict[IncidentKey, datetime | None] = {}
+    for chunk in chunks(series):
+        names, params = named(chunk)
+        rows = tx.execute_query(
+            "SELECT series, rule, condition, opened_at, resolved_at"
+            f" FROM {tx.get_full_table_name('_tocsin_incidents')} WHERE series IN ({names})",
+            params,
+        )
+        for row in rows:
+            found[row["series"], row["rule"], row["condition"], row["opened_at"]] = row["resolved_at"]
+    return found

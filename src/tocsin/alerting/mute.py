@@ -1,0 +1,88 @@
+"""What a silence or a trouble elsewhere means for a case: it is held back, it was over before, or nothing.
+
+An event, and what an incident comes to, is decided about once. The opening of an incident is not: it is
+asked again until nothing mutes it, and told if its incident still goes on then. So a trouble that is over
+when it is asked about decides as if it had been asked all the time: what it muted is told as of its end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tocsin.alerting.case import Case, Outcome, incident_of, none
+from tocsin.alerting.message import iso
+from tocsin.alerting.record import Stage
+from tocsin.model import AlertDecision, DecisionKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from tocsin.alerting.case import IncidentKey
+    from tocsin.alerting.inhibit import Inhibitor
+    from tocsin.alerting.silence import Silences
+
+__all__ = ["Mutes"]
+
+
+class Mutes:
+    """The stages of silences and inhibitions.
+
+    Args:
+        silences: Those that are active now.
+        inhibitor: What mutes what.
+        ends: Incident → the point that ended it, `None` while it goes on; without those that are not there.
+        now: The present.
+
+    Attributes:
+        matched: Silence (id) → the candidates (id) that it newly silenced.
+    """
+
+    def __init__(
+        self,
+        silences: Silences,
+        inhibitor: Inhibitor,
+        ends: Mapping[IncidentKey, datetime | None],
+        now: datetime,
+    ) -> None:
+        self._silences, self._inhibitor, self._ends, self._now = silences, inhibitor, ends, now
+        self.matched: dict[str, set[str]] = {}
+
+    def silenced(self, case: Case) -> Outcome | None:
+        """Hold back what people asked not to be told of; `None`: it passes."""
+        if DecisionKind.SILENCED in case.before and self._is_over(case, None):
+            return none(case, Stage.SILENCE, "it was over before the silence was")
+        silence = self._silences.match(case.candidate, *case.pair)
+        if silence is None:
+            return None
+        if DecisionKind.SILENCED not in case.before:
+            self.matched.setdefault(silence.id, set()).add(case.candidate.id)
+        comment = f": {silence.comment}" if silence.comment else ""
+        reason = f"silenced by {silence.author} until {iso(silence.ends_at)} ({silence.id}){comment}"
+        decision = AlertDecision(DecisionKind.SILENCED, reason)
+        return Outcome(case, Stage.SILENCE, decision, until=silence.ends_at)
+
+    def inhibited(self, case: Case) -> Outcome | Case:
+        """Hold back what follows from something else, or give the case with the moment at which it passes."""
+        hold = self._inhibitor.hold(case.candidate, case.moment)
+        if hold is None:
+            if DecisionKind.INHIBITED in case.before and self._is_over(case, None):
+                return none(case, Stage.INHIBIT, "it was over before what muted it was")
+            return case
+        why = f"{hold.by.series}, which mutes it, has an incident since {iso(hold.by.opened_at)}"
+        if case.may_wait and self._is_over(case, hold.until):
+            return none(case, Stage.INHIBIT, f"it was over before what muted it was: {why}")
+        if case.may_wait and hold.until is not None:
+            return replace(case, moment=min(hold.until, self._now))
+        return Outcome(case, Stage.INHIBIT, AlertDecision(DecisionKind.INHIBITED, why), until=hold.until)
+
+    def _is_over(self, case: Case, at: datetime | None) -> bool:
+        """Say whether a case's incident was over at an instant; `None`: as far as is known."""
+        key = incident_of(case.candidate)
+        if key is None:
+            return False
+        if key not in self._ends:
+            return case.waited  # a later correction of the data took it away
+        end = self._ends[key]
+        return end is not None and (at is None or end <= at)

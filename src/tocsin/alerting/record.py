@@ -1,0 +1,290 @@
+"""The last stage: every decision is kept with its reason, those that nobody hears of too."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from tocsin.alerting.message import TOLD_KINDS, iso
+from tocsin.alerting.rows import chunks, named, storable
+from tocsin.model import DecisionKind, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from tocsin.abc import Transaction
+    from tocsin.model import AlertCandidate
+
+__all__ = [
+    "Decision",
+    "Stage",
+    "decision_about",
+    "final_decisions",
+    "note_messages",
+    "opening_decisions",
+    "told_pairs",
+    "write_decisions",
+]
+
+_DECISIONS = "_tocsin_decisions"
+_NAMESPACE = uuid.UUID("b0f6a8a2-3d55-5c0e-9f3a-6f1f6f1e7a10")
+_ASKED_AGAIN = (DecisionKind.SILENCED, DecisionKind.INHIBITED)
+_BATCH = 5000
+_COLUMNS = (
+    "candidate_id, event_id, monitor, series, rule, condition, opened_at, group_name, channel, kind, stage,"
+    " reason, severity, event_at, until, notice_id"
+)
+_KEYS = 120  # incidents in one statement: four parameters each
+
+
+class Stage(StrEnum):
+    """Which stage decided."""
+
+    RULE = "rule"
+    GROUP = "group"
+    SILENCE = "silence"
+    INHIBIT = "inhibit"
+    THRESHOLD = "threshold"
+    ROUTE = "route"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided, by which stage, and why: about a candidate, for a group and a channel.
+
+    Of a point that a rule looked at and did not want told there is no candidate: its `candidate_id`,
+    group and channel are empty, its stage is `RULE`, and `opened_at` is the incident that the point
+    belongs to, if it does.
+
+    Attributes:
+        candidate_id: What it was decided about; empty for a point that is none.
+        event_id: The event of the store, of several the first; `None` when there is none.
+        monitor: The monitor's name.
+        series: The series; of an event the monitor's name.
+        rule: The rule's name.
+        condition: `anomaly`, `no_data` or `event`.
+        opened_at: The incident's first point; `None` for an event.
+        group: Who would be told.
+        channel: By what.
+        kind: What was decided.
+        stage: Which stage decided.
+        reason: Why, in words.
+        severity: How bad it is.
+        event_at: Event time, aware, UTC.
+        until: When what holds it back ends, where that is known.
+        notice_id: The notice that tells it.
+    """
+
+    candidate_id: str
+    event_id: str | None
+    monitor: str
+    series: str
+    rule: str
+    condition: str
+    opened_at: datetime | None
+    group: str
+    channel: str
+    kind: DecisionKind
+    stage: Stage
+    reason: str
+    severity: Severity
+    event_at: datetime
+    until: datetime | None = None
+    notice_id: str | None = None
+
+    @property
+    def id(self) -> str:
+        """A digest of what was decided about what, so that deciding it again adds nothing.
+
+        A candidate is decided on once a group, channel and kind. A point without a candidate is told of
+        once for each incident that it belongs to, and outside of incidents once a reason.
+        """
+        parts: list[str | None]
+        if self.candidate_id:
+            parts = [self.candidate_id, self.group, self.channel, self.kind.value]
+        else:
+            about = iso(self.opened_at) if self.opened_at is not None else self.reason
+            parts = [self.monitor, self.series, self.rule, self.condition, iso(self.event_at)]
+            parts += [self.kind.value, about]
+        return str(uuid.uuid5(_NAMESPACE, json.dumps(parts)))
+
+
+def decision_about(
+    candidate: AlertCandidate,
+    kind: DecisionKind,
+    stage: Stage,
+    reason: str,
+    *,
+    group: str = "",
+    channel: str = "",
+    until: datetime | None = None,
+    notice_id: str | None = None,
+) -> Decision:
+    """Make a decision about a candidate."""
+    return Decision(
+        candidate_id=candidate.id,
+        event_id=candidate.event_ids[0] if candidate.event_ids else None,
+        monitor=candidate.monitor,
+        series=candidate.series,
+        rule=candidate.rule,
+        condition=candidate.condition,
+        opened_at=candidate.opened_at,
+        group=group,
+        channel=channel,
+        kind=kind,
+        stage=stage,
+        reason=reason,
+        severity=candidate.severity,
+        event_at=candidate.at,
+        until=until,
+        notice_id=notice_id,
+    )
+
+
+def write_decisions(tx: Transaction, decisions: Sequence[Decision], now: datetime) -> int:
+    """Keep decisions, and give how many of them are new; one that is there stays as it is."""
+    return sum(
+        _insert(tx, decisions[start : start + _BATCH], now) for start in range(0, len(decisions), _BATCH)
+    )
+
+
+def _insert(tx: Transaction, decisions: Sequence[Decision], now: datetime) -> int:
+    return tx.insert_batch(
+        _DECISIONS,
+        {
+            "decision_id": [decision.id for decision in decisions],
+            "candidate_id": [decision.candidate_id for decision in decisions],
+            "event_id": [decision.event_id for decision in decisions],
+            "monitor": [decision.monitor for decision in decisions],
+            "series": [decision.series for decision in decisions],
+            "rule": [decision.rule for decision in decisions],
+            "condition": [decision.condition for decision in decisions],
+            "opened_at": [decision.opened_at for decision in decisions],
+            "group_name": [decision.group for decision in decisions],
+            "channel": [decision.channel for decision in decisions],
+            "kind": [decision.kind.value for decision in decisions],
+            "stage": [decision.stage.value for decision in decisions],
+            "reason": [storable(decision.reason) for decision in decisions],
+            "severity": [decision.severity.value for decision in decisions],
+            "event_at": [decision.event_at for decision in decisions],
+            "decided_at": [now] * len(decisions),
+            "until": [decision.until for decision in decisions],
+            "notice_id": [decision.notice_id for decision in decisions],
+            "message_id": [None] * len(decisions),
+        },
+        "ignore",
+    )
+
+
+def final_decisions(tx: Transaction, candidate_ids: Iterable[str]) -> set[tuple[str, str, str]]:
+    """Give (candidate, group, channel) for all that was decided and is not decided again.
+
+    Not among them is what was silenced or inhibited: that is asked again, or said to be over.
+    """
+    found: set[tuple[str, str, str]] = set()
+    again, kinds = named([kind.value for kind in _ASKED_AGAIN], "kind")
+    for chunk in chunks(candidate_ids):
+        names, params = named(chunk)
+        rows = tx.execute_query(
+            "SELECT DISTINCT candidate_id, group_name, channel"
+            f" FROM {tx.get_full_table_name(_DECISIONS)}"
+            f" WHERE candidate_id IN ({names}) AND kind NOT IN ({again})",
+            {**params, **kinds},
+        )
+        found |= {(row["candidate_id"], row["group_name"], row["channel"]) for row in rows}
+    return found
+
+
+def told_pairs(tx: Transaction, candidates: Iterable[AlertCandidate]) -> dict[str, set[tuple[str, str]]]:
+    """Give for each candidate of an incident the (group, channel) pairs that were told of its opening.
+
+    Of an incident that nobody was told of the set is empty; candidates about one event are left out.
+    """
+    keys = {candidate.id: _key(candidate) for candidate in candidates if candidate.opened_at is not None}
+    told: dict[_Key, set[tuple[str, str]]] = {}
+    wanted, kinds = named(sorted(kind.value for kind in TOLD_KINDS), "kind")
+    for chunk in chunks(keys.values(), _KEYS):
+        parts, params = _match(chunk)
+        rows = tx.execute_query(
+            "SELECT DISTINCT series, rule, condition, opened_at, group_name, channel"
+            f" FROM {tx.get_full_table_name(_DECISIONS)} WHERE ({parts}) AND kind IN ({wanted})",
+            {**params, **kinds},
+        )
+        for row in rows:
+            key = row["series"], row["rule"], row["condition"], row["opened_at"]
+            told.setdefault(key, set()).add((row["group_name"], row["channel"]))
+    return {identity: set(told.get(key, ())) for identity, key in keys.items()}
+
+
+def opening_decisions(tx: Transaction, candidate: AlertCandidate) -> list[Decision]:
+    """Read what was decided about the opening of a candidate's incident, in the order of deciding."""
+    if candidate.opened_at is None:
+        return []
+    parts, params = _match([_key(candidate)])
+    rows = tx.execute_query(
+        f"SELECT {_COLUMNS} FROM {tx.get_full_table_name(_DECISIONS)}"
+        f" WHERE {parts} AND candidate_id <> '' AND event_at < %(at)s"
+        " ORDER BY event_at, decided_at, group_name, channel, decision_id",
+        {**params, "at": candidate.at},
+    )
+    # The opening is what was decided about the incident's earliest point.
+    return [_decision(row) for row in rows if row["event_at"] == rows[0]["event_at"]]
+
+
+def note_messages(tx: Transaction, messages: Mapping[str, str]) -> None:
+    """Note in which message (id) each notice (id) travels."""
+    table = tx.get_full_table_name(_DECISIONS)
+    notices: dict[str, list[str]] = {}
+    alone: list[str] = []
+    for notice, message in messages.items():
+        if notice == message:
+            alone.append(notice)
+        else:
+            notices.setdefault(message, []).append(notice)
+    for chunk in chunks(alone):
+        names, params = named(chunk)
+        tx.execute_query(f"UPDATE {table} SET message_id = notice_id WHERE notice_id IN ({names})", params)
+    for message, together in notices.items():
+        for chunk in chunks(together):
+            names, params = named(chunk)
+            tx.execute_query(
+                f"UPDATE {table} SET message_id = %(message)s WHERE notice_id IN ({names})",
+                {"message": message, **params},
+            )
+
+
+_Key = tuple[str, str, str, "datetime | None"]
+
+
+def _key(candidate: AlertCandidate) -> _Key:
+    return candidate.series, candidate.rule, candidate.condition, candidate.opened_at
+
+
+def _match(keys: Sequence[_Key]) -> tuple[str, dict[str, Any]]:
+    """Write the condition that a row belongs to one of these incidents."""
+    params: dict[str, Any] = {}
+    parts = []
+    for number, key in enumerate(keys):
+        names = [f"{name}{number}" for name in ("series", "rule", "condition", "opened_at")]
+        params |= dict(zip(names, key, strict=True))
+        series, rule, condition, opened_at = (f"%({name})s" for name in names)
+        parts.append(
+            f"(series = {series} AND rule = {rule} AND opened_at = {opened_at} AND condition = {condition})"
+        )
+    return " OR ".join(parts), params
+
+
+def _decision(row: dict[str, Any]) -> Decision:
+    return Decision(
+        **{
+            **{name: value for name, value in row.items() if name != "group_name"},
+            "group": row["group_name"],
+            "kind": DecisionKind(row["kind"]),
+            "stage": Stage(row["stage"]),
+            "severity": Severity(row["severity"]),
+        }
+    )

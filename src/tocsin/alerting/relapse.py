@@ -1,0 +1,143 @@
+"""Tells what was held back, and went on near the end of its silence, without waiting for more of it."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from tocsin.alerting.case import Case, Outcome, TellReport, none
+from tocsin.alerting.event_message import relapse_message
+from tocsin.alerting.inhibit import Inhibitor, read_troubles
+from tocsin.alerting.keep import keep
+from tocsin.alerting.message import iso
+from tocsin.alerting.mute import Mutes
+from tocsin.alerting.record import Stage
+from tocsin.alerting.route import refusal
+from tocsin.alerting.rows import chunks, named
+from tocsin.alerting.silence import Silences
+from tocsin.alerting.silence_book import count_matches, read_silences
+from tocsin.alerting.threshold import relapse_decision
+from tocsin.model import AlertCandidate, DecisionKind, Group, MonitorKind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from tocsin.abc import Transaction
+    from tocsin.alerting.plan import AlertingPlan, Answer, ThresholdBook
+
+__all__ = ["tell_relapses"]
+
+_NAMESPACE = uuid.UUID("0b8a5f4e-1a5d-5a57-8f0e-9d1c7f6a2b43")
+_NOBODY = "events"
+
+
+def tell_relapses(
+    tx: Transaction, *, plan: AlertingPlan, book: ThresholdBook, now: datetime, limit: int = 1000
+) -> TellReport:
+    """Tell the relapses that are due, each once: in one message what was held back of each.
+
+    A relapse that a silence or a trouble elsewhere mutes is not told later.
+
+    Args:
+        tx: Where decisions, notices, silences and incidents are.
+        plan: The project's groups and rules.
+        book: What was told before, and held back since.
+        now: The present.
+        limit: How many at most; call again until fewer are taken.
+    """
+    answers = book.due(now, limit=limit)
+    report = TellReport(taken=len(answers))
+    if not answers:
+        return report
+    held = _read_held(tx, answers)
+    groups = {group.name: group for group in plan.groups}
+    since = min(_moment(answer, now) for answer in answers)
+    inhibitor = Inhibitor(plan, read_troubles(tx, plan, since))
+    mutes = Mutes(Silences(read_silences(tx, active_at=now), now), inhibitor, {}, now)
+    outcomes: list[Outcome] = []
+    payloads: list[dict[str, Any]] = []
+    for place, answer in enumerate(answers):
+        candidate = _candidate(answer, held, plan, now)
+        group = groups.get(answer.group) or Group(answer.group)
+        outcome = _decide(Case(place, candidate, group, answer.channel, candidate.at), answer, mutes)
+        report.count(outcome.decision.kind)
+        outcomes.append(outcome)
+        payloads.append(
+            relapse_message(answer, outcome.decision, candidate=candidate, project=plan.project, now=now)
+            if outcome.is_told
+            else {}
+        )
+    keep(tx, outcomes, project=plan.project, now=now, payloads=payloads)
+    count_matches(tx, {silence: len(found) for silence, found in mutes.matched.items()}, now)
+    return report
+
+
+def _moment(answer: Answer, now: datetime) -> datetime:
+    return now if answer.at is None else min(answer.at, now)
+
+
+def _decide(case: Case, answer: Answer, mutes: Mutes) -> Outcome:
+    why = refusal(case.candidate, case.group, case.channel)
+    if why is not None:
+        return none(case, Stage.ROUTE, why)
+    passed = mutes.silenced(case) or mutes.inhibited(case)
+    if isinstance(passed, Outcome):
+        return passed
+    return Outcome(case, Stage.THRESHOLD, relapse_decision(answer), until=answer.until, answer=answer)
+
+
+def _candidate(
+    answer: Answer, held: dict[tuple[str, str, str], dict[str, Any]], plan: AlertingPlan, now: datetime
+) -> AlertCandidate:
+    """Make what stands for all that was held back: as its last, of which most is known."""
+    rows = [held[key] for one in answer.held_ids if (key := (one, answer.group, answer.channel)) in held]
+    last = max(rows, key=lambda row: row["event_at"], default={})
+    monitor = last.get("monitor") or _NOBODY
+    parts = [
+        answer.group,
+        answer.channel,
+        answer.classes,
+        answer.entity,
+        answer.held_ids[:1],
+        iso(answer.until),
+    ]
+    entity = (answer.entity,) if answer.entity else ()
+    return AlertCandidate(
+        id=str(uuid.uuid5(_NAMESPACE, json.dumps([plan.project, *parts]))),
+        monitor=monitor,
+        source=MonitorKind.EVENTS,
+        series=last.get("series") or monitor,
+        rule=last.get("rule") or "default",
+        kind=DecisionKind.RELAPSED,
+        reason="",
+        at=_moment(answer, now),
+        severity=answer.severity,
+        # Of an incident that was held back: what it comes to is told from now on.
+        condition=last.get("condition") or "event",
+        opened_at=last.get("opened_at"),
+        event_ids=answer.held_ids,
+        # The answer does not say which side it is; who silences it may name either.
+        sources=entity,
+        targets=entity,
+        tags=plan.monitor_tags.get(monitor, ()),
+        event={"Category": list(answer.classes), "_Tocsin": {"EventClass": next(iter(answer.classes), None)}},
+    )
+
+
+def _read_held(tx: Transaction, answers: Sequence[Answer]) -> dict[tuple[str, str, str], dict[str, Any]]:
+    """Read what was decided about the events, or incidents, that were held back, by their ids."""
+    found: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for chunk in chunks(one for answer in answers for one in answer.held_ids):
+        names, params = named(chunk)
+        rows = tx.execute_query(
+            "SELECT candidate_id, event_id, group_name, channel, monitor, series, rule, condition, opened_at,"
+            f" event_at FROM {tx.get_full_table_name('_tocsin_decisions')}"
+            f" WHERE (event_id IN ({names}) OR candidate_id IN ({names})) AND kind = %(held)s",
+            {**params, "held": DecisionKind.HELD.value},
+        )
+        for row in rows:
+            for identity in filter(None, (row["event_id"], row["candidate_id"])):
+                found[identity, row["group_name"], row["channel"]] = row
+    return found

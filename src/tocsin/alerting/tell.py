@@ -1,0 +1,236 @@
+"""Runs the stages over candidates: who is told of what, who is not, and why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tocsin.alerting.case import MUTED, OPENINGS, Case, Outcome, TellReport, incident_of, none, told
+from tocsin.alerting.collect import drop_candidates, mute_candidates, muted_candidates, take_candidates
+from tocsin.alerting.group import compile_owners
+from tocsin.alerting.inhibit import Inhibitor, read_troubles
+from tocsin.alerting.keep import keep
+from tocsin.alerting.known import Known
+from tocsin.alerting.mute import Mutes
+from tocsin.alerting.record import Stage
+from tocsin.alerting.relapse import tell_relapses
+from tocsin.alerting.route import channels_for, refusal
+from tocsin.alerting.silence import Silences
+from tocsin.alerting.silence_book import count_matches, read_silences
+from tocsin.alerting.threshold import question, threshold_decision
+from tocsin.model import DecisionKind, Group
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from tocsin.abc import Transaction
+    from tocsin.alerting.case import Pair
+    from tocsin.alerting.plan import AlertingPlan, Asked, ThresholdBook
+    from tocsin.model import AlertCandidate
+
+__all__ = ["TellReport", "tell", "tell_relapses", "tell_waiting"]
+
+
+def tell(
+    tx: Transaction,
+    candidates: Sequence[AlertCandidate],
+    *,
+    plan: AlertingPlan,
+    book: ThresholdBook,
+    now: datetime,
+) -> TellReport:
+    """Decide about candidates, keep each decision with its reason, and queue a notice of what is told.
+
+    All of it belongs to the open transaction. What was decided before is not decided again, so candidates
+    that come twice change nothing. An incident's opening that is silenced or inhibited is not final: it is to
+    be asked again, see `tell_waiting`; an event's is.
+
+    Args:
+        tx: Where decisions, notices, silences and incidents are.
+        candidates: In the order in which they are to be decided about.
+        plan: The project's groups and rules.
+        book: What was told before.
+        now: The present: silences go by it, and no event is later than it.
+
+    Raises:
+        ConfigError: A network of a group is none.
+        DatabaseError: The memory failed; the transaction is to be given up.
+    """
+    work = _Telling(tx, plan, book, now)
+    work.do(candidates)
+    work.report.taken = len(candidates)
+    return work.report
+
+
+def tell_waiting(
+    tx: Transaction, *, plan: AlertingPlan, book: ThresholdBook, now: datetime, limit: int = 1000
+) -> TellReport:
+    """Decide about the candidates that wait in the memory, oldest first, and about those that are muted.
+
+    A muted opening is told when nothing mutes it any more and its incident still goes on, and forgotten when
+    that is over. See `tell`.
+
+    Args:
+        tx: Where candidates are as well.
+        plan: The project's groups and rules.
+        book: What was told before.
+        now: The present.
+        limit: How many waiting candidates to take at most; call again until fewer are taken.
+    """
+    waiting = take_candidates(tx, limit)
+    # While more wait, of the muted ones those alone are asked that something here may follow.
+    muted = muted_candidates(tx, None if len(waiting) < limit else {one.series for one in waiting})
+    if not muted and not waiting:
+        return TellReport()
+    work = _Telling(tx, plan, book, now)
+    work.do([*muted, *waiting], muted=len(muted))
+    mute_candidates(tx, [one.id for one in waiting if one.id in work.muted])
+    drop_candidates(tx, [one.id for one in (*muted, *waiting) if one.id not in work.muted])
+    work.report.taken = len(waiting)
+    return work.report
+
+
+class _Telling:
+    """The stages, with what they need, over one batch of candidates."""
+
+    _known: Known
+    _mutes: Mutes
+
+    def __init__(self, tx: Transaction, plan: AlertingPlan, book: ThresholdBook, now: datetime) -> None:
+        self._tx, self._plan, self._book, self._now = tx, plan, book, now
+        self._groups = {group.name: group for group in plan.groups}
+        self._owners = compile_owners(plan.groups, plan.fallback)
+        self._untold: dict[tuple[object, Pair], str] = {}
+        self.report = TellReport()
+        self.muted: set[str] = set()
+
+    def do(self, candidates: Sequence[AlertCandidate], muted: int = 0) -> None:
+        """Decide about candidates, of which the first `muted` have waited for what mutes them to end."""
+        if not candidates:
+            return
+        first = {one.id: place for place, one in reversed(list(enumerate(candidates)))}
+        distinct = [(place, one) for place, one in enumerate(candidates) if first[one.id] == place]
+        self._prepare([one for _, one in distinct])
+        outcomes = self._begin(
+            [(place, one, place < muted) for place, one in distinct if one.kind in OPENINGS]
+        )
+        outcomes += self._follow([(place, one) for place, one in distinct if one.kind not in OPENINGS])
+        self._keep(sorted(outcomes, key=lambda outcome: outcome.case.place))
+
+    def _prepare(self, candidates: Sequence[AlertCandidate]) -> None:
+        self._known = Known.read(self._tx, candidates)
+        since = min(self._moment(one) for one in candidates)
+        inhibitor = Inhibitor(self._plan, read_troubles(self._tx, self._plan, since))
+        silences = Silences(read_silences(self._tx, active_at=self._now), self._now)
+        self._mutes = Mutes(silences, inhibitor, self._known.ends, self._now)
+
+    def _moment(self, candidate: AlertCandidate) -> datetime:
+        return min(candidate.at, self._now)
+
+    def _begin(self, openings: Sequence[tuple[int, AlertCandidate, bool]]) -> list[Outcome]:
+        """Decide about what begins: incidents and events. The book is asked once for all of them."""
+        outcomes: list[Outcome] = []
+        asking: list[Case] = []
+        questions: list[Asked] = []
+        for case in self._cases(openings):
+            passed = self._pass(case)
+            if isinstance(passed, Outcome):
+                outcomes.append(passed)
+                continue
+            asked = question(passed.candidate, *passed.pair, moment=passed.moment, now=self._now)
+            if asked is None:
+                outcomes.append(told(passed))
+            else:
+                asking.append(passed)
+                questions.append(asked)
+        for case, answer in zip(asking, self._book.ask(questions) if questions else (), strict=True):
+            decision = threshold_decision(answer, case.candidate)
+            outcomes.append(Outcome(case, Stage.THRESHOLD, decision, until=answer.until, answer=answer))
+        for outcome in outcomes:
+            self._note_beginning(outcome)
+        return outcomes
+
+    def _cases(self, openings: Sequence[tuple[int, AlertCandidate, bool]]) -> Iterator[Case]:
+        for place, candidate, waited in openings:
+            for owner in self._owners.of(candidate):
+                for channel in channels_for(candidate, owner.group) or ("",):
+                    case = self._case(place, candidate, owner.group, channel, waited=waited)
+                    if not case.is_decided:
+                        yield case
+
+    def _case(
+        self, place: int, candidate: AlertCandidate, group: Group, channel: str, *, waited: bool = False
+    ) -> Case:
+        before = self._known.kinds(candidate, (group.name, channel))
+        return Case(place, candidate, group, channel, self._moment(candidate), before, waited)
+
+    def _pass(self, case: Case) -> Outcome | Case:
+        """Give what becomes of a case before thresholds, or the case that goes on to them."""
+        why = refusal(case.candidate, case.group, case.channel)
+        if why is not None:
+            return none(case, Stage.ROUTE, why)
+        return self._mutes.silenced(case) or self._mutes.inhibited(case)
+
+    def _note_beginning(self, outcome: Outcome) -> None:
+        """Remember for what follows in this batch who was told."""
+        case = outcome.case
+        key = incident_of(case.candidate)
+        if key is None:
+            return
+        if outcome.is_told:
+            self._known.told.setdefault(key, set()).add(case.pair)
+        elif outcome.decision.kind in MUTED:
+            self.muted.add(case.candidate.id)
+        self._untold[key, case.pair] = outcome.decision.reason
+
+    def _follow(self, candidates: Sequence[tuple[int, AlertCandidate]]) -> Iterator[Outcome]:
+        """Decide about what an incident came to: told to those that were told that it began."""
+        for place, candidate in candidates:
+            key = incident_of(candidate)
+            informed = self._known.told.get(key, set()) if key is not None else set()
+            for group, channel in self._pairs(candidate, informed):
+                case = self._case(place, candidate, group, channel)
+                if not case.is_decided:
+                    yield self._follow_up(case, is_informed=case.pair in informed)
+
+    def _pairs(self, candidate: AlertCandidate, informed: set[Pair]) -> Iterator[tuple[Group, str]]:
+        for name, channel in sorted(informed):
+            yield self._groups.get(name) or Group(name), channel
+        for owner in self._owners.of(candidate):
+            for channel in channels_for(candidate, owner.group) or ("",):
+                if (owner.group.name, channel) not in informed:
+                    yield owner.group, channel
+
+    def _follow_up(self, case: Case, *, is_informed: bool) -> Outcome:
+        if (silenced := self._mutes.silenced(case)) is not None:
+            return silenced
+        # The end of what people know about is told although something mutes it.
+        if case.candidate.kind is not DecisionKind.RECOVERED:
+            passed = self._mutes.inhibited(case)
+            if isinstance(passed, Outcome):
+                return passed
+        if not is_informed:
+            return none(case, Stage.ROUTE, f"its beginning was not told: {self._why_untold(case)}")
+        return self._acknowledged(case) or told(case)
+
+    def _why_untold(self, case: Case) -> str:
+        key = incident_of(case.candidate), case.pair
+        if key not in self._untold:
+            self._untold[key] = self._known.why_untold(case.candidate, case.pair)
+        return self._untold[key]
+
+    def _acknowledged(self, case: Case) -> Outcome | None:
+        key = incident_of(case.candidate)
+        by = self._known.acknowledged.get(key) if key is not None else None
+        if by is None or case.candidate.kind is not DecisionKind.REPEAT:
+            return None
+        comment = f": {by.comment}" if by.comment else ""
+        return none(case, Stage.SILENCE, f"acknowledged by {by.author}{comment}")
+
+    def _keep(self, outcomes: Sequence[Outcome]) -> None:
+        new = [outcome for outcome in outcomes if outcome.decision.kind not in outcome.case.before]
+        for outcome in new:
+            self.report.count(outcome.decision.kind)
+        keep(self._tx, new, project=self._plan.project, now=self._now)
+        matched = {silence: len(candidates) for silence, candidates in self._mutes.matched.items()}
+        count_matches(self._tx, matched, self._now)

@@ -1,0 +1,168 @@
+"""`tocsin alerts history`: what was decided, newest first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tocsin.cli.alerts_places import moment, reading
+from tocsin.cli.console import (
+    JsonOption,
+    ProfileOption,
+    ProjectDir,
+    count,
+    parse_time,
+    print_json,
+    visible,
+)
+from tocsin.cli.event_filter import instant
+from tocsin.errors import ConfigError
+
+if TYPE_CHECKING:
+    from tocsin.model import DecisionKind
+    from tocsin.runtime.alert_history import DecisionRow, Page
+
+__all__ = ["decision_facts", "history"]
+
+_PARTS = 3
+
+
+def history(
+    *,
+    monitor: Annotated[str | None, typer.Option("--monitor", help="Of this monitor.", metavar="NAME")] = None,
+    series: Annotated[str | None, typer.Option("--series", help="Of this series.", metavar="SERIES")] = None,
+    group: Annotated[str | None, typer.Option("--group", help="For this group.", metavar="NAME")] = None,
+    channel: Annotated[
+        str | None, typer.Option("--channel", help="For this channel.", metavar="NAME")
+    ] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--kind", help="Of this kind: first, held, …; may be given several times.", metavar="KIND"
+        ),
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", help="Decided at this time or later: 2026-01-31, or 2h ago.", metavar="TIME"),
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Decided before this time.", metavar="TIME")] = None,
+    event: Annotated[
+        str | None, typer.Option("--event", help="About the event with this ID.", metavar="ID")
+    ] = None,
+    show_all: Annotated[
+        bool, typer.Option("--all", help="Show the decisions by which nobody was told, too.")
+    ] = False,
+    limit: Annotated[int, typer.Option("--limit", help="How many at most.", min=1, metavar="NUMBER")] = 50,
+    before: Annotated[
+        str | None,
+        typer.Option(
+            "--before", help="Go on behind this decision: what the page before says.", metavar="TIME,TIME,ID"
+        ),
+    ] = None,
+    project_dir: ProjectDir = Path(),
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show who was told of what, newest first.
+
+    With --all also who was not, and why; with --kind or --event all that is like that.
+    """
+    from tocsin.runtime.alert_history import TELLING_KINDS, HistoryFilter, read_history
+
+    kinds = _kinds(kind)
+    only_told = not (kinds or show_all or event)
+    wanted = HistoryFilter(
+        monitor=monitor,
+        series=series,
+        group=group,
+        channel=channel,
+        kinds=TELLING_KINDS if only_told else kinds,
+        start=instant(start, "--from"),
+        end=instant(end, "--to"),
+        event=event,
+    )
+    page = None if before is None else _page(before)
+    with reading(project_dir, profile) as (_, memory, _clock):
+        rows = read_history(memory, wanted, limit=limit, before=page)
+    behind = _behind(rows[-1]) if len(rows) == limit else None
+    if as_json:
+        print_json(
+            {
+                "schema_version": 1,
+                "count": len(rows),
+                "decisions": [decision_facts(row) for row in rows],
+                "before": behind,
+            }
+        )
+        return
+    if not rows:
+        typer.echo(
+            "no decision is like that" + ("; --all shows those that told nobody, too" if only_told else "")
+        )
+        return
+    _show(rows)
+    left_out = "; --all shows those that told nobody, too" if only_told else ""
+    more = f"; for the next ones add --before '{behind}'" if behind else ""
+    typer.echo(f"{count(len(rows), 'decision')}{left_out}{more}")
+
+
+def decision_facts(row: DecisionRow) -> dict[str, Any]:
+    """Give what JSON says about a decision."""
+    return {
+        "id": row.id,
+        "kind": row.kind.value,
+        "stage": row.stage,
+        "reason": row.reason,
+        "monitor": row.monitor,
+        "series": row.series,
+        "rule": row.rule,
+        "condition": row.condition,
+        "opened_at": row.opened_at and row.opened_at.isoformat(),
+        "group": row.group,
+        "channel": row.channel,
+        "severity": row.severity.value,
+        "at": row.at.isoformat(),
+        "decided_at": row.decided_at.isoformat(),
+        "until": row.until and row.until.isoformat(),
+        "event_id": row.event_id,
+        "message_id": row.message_id,
+    }
+
+
+def _show(rows: list[DecisionRow]) -> None:
+    for row in rows:
+        whom = " by ".join(visible(name) for name in (row.group, row.channel) if name) or "nobody"
+        about = row.event_id if row.condition == "event" else f"rule {row.rule}"
+        typer.echo(
+            f"{moment(row.decided_at)}  {row.kind.value.replace('_', ' '):<9}  {visible(row.series)}"
+            f" ({visible(about or '')}) at {moment(row.at)}, {row.severity}: {whom}"
+        )
+        typer.echo(f"    {visible(row.reason)}")
+
+
+def _kinds(names: list[str] | None) -> list[DecisionKind]:
+    from tocsin.model import DecisionKind
+
+    known = {kind.value: kind for kind in DecisionKind}
+    for name in names or ():
+        if name not in known:
+            raise ConfigError(f"--kind {name!r} is not understood", hint=f"one of {', '.join(known)}")
+    return [known[name] for name in names or ()]
+
+
+def _behind(row: DecisionRow) -> str:
+    return f"{row.decided_at.isoformat()},{row.at.isoformat()},{row.id}"
+
+
+def _page(text: str) -> Page:
+    from tocsin.runtime.alert_history import Page
+
+    decided_at, at, identity = (*text.split(","), "", "", "")[:_PARTS]
+    times = [parse_time(part or None, "--before") for part in (decided_at, at)]
+    if times[0] is None or times[1] is None or not identity:
+        raise ConfigError(
+            f"--before {text!r} is not understood", hint="it is what the page before said: TIME,TIME,ID"
+        )
+    return Page(times[0], times[1], identity)

@@ -1,0 +1,89 @@
+"""A search in PostgreSQL that begins at one filter, as one statement whose plan the server keeps.
+
+PostgreSQL plans a statement for every partition of every table in it, which takes longer than finding a few
+events by an address. It keeps the plan of a statement that was prepared when planning for the values promises
+nothing. So here no value can be seen before the statement runs, and the plan says itself what comes first:
+the rows of a side table, if they are few, and then their events one by one.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from tocsin.eventstorage.columns import GHOST_COLUMNS, RECORD_COLUMNS
+from tocsin.eventstorage.query.fragments import all_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tocsin.eventstorage.query.fragments import Fragment
+    from tocsin.eventstorage.query.statements import Query, Statement
+    from tocsin.eventstorage.session import Row
+
+__all__ = ["FEW", "are_too_many", "write_kept"]
+
+FEW = 1_000
+"""How many rows of a side table are few."""
+
+_VALUE = re.compile(r"%s((?:::\w+(?:\[\])?)?)")
+_OPAQUE = r"coalesce((SELECT %s\1))"  # `coalesce` tells ANY that this is a value and not a table
+_OF = "{0}.seq = f.seq AND {0}.storagetime = f.storagetime"
+_RECORD = RECORD_COLUMNS[:-1]  # all but the message
+
+
+def write_kept(statement: Statement, beginning: Fragment, rest: Sequence[Fragment], qtype: str) -> Query:
+    """Write a search that begins at a side table.
+
+    Args:
+        statement: The search.
+        beginning: The condition that looks into a side table; it has `rows`.
+        rest: The other conditions.
+        qtype: `select` or `select_ghost`.
+
+    Returns:
+        The statement and its values. What it gives is nothing but a row of NULL when the side table has more
+        than a few rows: see `are_too_many`.
+    """
+    columns = RECORD_COLUMNS if qtype == "select" else GHOST_COLUMNS
+    found, args = _found(statement, rest, qtype)
+    query = f"""WITH begun AS MATERIALIZED ({beginning.rows} LIMIT {FEW + 1}),
+        many AS MATERIALIZED (SELECT count(*) > {FEW} AS yes FROM begun),
+        few AS (SELECT DISTINCT seq, storagetime FROM begun WHERE NOT (SELECT yes FROM many))
+        SELECT * FROM (({found}) UNION ALL SELECT {", ".join(["NULL"] * len(columns))} FROM many WHERE yes) e
+        ORDER BY {statement.sorting("e.{}")}"""
+    return _opaque(query), [*beginning.args, *args]
+
+
+def are_too_many(rows: Sequence[Row]) -> bool:
+    """Tell whether the side table had more than a few rows, so that nothing was looked for."""
+    return bool(rows) and rows[0][0] is None
+
+
+@lru_cache(maxsize=256)
+def _opaque(query: str) -> str:
+    """Put each value where the planner cannot see it."""
+    return _VALUE.sub(_OPAQUE, query)
+
+
+def _found(statement: Statement, rest: Sequence[Fragment], qtype: str) -> Query:
+    if qtype == "select_ghost":
+        return _page(statement, "events", GHOST_COLUMNS, rest)
+    if not rest:  # the messages have all that is needed
+        return _page(statement, "event_messages", RECORD_COLUMNS, rest)
+    page, args = _page(statement, "events", _RECORD, rest)
+    message = f"SELECT m.message FROM event_messages m WHERE {_OF.format('m')} OFFSET 0"
+    return f"SELECT f.*, m.message FROM ({page}) f, LATERAL ({message}) m", args
+
+
+def _page(statement: Statement, table: str, columns: Sequence[str], rest: Sequence[Fragment]) -> Query:
+    """Write what finds events one by one; OFFSET 0 keeps the planner from finding them otherwise."""
+    whole = all_of(rest)
+    wanted = ", ".join(f"e.{name}" for name in columns)
+    each = f"SELECT {wanted} FROM {table} e WHERE {_OF.format('e')} AND {whole.sql} OFFSET 0"
+    after, of_after = statement.after("e.{}")
+    part, of_part = statement.part()
+    order = f"ORDER BY {statement.sorting('e.{}')} {part}" if part else ""
+    query = f"SELECT e.* FROM few f, LATERAL ({each}) e WHERE {after} {order}"
+    return query, [*whole.args, *of_after, *of_part]

@@ -1,0 +1,92 @@
+"""What time it is for those whose history is replayed: that of the latest event, and what passed since.
+
+Thresholds go by the times of events. Whether a silence is over must not depend on how fast events of last
+year are read today; and it must be over when nothing comes any more. What belongs to last year's events must
+not be forgotten while they still come, between those of today.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from tocsin.database.series_store import delete_position, write_position
+from tocsin.database.tables import TABLE_POSITIONS
+
+if TYPE_CHECKING:
+    from tocsin.abc import Transaction
+    from tocsin.database import BaseDatabaseManager
+
+__all__ = ["EventClock"]
+
+_NAME = "alerts:clock"
+_LOWEST = "alerts:lowest:"  # and the day: the earliest event time that was asked about on it
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class EventClock:
+    """The latest event time that was decided about, and when that was.
+
+    Attributes:
+        at: The latest event time.
+        seen: The present, as it was then.
+    """
+
+    at: datetime
+    seen: datetime
+
+    @classmethod
+    def read(cls, memory: Transaction | BaseDatabaseManager) -> EventClock | None:
+        """Give the clock of a memory, `None` when nothing was decided yet."""
+        rows = memory.execute_query(
+            f"SELECT position, updated_at FROM {memory.get_full_table_name(TABLE_POSITIONS)}"
+            " WHERE name = %(name)s",
+            {"name": _NAME},
+        )
+        if not rows:
+            return None
+        return cls(_EPOCH + json.loads(rows[0]["position"])["at"] * _MILLISECOND, rows[0]["updated_at"])
+
+    def now(self, present: datetime) -> datetime:
+        """Tell the time: as much after the latest event as has passed since, never before it."""
+        return max(self.at, min(present, self.at + (present - self.seen)))
+
+    @classmethod
+    def advance(cls, tx: Transaction, earliest: datetime, latest: datetime, present: datetime) -> None:
+        """Keep that something of these event times was decided about."""
+        before = cls.read(tx)
+        if before is None or before.at < latest:
+            write_position(tx, _NAME, {"at": _milliseconds(latest)}, present)
+        today, lowest = _day(present), _lowest(tx)
+        if today not in lowest or _milliseconds(earliest) < lowest[today]:
+            write_position(tx, today, {"at": _milliseconds(earliest)}, present)
+        for name in lowest:
+            if name < _day(present - _DAY):
+                delete_position(tx, name)
+
+    @staticmethod
+    def horizon(tx: Transaction) -> datetime | None:
+        """Give the earliest event time that was asked about today or on the day before, if anything was."""
+        lowest = _lowest(tx)
+        return _EPOCH + min(lowest.values()) * _MILLISECOND if lowest else None
+
+
+def _milliseconds(at: datetime) -> int:
+    return (at - _EPOCH) // _MILLISECOND
+
+
+def _day(present: datetime) -> str:
+    return f"{_LOWEST}{present:%Y-%m-%d}"
+
+
+def _lowest(tx: Transaction) -> dict[str, int]:
+    rows = tx.execute_query(
+        f"SELECT name, position FROM {tx.get_full_table_name(TABLE_POSITIONS)} WHERE name LIKE %(any)s",
+        {"any": f"{_LOWEST}%"},
+    )
+    return {row["name"]: json.loads(row["position"])["at"] for row in rows}
