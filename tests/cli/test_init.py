@@ -35,7 +35,7 @@ def test_an_empty_project_runs_at_once_and_finds_its_jump(cli: Cli) -> None:
 
     assert report["totals"] == {
         "points_loaded": 1008, "points_detected": 1008, "rows_merged": 0, "rows_rejected": 0, "anomalies": 6,
-        "lines_read": 0, "lines_rejected": 0,
+        "lines_read": 0, "lines_rejected": 0, "events_new": 0, "events_duplicate": 0, "events_rejected": 0,
         "alerts_sent": 0,
     }  # fmt: skip
     assert set(cli("run", "-p", "shop", "--json").json["totals"].values()) == {0}
@@ -238,11 +238,11 @@ def test_parquet_and_json_can_be_read(cli: Cli, tmp_path: Path, ending: str) -> 
     assert cli("run", "-p", "shop", "--json").json["totals"]["points_loaded"] == 20
 
 
-def test_the_example_has_six_series_and_a_log(cli: Cli) -> None:
+def test_the_example_has_six_series_a_log_and_events(cli: Cli) -> None:
     cli("init", "shop", "--example")
 
-    assert len(cli("ls", "-p", "shop", "--json").json["monitors"]) == 7
-    assert cli("validate", "-p", "shop").out == "7 of 7 monitors valid\n"
+    assert len(cli("ls", "-p", "shop", "--json").json["monitors"]) == 8
+    assert cli("validate", "-p", "shop").out == "8 of 8 monitors valid\n"
 
 
 def test_a_folder_that_cannot_be_made_is_told(cli: Cli, tmp_path: Path) -> None:

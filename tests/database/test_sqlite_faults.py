@@ -219,5 +219,8 @@ def test_a_damaged_store_says_so(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[4096 * 20 :] = bytes(len(content) - 4096 * 20)
     path.write_bytes(content)
-    with SQLiteManager(path, clock=FixedClock()) as manager, pytest.raises(DatabaseError, match="damaged"):
+    with (
+        pytest.raises(DatabaseError, match="damaged"),
+        SQLiteManager(path, clock=FixedClock()) as manager,
+    ):
         series_store.read_datapoints(manager, "a")

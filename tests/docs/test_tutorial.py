@@ -27,6 +27,7 @@ PATIENCE = 30.0
 _PRESENT = re.compile(
     r"20(?:2[6-9]|[3-9]\d)-(?:0[4-9]|1[0-2])-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:\+00:00|Z)?"
 )
+_EVENT_CLOCK = re.compile(r"(by the time of the events) \(.*?\)")
 _SHORT_ID = re.compile(r"\b[0-9a-f]{8}\b(?!-)")
 
 
@@ -95,4 +96,4 @@ def steady(said: str) -> list[str]:
 
 
 def timeless(line: str) -> str:
-    return _SHORT_ID.sub("ID", _PRESENT.sub("NOW", line))
+    return _SHORT_ID.sub("ID", _PRESENT.sub("NOW", _EVENT_CLOCK.sub(r"\1", line)))

@@ -95,8 +95,9 @@ def test_the_example_has_series_metrics_and_labels(folder: Path) -> None:
     assert sorted(file.stem for file in (folder / "data").glob("*.csv")) == list(SERIES)
     assert sorted(file.name for file in (folder / "metrics").iterdir()) == [f"{name}.yml" for name in SERIES]
     labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
-    assert set(labels) == {*SERIES, "auth"}
-    assert {label["kind"] for of_series in labels.values() for label in of_series} == KINDS | {"break_in"}
+    assert set(labels) == {*SERIES, "auth", "ids"}
+    kinds = {label["kind"] for of_series in labels.values() for label in of_series}
+    assert kinds == KINDS | {"break_in", "scan"}
     assert labels["login_failures"] == []
 
 

@@ -77,10 +77,11 @@ def watch(
         bool, typer.Option("--json", help="Print a JSON object a line for each piece of work.")
     ] = False,
 ) -> None:
-    """Run metrics when they are due, follow logs, take events, tell and send, until stopped.
+    """Run everything when it is due, until stopped.
 
-    SIGTERM or Ctrl-C ends it when what is in hand is finished, a second one at once. SIGHUP reads the
-    project again. Exit code 0 when it was asked to end.
+    Metrics by their interval, logs and folders of events as they grow; what is found is told and sent.
+    SIGTERM or Ctrl-C ends it when what is in hand is finished, a second one at once. SIGHUP reads the project
+    again. Exit code 0 when it was asked to end.
     """
     from tocsin.runtime.clock import SystemClock
     from tocsin.runtime.config.loader import load_project

@@ -87,6 +87,7 @@ class EndpointReader:
         self._source = _with_groups(config.source, groups or {})
         self._target = _with_groups(config.target, groups or {})
         self._dropped: Counter[str] = Counter()
+        self._useful: set[str] = set()
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -106,11 +107,15 @@ class EndpointReader:
         return Whom(self._side(self._source, value_of), self._side(self._target, value_of))
 
     def notes(self) -> list[str]:
-        """Say what was left out since the last call, a sentence a variable."""
+        """Say what was left out since the last call, a sentence a variable that never had anything of use.
+
+        In a log the same position holds an address in one kind of line and a word in another.
+        """
         notes = [
             f"findings: {count:,} {'value' if count == 1 else 'values'} of {name} could not be used, and"
             f" {'is' if count == 1 else 'are'} not in the events"
             for name, count in sorted(self._dropped.items())
+            if name not in self._useful
         ]
         self._dropped.clear()
         return notes
@@ -125,7 +130,9 @@ class EndpointReader:
         ):
             for name in names:
                 for text in _texts(value_of(name)):
-                    if not add(found, text):
+                    if add(found, text):
+                        self._useful.add(name)
+                    else:
                         self._dropped[name] += 1
         return Endpoints(**{name: tuple(dict.fromkeys(values)) for name, values in found.items()})
 

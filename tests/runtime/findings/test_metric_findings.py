@@ -140,8 +140,7 @@ def test_a_dimension_may_be_the_source_or_the_target(project: FindingsWorkspace)
         == len(project.events(target_addrs=["192.0.2.7"]))
         > 0
     )
-    assert len(report.notes) == 1
-    assert "values of host could not be used" in report.notes[0]
+    assert report.notes == []  # what is no address of some series is one of others
 
 
 def test_a_variable_that_a_metric_does_not_have_is_said(cpu: FindingsWorkspace) -> None:
