@@ -60,6 +60,9 @@ bench: setup
 	$(BIN)/python -m benchmarks crash-state
 	$(BIN)/python -m benchmarks eventstore
 	$(BIN)/python -m benchmarks crash-events
+	$(BIN)/python -m benchmarks noise
+	$(BIN)/python -m benchmarks watch
+	$(BIN)/python -m benchmarks replay
 
 # Needs uv; writes the hashes of everything that tests and checks use.
 requirements:

@@ -24,7 +24,7 @@ def test_json_is_the_documented_object(cli: Cli, project: Workspace) -> None:
     answer = cli("run", "--json")
 
     report = answer.json
-    assert list(report) == ["schema_version", "monitors", "totals", "exit_code"]
+    assert list(report) == ["schema_version", "monitors", "totals", "decisions", "exit_code"]
     assert (report["schema_version"], report["exit_code"]) == (1, 0)
     (monitor,) = report["monitors"]
     assert list(monitor) == ["name", "kind", "status", *COUNTS, "error"]
@@ -37,6 +37,7 @@ def test_json_is_the_documented_object(cli: Cli, project: Workspace) -> None:
     }  # fmt: skip
     assert monitor["anomalies"] >= 6
     assert report["totals"] == {count: monitor[count] for count in COUNTS}
+    assert set(report["decisions"]) == {"told", "held", "silenced", "inhibited", "silent"}
     assert not answer.err
 
 

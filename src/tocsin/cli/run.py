@@ -265,6 +265,9 @@ def _print_summary(report: RunReport) -> None:
         + f"{count(totals['anomalies'], 'anomaly', 'anomalies')}, "
         + f"{count(totals['alerts_sent'], 'alert')} sent"
     )
+    for kind, words in (("held", "held back"), ("silenced", "silenced"), ("inhibited", "inhibited")):
+        if report.decisions[kind]:
+            text += f", {report.decisions[kind]:,} {words}"
     if failed:
         text += f"; {failed} failed"
     if skipped:

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from tocsin.abc import Transaction
     from tocsin.database import BaseDatabaseManager
 
-__all__ = ["EventClock"]
+__all__ = ["CLOCK_POSITION", "EventClock"]
 
-_NAME = "alerts:clock"
+CLOCK_POSITION = "alerts:clock"
 _LOWEST = "alerts:lowest:"  # and the day: the earliest event time that was asked about on it
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -46,7 +46,7 @@ class EventClock:
         rows = memory.execute_query(
             f"SELECT position, updated_at FROM {memory.get_full_table_name(TABLE_POSITIONS)}"
             " WHERE name = %(name)s",
-            {"name": _NAME},
+            {"name": CLOCK_POSITION},
         )
         if not rows:
             return None
@@ -61,7 +61,7 @@ class EventClock:
         """Keep that something of these event times was decided about."""
         before = cls.read(tx)
         if before is None or before.at < latest:
-            write_position(tx, _NAME, {"at": _milliseconds(latest)}, present)
+            write_position(tx, CLOCK_POSITION, {"at": _milliseconds(latest)}, present)
         today, lowest = _day(present), _lowest(tx)
         if today not in lowest or _milliseconds(earliest) < lowest[today]:
             write_position(tx, today, {"at": _milliseconds(earliest)}, present)

@@ -27,6 +27,7 @@ from tocsin.runtime.load_position import forget_verdicts
 from tocsin.runtime.load_step import load_metric
 from tocsin.runtime.project_state import break_leases, last_update, lease_holder
 from tocsin.runtime.run_report import MonitorReport, RunReport, RunStatus
+from tocsin.runtime.waiting import anything_waits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -140,10 +141,13 @@ def run_monitors(
 
 def _notify(project: Project, memory: BaseDatabaseManager, clock: Clock, report: RunReport) -> None:
     """Decide who is told of what was found; nobody may come back soon, so that nothing waits for others."""
+    if not anything_waits(project, memory):
+        return
     from tocsin.runtime.notify_step import notify
 
     told = notify(project, memory, clock=clock, close_all=True)
     report.notes.extend(told.notes)
+    report.decisions.update({name: getattr(told, name) for name in report.decisions})
 
 
 def _run_all(runner: MonitorRunner, monitors: Sequence[Monitor], threads: int) -> list[MonitorReport]:

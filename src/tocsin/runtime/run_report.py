@@ -36,6 +36,9 @@ _COUNTS = (
 )
 
 
+_DECISIONS = ("told", "held", "silenced", "inhibited", "silent")
+
+
 class RunStatus(StrEnum):
     """How the run of one monitor ended."""
 
@@ -127,11 +130,13 @@ class RunReport:
         monitors: One report each, in the order of the project.
         notes: What concerns the run as a whole, e.g. a clock that went back or a message not delivered.
         failed: Whether something failed that belongs to no monitor.
+        decisions: How often was decided to tell, to hold back, and so on, for each group and channel.
     """
 
     monitors: list[MonitorReport] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     failed: bool = False
+    decisions: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_DECISIONS, 0))
 
     @property
     def totals(self) -> dict[str, int]:
@@ -152,5 +157,6 @@ class RunReport:
             "schema_version": 1,
             "monitors": [monitor.to_dict() for monitor in self.monitors],
             "totals": self.totals,
+            "decisions": self.decisions,
             "exit_code": self.exit_code,
         }
