@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _PROGRAM = """
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from tocsin.runtime.event_import import import_queue
 from tocsin.runtime.event_store import open_event_store
@@ -91,6 +93,14 @@ def test_events_are_imported_once_however_often(service: EventStorageService, tm
     assert counts(again) == (0, 25, 0)
     assert first.files == 2
     assert service.count_events() == 20
+
+
+def test_ntp_timestamps_are_read_when_asked_for(service: EventStorageService, tmp_path: Path) -> None:
+    (tmp_path / "a").write_text('{"Format": "IDEA0", "ID": "x", "DetectTime": "0xbc71f4f5.0x80000000"}')
+
+    import_files(service, [str(tmp_path / "a")], ntp_times=True)
+
+    assert service.search_column_with("detecttime") == datetime(2000, 3, 9, 10, 1, 25, 500_000, tzinfo=UTC)
 
 
 def test_what_is_stored_is_what_was_in_the_file_byte_by_byte(

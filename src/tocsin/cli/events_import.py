@@ -42,6 +42,9 @@ def import_events(
         ),
     ] = None,
     remove: Annotated[bool, typer.Option("--remove", help="With --queue: remove what is done.")] = False,
+    ntp_times: Annotated[
+        bool, typer.Option("--ntp-times", help="Read NTP timestamps, like 0xbc71f4f5.0xef449129.")
+    ] = False,
     no_text_index: Annotated[
         bool,
         typer.Option("--no-text-index", help="When this makes the storage: faster, but without --text."),
@@ -78,9 +81,12 @@ def import_events(
         _Progress(quiet=as_json) as progress,
     ):
         if queue is not None:
-            report = import_queue(service, FolderQueue(queue, remove=remove), columns, listener=progress)
+            waiting = FolderQueue(queue, remove=remove)
+            report = import_queue(service, waiting, columns, listener=progress, ntp_times=ntp_times)
         else:
-            report = import_files(service, paths, columns, stdin=sys.stdin.buffer, listener=progress)
+            report = import_files(
+                service, paths, columns, stdin=sys.stdin.buffer, listener=progress, ntp_times=ntp_times
+            )
     _say(report, as_json=as_json)
     if report.failed:
         sys.exit(2 if all(isinstance(one.error, ConfigError) for one in report.failed) else 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,14 +17,23 @@ _LONGEST = 65_536
 
 
 def keep_rejected(session: Session, rejected: Iterable[tuple[str, Mapping[str, Any] | str | bytes]]) -> None:
-    """Keep messages that are no events, each cut after 64 KiB; within the open transaction."""
+    """Keep messages that are no events, each cut after 64 KiB; within the open transaction.
+
+    What was kept already, with the same reason, is not kept again: a file may be imported many times.
+    """
     rows = [(reason, _content(message)) for reason, message in rejected]
     if rows:
         at = session.to_time(session.now())
         session.execute_many(
-            "INSERT INTO event_rejects (storagetime, reason, content) VALUES (%s, %s, %s)",
-            [(at, reason, content) for reason, content in rows],
+            "INSERT INTO event_rejects (storagetime, reason, content, digest) VALUES (%s, %s, %s, %s)"
+            " ON CONFLICT (digest) DO NOTHING",
+            [(at, reason, content, _digest(reason, content)) for reason, content in rows],
         )
+
+
+def _digest(reason: str, content: bytes) -> bytes:
+    text = reason.encode("utf-8", "surrogatepass")
+    return blake2b(text + b"\0" + content, digest_size=16).digest()
 
 
 def _content(message: Mapping[str, Any] | str | bytes) -> bytes:

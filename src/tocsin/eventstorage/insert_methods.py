@@ -27,11 +27,12 @@ __all__ = ["InsertMethods"]
 class InsertMethods(Methods):
     """Operations that store events."""
 
-    def insert_event(self, idea: Message) -> None:
+    def insert_event(self, idea: Message, *, ntp_times: bool = False) -> None:
         """Store one event.
 
         Args:
             idea: An `Idea`, a mapping, or JSON as text or bytes.
+            ntp_times: Read NTP hexadecimal timestamps (`0xbc71f4f5.0xef449129`) too.
 
         Raises:
             StorageIntegrityError: Its id is there already.
@@ -39,7 +40,7 @@ class InsertMethods(Methods):
         """
 
         def work(session: Session) -> None:
-            row = row_of(idea, words=session.text_index)
+            row = row_of(idea, words=session.text_index, ntp_times=ntp_times)
             session.begin()
             if not session.insert_rows([row])[0]:
                 raise StorageIntegrityError(f"an event with the id {row.id} is stored already")
@@ -47,7 +48,7 @@ class InsertMethods(Methods):
         self._run(work, replay=False)
 
     def insert_events(
-        self, ideas: Iterable[Message | RejectedLine], *, batch_size: int = 5000
+        self, ideas: Iterable[Message | RejectedLine], *, batch_size: int = 5000, ntp_times: bool = False
     ) -> list[InsertResult]:
         """Store events in batches, each of which is stored whole or not at all.
 
@@ -57,6 +58,7 @@ class InsertMethods(Methods):
         Args:
             ideas: The events; and what a reader could not make one of, which is rejected with its reason.
             batch_size: How many are stored together.
+            ntp_times: Read NTP hexadecimal timestamps (`0xbc71f4f5.0xef449129`) too.
 
         Returns:
             For each event, in order, what became of it. Of a service: it is committed by then.
@@ -64,10 +66,12 @@ class InsertMethods(Methods):
         rest = iter(ideas)
         results: list[InsertResult] = []
         while batch := list(islice(rest, batch_size)):
-            results.extend(self._insert_batch(batch))
+            results.extend(self._insert_batch(batch, ntp_times=ntp_times))
         return results
 
-    def _insert_batch(self, ideas: Sequence[Message | RejectedLine]) -> list[InsertResult]:
+    def _insert_batch(
+        self, ideas: Sequence[Message | RejectedLine], *, ntp_times: bool
+    ) -> list[InsertResult]:
         def work(session: Session) -> list[InsertResult]:
             rows: list[EventRow] = []
             rejected: list[tuple[str, Message]] = []
@@ -78,7 +82,7 @@ class InsertMethods(Methods):
                     results.append(InsertResult(InsertKind.REJECTED, idea.reason))
                     continue
                 try:
-                    rows.append(row_of(idea, words=session.text_index))
+                    rows.append(row_of(idea, words=session.text_index, ntp_times=ntp_times))
                     results.append(None)
                 except DataError as error:
                     rejected.append((error.message, idea))

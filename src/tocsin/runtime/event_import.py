@@ -107,6 +107,7 @@ def import_files(
     stdin: IO[bytes] | None = None,
     listener: ImportListener | None = None,
     batch_size: int = BATCH_SIZE,
+    ntp_times: bool = False,
 ) -> ImportReport:
     """Import files; one that cannot be read does not stop the others.
 
@@ -120,11 +121,12 @@ def import_files(
         stdin: What `-` is.
         listener: Who is told of progress.
         batch_size: How many events are stored at once.
+        ntp_times: Read NTP hexadecimal timestamps too.
 
     Raises:
         EventStorageException: The storage failed; the batches before are kept.
     """
-    batch = _Batch(service, batch_size, listener)
+    batch = _Batch(service, batch_size, listener, ntp_times=ntp_times)
     for path in paths:
         for file in _files_of(path):
             _read(file, mapping, batch, _Work(), stdin, listener)
@@ -139,6 +141,7 @@ def import_queue(
     *,
     listener: ImportListener | None = None,
     batch_size: int = BATCH_SIZE,
+    ntp_times: bool = False,
     limit: int | None = None,
 ) -> ImportReport:
     """Import the files that wait in a queue; each is moved away after all of it is committed.
@@ -152,13 +155,14 @@ def import_queue(
         mapping: The columns of CSV files.
         listener: Who is told of progress.
         batch_size: How many events are stored at once.
+        ntp_times: Read NTP hexadecimal timestamps too.
         limit: Begin with no further file after so many events; `None` takes all files that wait now.
 
     Raises:
         EventStorageException: The storage failed.
         LoadError: The folder cannot be read, or a file not be moved.
     """
-    batch = _Batch(service, batch_size, listener)
+    batch = _Batch(service, batch_size, listener, ntp_times=ntp_times)
     try:
         for name in queue.names():
             if limit is not None and batch.taken >= limit:
@@ -223,12 +227,18 @@ class _Batch:
     """Collects messages, also of several files, and stores them together."""
 
     def __init__(
-        self, service: EventStorageService, batch_size: int, listener: ImportListener | None
+        self,
+        service: EventStorageService,
+        batch_size: int,
+        listener: ImportListener | None,
+        *,
+        ntp_times: bool,
     ) -> None:
         self.report = ImportReport()
         self.taken = 0
         self._service = service
         self._batch_size = batch_size
+        self._ntp_times = ntp_times
         self._listener = listener
         self._items: list[bytes | RejectedLine] = []
         self._places: list[tuple[_Work, int]] = []
@@ -270,7 +280,9 @@ class _Batch:
         if not self._items and not self._finished:
             return
         if self._items:
-            results = self._service.insert_events(self._items, batch_size=len(self._items))
+            results = self._service.insert_events(
+                self._items, batch_size=len(self._items), ntp_times=self._ntp_times
+            )
             kinds = Counter(result.kind for result in results)
             self.report.new += kinds[InsertKind.NEW]
             self.report.duplicate += kinds[InsertKind.DUPLICATE]

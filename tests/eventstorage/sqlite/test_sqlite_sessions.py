@@ -365,7 +365,7 @@ class TestValues:
     def test_a_statement_that_writes_waits_for_the_commit(self, path: Path, backend: SQLiteBackend) -> None:
         session = backend.session()
         row = session.execute(
-            "INSERT INTO event_rejects VALUES (%s, %s, %s) RETURNING reason", (1, "why", b"what")
+            "INSERT INTO event_rejects VALUES (%s, %s, %s, %s) RETURNING reason", (1, "why", b"what", b"d")
         )
         assert row == [("why",)]
         assert session.in_transaction

@@ -80,7 +80,7 @@ def tables(*, text_index: bool) -> list[str]:
         """CREATE TABLE event_values (name text COLLATE "C", value text COLLATE "C", last_day date NOT NULL,
             PRIMARY KEY (name, value))""",
         """CREATE TABLE event_rejects (storagetime timestamptz NOT NULL, reason text NOT NULL,
-            content bytea NOT NULL)""",
+            content bytea NOT NULL, digest bytea NOT NULL PRIMARY KEY)""",
         "CREATE INDEX event_rejects_by_storagetime ON event_rejects (storagetime)",
     ]  # fmt: skip
 

@@ -108,6 +108,9 @@ def _holding(
     most_ids: int,
 ) -> Holding:
     before = _held(session, report.held_under(telling.number - 1), most_ids)
+    told_with_it = max(telling.held_count, before[0])
+    if telling.kind is VerdictKind.FIRST:  # what was held back before it is forgotten: it is news again
+        told_with_it, before = 0, (0, None, None, ())
     count, first, last, ids = _held(session, report.held_under(telling.number), most_ids)
     following = next((one for one in report.tellings if one.number == telling.number + 1), None)
     is_last = following is None and telling.number == report.number
@@ -122,7 +125,7 @@ def _holding(
         severity=telling.severity,
         until=until,
         relapse_from=max(telling.at, until - relapse) if relapse else None,
-        before_count=max(telling.held_count, before[0]),
+        before_count=told_with_it,
         before_first=before[1],
         before_last=before[2],
         before_ids=before[3],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -220,6 +221,22 @@ class StoringContract(EventStoreContract):
             assert bytes(rows[0][1]) == rejected[0]
             assert b"no id" in bytes(rows[2][1])
             assert {session.from_time(row[2]) for row in rows} == {clock.now()}
+
+    def test_what_is_rejected_again_is_kept_once(self, store: EventStorageService) -> None:
+        for _ in range(2):
+            store.insert_events([b"{broken", b"{broken", b"[]"])
+
+        assert store.database_status(brief=True)["tables"]["event_rejects"]["rows"] == 2
+
+    def test_ntp_timestamps_are_read_when_asked_for(self, store: EventStorageService) -> None:
+        ntp = {**message("a"), "DetectTime": "0xbc71f4f5.0x80000000"}
+        store.insert_event({**ntp, "ID": "plain"})
+        store.insert_event(ntp, ntp_times=True)
+        store.insert_events([{**ntp, "ID": "b"}], ntp_times=True)
+
+        at = datetime(2000, 3, 9, 10, 1, 25, 500_000, tzinfo=UTC)
+        _, found = store.search_events({"dt_from": at, "dt_to": at})
+        assert {event.id for event in found} == {"a", "b"}
 
     def test_batches_before_a_source_fails_are_kept_and_the_one_it_fails_in_is_not(
         self, store: EventStorageService
