@@ -134,10 +134,10 @@ def steps_of(file: Path) -> dict[str, str]:
 
 
 def _events_of(message: dict[str, Any]) -> Iterator[str]:
-    """Give the IDs of the events that a message tells of: its own, its items', and those held back before."""
+    """Give the IDs of the events that a message tells of: its own, and those held back before."""
     for part in (message, *(message.get("items") or ())):
         event = part.get("event") or {}
-        yield from (str(one) for one in (event.get("id"), *(event.get("held_ids") or ())) if one)
+        yield from (str(one) for one in (event.get("id"), part.get("event_id")) if one)
 
 
 def _write(folder: Path, url: str, severity: str) -> None:
