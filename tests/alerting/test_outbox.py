@@ -12,13 +12,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.alerting.conftest import NOW, Memory
 from tocsin.alerting.channels import build_channel
 from tocsin.alerting.outbox import (
-    LONGEST_WAIT,
+    MAX_ATTEMPTS,
     VISIBILITY,
     DeliveryReport,
     backoff,
@@ -34,6 +34,7 @@ from tocsin.testing.channels import MESSAGE, Answer, HttpReceiver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
     from pathlib import Path
 
     from tests.conftest import SteppingClock
@@ -57,15 +58,16 @@ class Notebook:
 
 
 def queue(memory: Memory, *names: str, channel: str = "ops") -> None:
+    queue_at(memory, NOW, *names, channel=channel)
+
+
+def queue_at(
+    memory: Memory, now: datetime, *names: str, channel: str = "ops", event_at: datetime = NOW
+) -> None:
+    payloads = {name: json.dumps({**MESSAGE, "id": name}) for name in names}
+    messages = [Queued(name, channel, "first", "r", "s", payloads[name], event_at) for name in names]
     with memory.database.transaction() as tx:
-        queue_messages(
-            tx,
-            [
-                Queued(name, channel, "first", "default", "s", json.dumps({**MESSAGE, "id": name}), NOW)
-                for name in names
-            ],
-            NOW,
-        )
+        queue_messages(tx, messages, now)
 
 
 def rows(memory: Memory) -> dict[str, dict[str, Any]]:
@@ -408,9 +410,39 @@ def test_from_a_webhook_that_is_down_to_one_that_takes_it(
 
 
 @given(st.integers(1, 10_000), st.integers())
-def test_waits_grow_and_stay_within_an_hour(attempt: int, seed: int) -> None:
-    longest = min(LONGEST_WAIT, 60.0 * 2.0 ** min(attempt - 1, 20))
+def test_waits_grow_from_a_second_and_stay_within_ten_minutes(attempt: int, seed: int) -> None:
+    longest = min(600.0, 1.5 ** min(attempt - 1, 50))
     assert 0.0 <= backoff(attempt, jitter(seed)) <= longest
+
+
+@settings(max_examples=10)
+@given(st.integers())
+def test_a_message_outlives_a_day_without_its_receiver(seed: int) -> None:
+    rng = jitter(seed)
+    waits = [backoff(attempt, rng) for attempt in range(1, MAX_ATTEMPTS)]
+    assert 24 * 3600 < sum(waits) < 48 * 3600
+
+
+def test_what_is_queued_later_is_sent_later_although_the_clock_was_set_back(
+    memory: Memory, clock: SteppingClock, send: Callable[..., DeliveryReport]
+) -> None:
+    notebook = Notebook(transient())
+    queue_at(memory, NOW, "began")
+    send({"ops": notebook})
+    queue_at(memory, NOW - timedelta(hours=1), "ended")
+    queue_at(memory, NOW - timedelta(hours=1), "of an earlier event", event_at=NOW - timedelta(days=1))
+    clock.advance(timedelta(hours=1))
+    send({"ops": notebook})
+    assert notebook.noted == ["began", "ended", "of an earlier event"]
+
+
+def test_a_clock_that_was_set_back_by_years_does_not_keep_a_message_for_years(
+    memory: Memory, clock: SteppingClock, send: Callable[..., DeliveryReport]
+) -> None:
+    queue(memory, "a")
+    send({"ops": Notebook(transient())})
+    clock.advance(-timedelta(days=3650))
+    assert send({"ops": Notebook()}).sent == 1
 
 
 def test_a_lost_store_is_an_error_that_says_so(tmp_path: Path, clock: SteppingClock) -> None:

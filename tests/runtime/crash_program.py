@@ -37,7 +37,7 @@ TABLES = {
     "_tocsin_decisions": "candidate_id, decision_id, event_id, monitor, series, rule, condition, opened_at,"
     " group_name, channel, kind, stage, reason, severity, event_at, until, notice_id, message_id",
     "_tocsin_notices": "notice_id",
-    "events": "id, detecttime, description, eventclass, eventseverity",
+    "events": "id, description, eventclass, eventseverity",
     "_tocsin_positions": "name, position",
 }
 _NEVER = 1_000_000

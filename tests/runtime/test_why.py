@@ -540,3 +540,95 @@ def test_a_time_goes_with_a_series_only(scene: Scene) -> None:
 
     with pytest.raises(ConfigError, match=r"--at goes with a monitor or a series"):
         scene.why("scan-000", at=slot(1))
+
+
+def test_what_was_told_after_a_silence_does_not_wait_for_its_end(scene: Scene, clock: SteppingClock) -> None:
+    scene.metric("load", OPEN, alerting={"channels": ["hook"], "renotify_every": "1h"})
+    silence(scene, "monitor=load")
+    scene.run()
+    assert scene.why("load").rules[0].answers[0].again.kind is Next.UNSILENCED
+    clock.advance(timedelta(hours=3))
+    scene.run()
+
+    said = scene.words("load")
+
+    assert "when the silence is over" not in said
+    assert "It is told again at the first anomalous point from" in said
+
+
+def test_what_was_told_before_a_silence_says_that_the_rest_is_silent(
+    scene: Scene, clock: SteppingClock
+) -> None:
+    scene.metric("load", range(190, 194), 194, alerting={"channels": ["hook"], "renotify_every": "30min"})
+    scene.run()
+    silence(scene, "monitor=load", hours=2)
+    scene.metric("load", OPEN, alerting={"channels": ["hook"], "renotify_every": "30min"})
+    scene.run()
+
+    assert scene.why("load").rules[0].answers[0].again.kind is Next.SILENCED
+    assert "what it comes to is not, until the silence is over (2026-03-01 14:00:00 UTC)" in scene.words(
+        "load"
+    )
+    clock.advance(timedelta(hours=3))
+    assert scene.why("load").rules[0].answers[0].again.kind is Next.REPEAT
+
+
+def test_what_goes_on_and_was_told_nobody_is_not_said_to_be_over(scene: Scene) -> None:
+    scene.metric("load", OPEN, alerting={})
+    scene.run()
+
+    said = scene.words("load")
+
+    assert "It is over" not in said
+    assert "What it comes to is told to those only who were told that it began." in said
+
+
+def test_what_fires_of_a_monitor_or_rule_that_is_gone_fires_no_more(scene: Scene) -> None:
+    scene.metric("load", OPEN)
+    scene.metric("other", range(10, 11))
+    scene.run()
+    scene.metric("load", OPEN, enabled=False)
+
+    with open_memory(scene.work.load(), scene.work.clock) as memory:
+        assert open_incidents(scene.work.load(), memory) == []
+    assert "no rule looks for its end any more" in scene.words("load")
+    assert "Nothing more of it is told while the project has no such rule" in scene.words("load")
+    (scene.work.folder / "metrics" / "load.yml").unlink()
+    assert "no rule looks for its end any more" in scene.words("load")
+
+
+def test_a_channel_that_came_later_is_said_to_have_missed_the_beginning(scene: Scene) -> None:
+    scene.groups({"name": "all", "monitors": ["*"], "channels": ["old"]})
+    scene.metric("load", range(190, 194), 194, alerting={"renotify_every": "30min"})
+    scene.run()
+    scene.groups({"name": "all", "monitors": ["*"], "channels": ["new"]})
+    scene.metric("load", OPEN, alerting={"renotify_every": "30min"})
+    scene.run()
+
+    assert "its beginning was not told: others were told of it." in scene.words("load")
+
+
+def test_what_is_news_again_is_not_said_to_tell_what_was_held_back_long_before(scene: Scene) -> None:
+    scene.monitor()
+    scene.store(scan(0, 0), scan(1, 1), scan(2, 10))
+    scene.run()
+
+    assert "told with it" not in scene.words("scan-002")
+    assert "It is not told later either." in scene.words("scan-001")
+
+
+def test_what_is_held_after_a_relapse_that_came_due_names_no_event_for_it(
+    scene: Scene, clock: SteppingClock
+) -> None:
+    scene.monitor()
+    scene.store(scan(0, 0), scan(1, 5))
+    scene.run()
+    clock.advance(timedelta(days=2))
+    scene.run()
+    scene.store(scan(2, 8))
+    scene.run()
+
+    said = scene.words("scan-002")
+
+    assert "was told at 2026-02-07 10:00:00 UTC with severity medium (as what was held back before" in said
+    assert "event due" not in said

@@ -55,6 +55,19 @@ def test_a_store_of_every_release_stays_readable(tmp_path: Path, make: ModuleTyp
         _check_contents(manager, make)
 
 
+def test_a_store_from_before_alerting_had_tables_gets_them(tmp_path: Path) -> None:
+    with SQLiteManager(tmp_path / "tocsin.db", clock=FixedClock()) as manager:
+        migrate(manager)
+        for name in ("candidates", "decisions", "notices", "batches", "silences", "acknowledgements"):
+            manager.execute_query(f"DROP TABLE _tocsin_{name}")
+        manager.execute_query("DELETE FROM _tocsin_migrations WHERE version > 1")
+
+        migrate(manager)
+
+        assert manager.table_exists("_tocsin_decisions")
+        assert manager.execute_query("SELECT count(*) AS n FROM _tocsin_candidates") == [{"n": 0}]
+
+
 def _check_contents(manager: SQLiteManager, make: ModuleType) -> None:
     now = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
     data = series_store.read_datapoints(manager, "orders{country=CH}")

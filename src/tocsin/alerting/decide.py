@@ -109,8 +109,11 @@ def _follow(
             )
             _keep(stretch, sides, incident, outcome)
         if incident.resolved_at is None:
-            current = _again(points, sides, incident, opened, evaluated) if start < evaluated else incident
-            index = max(index, evaluated)
+            counted_again = start < evaluated and opened < evaluated
+            current = _again(points, sides, incident, opened, evaluated) if counted_again else incident
+            # After a full refresh the series begins before the incident, which does not end before it began.
+            last = milliseconds(current.last_anomaly_at)
+            index = max(index, evaluated, int(np.searchsorted(points.timestamp, last, side="right")))
         else:
             resolved = milliseconds(incident.resolved_at)
             index = max(index, int(np.searchsorted(points.timestamp, resolved, side="right")))

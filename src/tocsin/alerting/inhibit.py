@@ -68,7 +68,8 @@ class Hold(NamedTuple):
 def read_troubles(tx: Transaction, plan: AlertingPlan, since: datetime) -> list[Trouble]:
     """Read the told incidents that are open, or ended after an instant; none when nothing is inhibited.
 
-    Those of monitors that the project no longer has are left out: nobody would ever end them.
+    Those of monitors and rules that the project no longer has, or that are not enabled, are left out: nobody
+    would ever end them.
     """
     if not plan.inhibitions:
         return []
@@ -80,7 +81,7 @@ def read_troubles(tx: Transaction, plan: AlertingPlan, since: datetime) -> list[
     )
     # A series is called as its monitor, with its dimensions in braces; no monitor has one in its name.
     found = (Trouble(monitor=row["series"].partition("{")[0], **row) for row in rows)
-    return [one for one in found if not plan.monitor_tags or one.monitor in plan.monitor_tags]
+    return [one for one in found if plan.looks_after(one.monitor, one.rule)]
 
 
 class Inhibitor:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tocsin.alerting.acknowledgements import read_acknowledgements
 from tocsin.alerting.case import OPENINGS, IncidentKey, Pair, incident_of
+from tocsin.alerting.message import TOLD_KINDS
 from tocsin.alerting.record import opening_decisions, told_pairs
 from tocsin.alerting.rows import chunks, named
 from tocsin.model import DecisionKind
@@ -35,6 +36,7 @@ class Known:
         ends: Incident → the point that ended it, `None` while it goes on; without those that are not there.
         told: Incident → the pairs that were told that it began; who decides adds to it.
         acknowledged: Who works on which incident.
+        told_events: (event, group, channel) → the candidate that told it, and its monitor and rule.
     """
 
     tx: Transaction
@@ -42,6 +44,7 @@ class Known:
     ends: dict[IncidentKey, datetime | None]
     told: dict[IncidentKey, set[Pair]]
     acknowledged: dict[IncidentKey, Acknowledgement]
+    told_events: dict[tuple[str, str, str], tuple[str, str]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, tx: Transaction, candidates: Sequence[AlertCandidate]) -> Known:
@@ -67,11 +70,39 @@ class Known:
         """Give what was decided about a candidate for a pair."""
         return self.decided.get((candidate.id, *pair), _NOTHING)
 
+    def read_told_events(self, candidates: Iterable[AlertCandidate]) -> None:
+        """Read by which candidates these events were told, of whatever rule."""
+        ids = dict.fromkeys(one.event_ids[0] for one in candidates if one.opened_at is None and one.event_ids)
+        kinds, names_of_kinds = named(sorted(kind.value for kind in TOLD_KINDS), "kind")
+        for chunk in chunks(ids):
+            names, params = named(chunk)
+            rows = self.tx.execute_query(
+                "SELECT event_id, group_name, channel, candidate_id, monitor, rule"
+                f" FROM {self.tx.get_full_table_name('_tocsin_decisions')}"
+                f" WHERE event_id IN ({names}) AND condition = 'event' AND kind IN ({kinds})"
+                " ORDER BY decided_at, decision_id",
+                {**params, **names_of_kinds},
+            )
+            for row in rows:
+                by = row["candidate_id"], f"{row['monitor']} (rule {row['rule']})"
+                self.told_events.setdefault((row["event_id"], row["group_name"], row["channel"]), by)
+
+    def told_event(self, candidate: AlertCandidate, pair: Pair) -> str | None:
+        """Say which other rule told a pair of the event that a candidate is; from now on this one did."""
+        if candidate.opened_at is not None or not candidate.event_ids:
+            return None
+        own = candidate.id, f"{candidate.monitor} (rule {candidate.rule})"
+        identity, by = self.told_events.setdefault((candidate.event_ids[0], *pair), own)
+        return None if identity == candidate.id else by
+
     def why_untold(self, candidate: AlertCandidate, pair: Pair) -> str:
         """Say why a pair was not told of the beginning of a candidate's incident."""
         opening = opening_decisions(self.tx, candidate)
         reasons = [one.reason for one in opening if (one.group, one.channel) == pair]
-        return (reasons or [one.reason for one in opening] or ["nothing is known of it"])[-1]
+        others = [one.reason for one in opening if one.kind not in TOLD_KINDS]
+        if not reasons and len(others) < len(opening):
+            return "others were told of it"
+        return (reasons or others or ["nothing is known of it"])[-1]
 
 
 def _read_decided(tx: Transaction, ids: Iterable[str]) -> _Decided:

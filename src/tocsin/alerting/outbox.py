@@ -37,9 +37,11 @@ __all__ = [
 _OUTBOX = "_tocsin_outbox"
 _LOG = logging.getLogger(__name__)
 
-FIRST_WAIT = 60.0
-LONGEST_WAIT = 3600.0
+FIRST_WAIT = 1.0
+LONGEST_WAIT = 600.0
+GROWTH = 1.5  # by 2, a channel that fails half of the time would be waited for most by far after bad luck
 LONGEST_RETRY_AFTER = 86_400.0
+MAX_ATTEMPTS = 400  # about 32 hours: a receiver that is down for a night, or for a day, misses nothing
 VISIBILITY = timedelta(minutes=5)
 _CLAIMED = "being sent by "
 _PAGE = 100  # messages of a channel that are read at once
@@ -114,7 +116,7 @@ def backoff(attempt: int, rng: random.Random) -> float:
     Exponential with full jitter (M. Brooker, "Exponential Backoff And Jitter", 2015), so that many
     senders do not come back at the same moment.
     """
-    return rng.uniform(0.0, min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(attempt - 1, 32)))
+    return rng.uniform(0.0, min(LONGEST_WAIT, FIRST_WAIT * GROWTH ** min(attempt - 1, 64)))
 
 
 def deliver(
@@ -124,7 +126,7 @@ def deliver(
     clock: Clock,
     rng: random.Random,
     limit: int = 1000,
-    max_attempts: int = 8,
+    max_attempts: int = MAX_ATTEMPTS,
     time_limit: float = 60.0,
     owner: str = "an unnamed process",
     is_dead: Callable[[str], bool] = lambda _: False,
@@ -255,7 +257,9 @@ class _Delivery:
         """Try to send a message; false when it, and with it its channel, has to wait."""
         now, bucket = self._clock.now(), self._buckets.get(entry.channel)
         orphaned = entry.sender is not None and self._is_dead(entry.sender)
-        if entry.next_attempt_at > now and not orphaned:
+        # Nothing waits longer than that: what seems to was noted before the clock was set back.
+        in_reach = entry.next_attempt_at <= now + timedelta(seconds=LONGEST_RETRY_AFTER)
+        if entry.next_attempt_at > now and in_reach and not orphaned:
             self._block(entry.channel, entry.next_attempt_at)
             return False
         if bucket is not None and (wait := bucket.wait(now)):

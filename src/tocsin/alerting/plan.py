@@ -25,6 +25,8 @@ class AlertingPlan:
         fallback: The group of what nobody owns; it needs not be among `groups`.
         inhibitions: Which monitors mute which.
         monitor_tags: Monitor → its tags, for inhibitions that name tags.
+        monitor_rules: Monitor → the names of its rules, when it is enabled; of monitors that are not in here
+            nothing is known.
         longest_silence: What a silence may last at most.
     """
 
@@ -34,6 +36,14 @@ class AlertingPlan:
     inhibitions: tuple[Inhibition, ...] = ()
     monitor_tags: dict[str, tuple[str, ...]] = field(default_factory=dict)
     longest_silence: timedelta = timedelta(days=30)
+    monitor_rules: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def looks_after(self, monitor: str, rule: str) -> bool:
+        """Tell whether anybody would end an incident: its monitor and its rule are there, and enabled."""
+        if self.monitor_tags and monitor not in self.monitor_tags:
+            return False
+        rules = self.monitor_rules.get(monitor)
+        return rules is None or rule in rules
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from tocsin.alerting.verdicts import instant, milliseconds
@@ -155,10 +156,11 @@ def write_incidents(
 
 
 def queue_messages(tx: Transaction, messages: Sequence[Queued], now: datetime) -> int:
-    """Put messages into the outbox, and give how many of them are new."""
+    """Put messages into the outbox, behind those that are there, and give how many of them are new."""
     if not messages:
         return 0
     count = len(messages)
+    queued_at = {name: _behind(tx, name, now) for name in {one.channel for one in messages}}
     return tx.insert_batch(
         _OUTBOX,
         {
@@ -172,11 +174,28 @@ def queue_messages(tx: Transaction, messages: Sequence[Queued], now: datetime) -
             "attempts": [0] * count,
             "next_attempt_at": [now] * count,
             "last_error": [None] * count,
-            "created_at": [now] * count,
             # The order of sending: when it was queued, by event time, and within a point as decided.
+            "created_at": [queued_at[message.channel] for message in messages],
             "event_at": [message.event_at for message in messages],
             "sequence": list(range(count)),
             "sent_at": [None] * count,
         },
         "ignore",
     )
+
+
+def _behind(tx: Transaction, channel: str, now: datetime) -> datetime:
+    """Give the present, or an instant behind all that was queued for a channel before.
+
+    One notify step may queue several times at one instant, and a clock may be set back.
+    """
+    last = now
+    for state in (OutboxState.PENDING, OutboxState.SENT):
+        rows = tx.execute_query(
+            f"SELECT created_at FROM {tx.get_full_table_name(_OUTBOX)}"
+            " WHERE state = %(state)s AND channel = %(channel)s"
+            " ORDER BY created_at DESC, event_at DESC, sequence DESC, message_id DESC LIMIT 1",
+            {"state": state.value, "channel": channel},
+        )
+        last = max(last, *(row["created_at"] + timedelta(milliseconds=1) for row in rows), now)
+    return last

@@ -45,6 +45,8 @@ _VALUES: dict[str, Callable[[AlertCandidate], Iterable[str]]] = {
     "host": lambda candidate: (*candidate.sources, *candidate.targets),
 }
 _ENTITIES = frozenset({"source", "target", "host"})
+_OF_EVENTS = _ENTITIES | {"class", "category"}  # what differs from one candidate of a rule to the next
+_MOST_REMEMBERED = 1_000
 MATCHER_KEYS = (*_VALUES, "group", "channel")
 """What a matcher can be about."""
 
@@ -142,6 +144,9 @@ def _entity_test(text: str, pattern: str) -> Callable[[str], object]:
     return lambda value: fits(host_name(value))
 
 
+_Some = tuple["Silence", tuple[Matcher, ...]]
+
+
 class Silences:
     """The silences that are active at an instant.
 
@@ -151,23 +156,46 @@ class Silences:
     """
 
     def __init__(self, silences: Iterable[Silence], now: datetime) -> None:
-        self._silences: list[tuple[Silence, tuple[Matcher, ...]]] = []
+        self._asked: dict[tuple[object, ...], list[_Some]] = {}
+        self._silences: list[_Some] = []
         for silence in silences:
             if not silence.starts_at <= now < silence.ends_at:
                 continue
             try:
-                # Cheap and telling: what is about the group or the channel alone comes first.
-                matchers = sorted(
-                    parse_matchers(silence.matchers), key=lambda matcher: matcher.key in _ENTITIES
-                )
+                matchers = parse_matchers(silence.matchers)
             except ConfigError as error:
                 _LOG.warning("silence %s cannot be read and silences nothing: %s", silence.id, error)
                 continue
-            self._silences.append((silence, tuple(matchers)))
+            self._silences.append((silence, matchers))
 
     def match(self, candidate: AlertCandidate, group: str, channel: str) -> Silence | None:
         """Give the first silence that holds a candidate back from a group and a channel, if there is one."""
-        for silence, matchers in self._silences:
+        for silence, matchers in self._may_hold(candidate, group, channel):
             if all(matcher.holds(candidate, group, channel) for matcher in matchers):
                 return silence
         return None
+
+    def _may_hold(self, candidate: AlertCandidate, group: str, channel: str) -> list[_Some]:
+        """Give the silences that a rule's candidates may meet at all, with what is left to ask of each."""
+        key = (
+            candidate.monitor,
+            candidate.series,
+            candidate.rule,
+            candidate.severity,
+            candidate.tags,
+            group,
+            channel,
+        )
+        found = self._asked.get(key)
+        if found is None:
+            if len(self._asked) >= _MOST_REMEMBERED:
+                self._asked.clear()
+            found = self._asked[key] = [
+                (silence, tuple(matcher for matcher in matchers if matcher.key in _OF_EVENTS))
+                for silence, matchers in self._silences
+                if all(
+                    matcher.key in _OF_EVENTS or matcher.holds(candidate, group, channel)
+                    for matcher in matchers
+                )
+            ]
+        return found

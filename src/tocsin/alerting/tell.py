@@ -10,6 +10,7 @@ from tocsin.alerting.group import compile_owners
 from tocsin.alerting.inhibit import Inhibitor, read_troubles
 from tocsin.alerting.keep import keep
 from tocsin.alerting.known import Known
+from tocsin.alerting.message import TOLD_KINDS
 from tocsin.alerting.mute import Mutes
 from tocsin.alerting.record import Stage
 from tocsin.alerting.relapse import tell_relapses
@@ -17,7 +18,7 @@ from tocsin.alerting.route import channels_for, refusal
 from tocsin.alerting.silence import Silences
 from tocsin.alerting.silence_book import count_matches, read_silences
 from tocsin.alerting.threshold import question, threshold_decision
-from tocsin.model import DecisionKind, Group
+from tocsin.model import AlertDecision, DecisionKind, Group
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from tocsin.abc import Transaction
     from tocsin.alerting.case import Pair
-    from tocsin.alerting.plan import AlertingPlan, Asked, ThresholdBook
+    from tocsin.alerting.plan import AlertingPlan, Answer, Asked, ThresholdBook
     from tocsin.model import AlertCandidate
 
 __all__ = ["TellReport", "tell", "tell_relapses", "tell_waiting"]
@@ -80,6 +81,8 @@ def tell_waiting(
     waiting = take_candidates(tx, limit)
     # While more wait, of the muted ones those alone are asked that something here may follow.
     muted = muted_candidates(tx, None if len(waiting) < limit else {one.series for one in waiting})
+    # What nobody looks after goes on for all that is known: it stays muted until somebody does again.
+    muted = [one for one in muted if plan.looks_after(one.monitor, one.rule)]
     if not muted and not waiting:
         return TellReport()
     work = _Telling(tx, plan, book, now)
@@ -143,12 +146,26 @@ class _Telling:
             else:
                 asking.append(passed)
                 questions.append(asked)
-        for case, answer in zip(asking, self._book.ask(questions) if questions else (), strict=True):
-            decision = threshold_decision(answer, case.candidate)
-            outcomes.append(Outcome(case, Stage.THRESHOLD, decision, until=answer.until, answer=answer))
+        answers = list(zip(asking, self._book.ask(questions) if questions else (), strict=True))
+        self._known.read_told_events(
+            [case.candidate for case, answer in answers if answer.kind in TOLD_KINDS]
+        )
+        outcomes += [self._by_threshold(case, answer) for case, answer in answers]
         for outcome in outcomes:
             self._note_beginning(outcome)
         return outcomes
+
+    def _by_threshold(self, case: Case, answer: Answer) -> Outcome:
+        """Give what the book says; an event that several rules look for is told by the first of them."""
+        decision = threshold_decision(answer, case.candidate)
+        outcome = Outcome(case, Stage.THRESHOLD, decision, until=answer.until, answer=answer)
+        if not outcome.is_told:
+            return outcome
+        by = self._known.told_event(case.candidate, case.pair)
+        if by is None:
+            return outcome
+        decision = AlertDecision(DecisionKind.HELD, f"this very event was told by {by}")
+        return Outcome(case, Stage.THRESHOLD, decision, until=answer.until)
 
     def _cases(self, openings: Sequence[tuple[int, AlertCandidate, bool]]) -> Iterator[Case]:
         for place, candidate, waited in openings:

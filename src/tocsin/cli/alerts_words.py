@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["lines_of"]
 
 _MOST_NAMED = 5
+_NO_EVENT = "due "  # what the thresholds note as the event of a relapse that came due without one
 _NOT_TOLD = {
     DecisionKind.HELD: "not told, as the same was told before (threshold)",
     DecisionKind.SILENCED: "not told, as people asked for silence",
@@ -54,6 +55,8 @@ _AGAIN = {
         "It is acknowledged, so it is not repeated; it is told when it gets worse, and when it is over."
     ),
     Next.CHANGE: "It is not repeated; it is told when it gets worse, and when it is over.",
+    Next.SILENCED: "That it began was told; what it comes to is not, until the silence is over ({at}).",
+    Next.NOBODY: "Nothing more of it is told while the project has no such rule, or has it not enabled.",
 }
 
 
@@ -150,6 +153,8 @@ def _incident(story: IncidentStory) -> Iterator[str]:
             yield f"{began} and was over at {_time(over)} UTC: {last}."
         case IncidentState.PENDING:
             yield f"{began} and is not as long yet as the rule asks for: {last}."
+        case _ if not story.is_looked_after:
+            yield f"{began}, and no rule looks for its end any more: {last}."
         case _:
             yield f"{began} and goes on: {last}."
     if story.acknowledged is not None:
@@ -222,9 +227,12 @@ def _holding(holding: Holding, told: Sequence[DecisionRow]) -> Iterator[str]:
     what = visible(", ".join(holding.key.classes) or "It")
     who = f" of {visible(holding.key.entity)}" if holding.key.entity else ""
     if holding.kind.value == "held" and not told:
+        by_event = f"event {visible(holding.told_event)}"
+        if holding.told_event.startswith(_NO_EVENT):
+            by_event = "as what was held back before came due"
         yield (
             f"{what}{who} was told at {_time(holding.told_at)} UTC with severity {holding.severity}"
-            f" (event {visible(holding.told_event)})."
+            f" ({by_event})."
         )
     if holding.before_count and told:
         before = HeldBack(holding.before_count, holding.before_first, holding.before_last, holding.before_ids)
@@ -257,6 +265,8 @@ def _again(answer: Answer, incident: IncidentStory | None) -> str:
         )
     if again.kind is not Next.NEVER:
         return _AGAIN[again.kind].format(at=at or "that time", since=_relapse_from(answer.holding))
+    if incident is not None and incident.goes_on:
+        return "What it comes to is told to those only who were told that it began."
     if incident is not None:
         return "It is over, and is not told again; a new incident is told anew."
     return "It is not told again." if answer.told else "It is not told later either."

@@ -83,6 +83,8 @@ def watch(
     SIGTERM or Ctrl-C ends it when what is in hand is finished, a second one at once. SIGHUP reads the project
     again. Exit code 0 when it was asked to end.
     """
+    wishes: list[int] = []  # SIGHUP would end a process that has not begun
+    signal.signal(signal.SIGHUP, lambda number, _: wishes.append(number))
     from tocsin.runtime.clock import SystemClock
     from tocsin.runtime.config.loader import load_project
     from tocsin.runtime.databases import open_memory
@@ -103,6 +105,8 @@ def watch(
     try:
         watching = Watch(lambda: load_project(folder, profile), memory, options, clock=clock, listener=lines)
         _listen_to_signals(watching)
+        if wishes:
+            watching.ask_to_reload()
         gc.set_threshold(_ALLOCATIONS)
         sys.setswitchinterval(0.001)  # a thread that computes lets the others in sooner
         unfinished = watching.run()

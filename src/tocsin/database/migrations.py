@@ -40,7 +40,11 @@ def _create_tables(manager: BaseDatabaseManager) -> None:
         manager.create_table(name, model())
 
 
-MIGRATIONS: tuple[Migration, ...] = (Migration(1, "create the internal tables", _create_tables),)
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(1, "create the internal tables", _create_tables),
+    # Memories from before alerting had tables of its own get those that they lack.
+    Migration(2, "create the tables of alerting", _create_tables),
+)
 
 
 def schema_version(manager: BaseDatabaseManager) -> int:

@@ -164,7 +164,7 @@ def incident_id(key: IncidentKey) -> str:
 def open_incidents(
     project: Project, memory: BaseDatabaseManager, *, group: str | None = None, monitor: str | None = None
 ) -> list[OpenIncident]:
-    """Read what fires now, the worst first.
+    """Read what fires now, the worst first; without that of monitors and rules that are gone, or not enabled.
 
     Args:
         project: The project.
@@ -178,7 +178,7 @@ def open_incidents(
     )
     decisions = _decisions_of_open(memory, table)
     acknowledged = read_acknowledgements(memory)
-    severities = _severities(project)
+    severities, plan = _severities(project), project.plan
     found = [
         _open(Incident(**{**row, "state": IncidentState(row["state"])}), decisions, acknowledged, severities)
         for row in rows
@@ -186,7 +186,9 @@ def open_incidents(
     chosen = [
         one
         for one in found
-        if (monitor is None or fnmatchcase(one.monitor, monitor)) and (group is None or group in one.groups)
+        if (monitor is None or fnmatchcase(one.monitor, monitor))
+        and (group is None or group in one.groups)
+        and plan.looks_after(one.monitor, one.incident.rule)
     ]
     return sorted(chosen, key=lambda one: -one.severity.rank)
 

@@ -20,15 +20,19 @@ __all__ = ["EventCandidates", "is_finding"]
 
 _NAMESPACE = uuid.UUID("2d1f8a52-5a0e-5d0b-8a3c-0c6a7c1f9e44")
 _ENRICHMENT = b'"_Tocsin"'
+_NODE = "tocsin"
 _NONE_BEFORE = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def is_finding(event: Idea) -> bool:
-    """Tell whether a Tocsin wrote the event about what one of its monitors found."""
-    if _ENRICHMENT not in event.original:
+    """Tell whether a Tocsin wrote the event about what one of its monitors found.
+
+    Others may fill in `_Tocsin` as well; what they send is theirs, and is to be told.
+    """
+    if _ENRICHMENT not in event.original or _NODE not in event.row.node_name:
         return False
     enrichment = event.get("_Tocsin")
-    return isinstance(enrichment, dict) and "Monitor" in enrichment
+    return isinstance(enrichment, dict) and isinstance(enrichment.get("Monitor"), str)
 
 
 class EventCandidates:

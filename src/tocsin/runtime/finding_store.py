@@ -53,10 +53,10 @@ def events_in(tx: Transaction, project: Project, clock: Clock | None) -> EventSt
     connection = cast("OpenTransaction", tx).driver_connection
     server = project.memory_server
     if server is None:
-        from tocsin.eventstorage.sqlite.session import SQLiteSession
+        from tocsin.eventstorage.sqlite import SQLiteSession
 
         return EventStorageCursor(SQLiteSession.over(connection, clock=clock))
-    from tocsin.eventstorage.postgres.borrowed import BorrowedSession
+    from tocsin.eventstorage.postgres import BorrowedSession
 
     schema = project.profiles[server].internal_schema
     return EventStorageCursor(BorrowedSession(connection, schema=schema, clock=clock))

@@ -13,6 +13,7 @@ from tocsin.model import DecisionKind, Incident, IncidentState
 from tocsin.runtime.alert_history import DecisionRow, read_decisions
 from tocsin.runtime.alert_memory import events_to_read
 from tocsin.runtime.alert_views import incident_id
+from tocsin.runtime.project_state import metric_of
 from tocsin.runtime.why_answers import AnswerReader
 from tocsin.runtime.why_facts import HeldBack, IncidentStory, RuleStory, Why
 from tocsin.runtime.why_found import find
@@ -149,6 +150,7 @@ class _Reader:
                 incident.anomalies, incident.opened_at, incident.last_anomaly_at, self._ids_of(about)
             ),
             acknowledged=self._acknowledged.get(key),
+            is_looked_after=self._project.plan.looks_after(metric_of(incident.series), incident.rule),
         )
 
     def _ids_of(self, about: _About) -> tuple[str, ...]:

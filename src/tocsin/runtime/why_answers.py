@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tocsin.database.tables import TABLE_DECISIONS, TABLE_NOTICES, TABLE_OUTBOX
-from tocsin.model import DecisionKind, IncidentState, OutboxState
+from tocsin.model import DecisionKind, OutboxState
 from tocsin.runtime.alert_memory import event_time, leaves_at
 from tocsin.runtime.why_facts import Again, Answer, Message, MessageState, Next
 from tocsin.runtime.why_holding import HoldingReader
@@ -86,26 +86,40 @@ class AnswerReader:
             relapse,
             None if relapse is None else self._message(relapse),
             holding,
-            self._again(own[-1], told, holding, incident) if relapse is None else Again(Next.NEVER),
+            self._again(own, told, holding, incident) if relapse is None else Again(Next.NEVER),
         )
 
     def _again(
         self,
-        last: DecisionRow,
+        own: Sequence[DecisionRow],
         told: Sequence[DecisionRow],
         holding: Holding | None,
         incident: IncidentStory | None,
     ) -> Again:
-        goes_on = incident is not None and incident.incident.state is not IncidentState.RESOLVED
-        if goes_on and last.kind is DecisionKind.SILENCED:
-            return Again(Next.UNSILENCED, last.until)
-        if goes_on and last.kind is DecisionKind.INHIBITED:
-            return Again(Next.UNINHIBITED)
-        if goes_on and incident is not None and told:
-            return self._of_open_incident(told, incident)
+        if incident is not None and incident.goes_on:
+            again = self._of_what_goes_on(own, told, incident)
+            if again is not None:
+                return again
         if holding is not None and holding.told_again is None:
             return self._of_silent(holding)
         return Again(Next.NEVER)
+
+    def _of_what_goes_on(
+        self, own: Sequence[DecisionRow], told: Sequence[DecisionRow], incident: IncidentStory
+    ) -> Again | None:
+        if not incident.is_looked_after:
+            return Again(Next.NOBODY)
+        if told:
+            last = own[-1]
+            if last.kind is DecisionKind.SILENCED and last.until is not None and last.until > self._now:
+                return Again(Next.SILENCED, last.until)
+            return self._of_open_incident(told, incident)
+        # What mutes its beginning says when that is told, whatever was decided about what came after it.
+        opening = [row for row in own if row.candidate_id == own[0].candidate_id]
+        last = max(opening, key=lambda row: row.decided_at)
+        if last.kind is DecisionKind.SILENCED:
+            return Again(Next.UNSILENCED, last.until)
+        return Again(Next.UNINHIBITED) if last.kind is DecisionKind.INHIBITED else None
 
     def _of_open_incident(self, told: Sequence[DecisionRow], incident: IncidentStory) -> Again:
         if incident.acknowledged is not None:

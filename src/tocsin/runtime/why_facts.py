@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from tocsin.model.alert import IncidentState
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -71,6 +73,8 @@ class Next(StrEnum):
     REPEAT = "repeat"  # at the first anomalous point from then on
     ACKNOWLEDGED = "acknowledged"  # when it gets worse or ends; not repeated
     CHANGE = "change"  # when it gets worse or ends
+    SILENCED = "silenced"  # it was told, and what it comes to is silenced until that time
+    NOBODY = "nobody"  # nobody looks after it: its rule is gone, or not enabled
     NEVER = "never"
 
 
@@ -144,6 +148,7 @@ class IncidentStory:
         last_reason: What was last decided about it.
         points: Its anomalous points: all that was not told one by one.
         acknowledged: Who works on it.
+        is_looked_after: Whether its monitor and its rule are there, and enabled.
     """
 
     id: str
@@ -151,6 +156,12 @@ class IncidentStory:
     last_reason: str
     points: HeldBack
     acknowledged: Acknowledgement | None = None
+    is_looked_after: bool = True
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether no end of it is known."""
+        return self.incident.state is not IncidentState.RESOLVED
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,8 @@ def find(
     ids = _ids_beginning_with(memory, asked)
     if asked in ids:
         ids = [asked]
+    if not ids and _last_point(memory, asked, None) is not None:  # its monitor is gone
+        return _of_series(project, memory, events, asked, at)
     if not ids:
         raise ConfigError(
             f"there is no event, monitor or series {asked!r}",

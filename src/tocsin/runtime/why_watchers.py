@@ -72,7 +72,7 @@ def _events_watcher(
 
 def _matches(events: EventStorageService, monitor: EventsMonitor, found: Found) -> tuple[bool, str | None]:
     if found.event is not None and is_finding(found.event) and not monitor.config.findings:
-        return False, "it leaves out what monitors of this project found (findings: false)"
+        return False, "it leaves out what monitors of Tocsin found (findings: false)"
     try:
         number = events.count_events({**monitor.config.filter, "ids": [found.event_id]})
     except DataError as error:

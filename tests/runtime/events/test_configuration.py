@@ -92,6 +92,7 @@ def test_a_name_is_taken_across_all_kinds(project: EventsWorkspace) -> None:
         ("groups:\n  - name: a\n    tags: [secure]\n", "there is no monitor with the tag 'secure'"),
         ("inhibitions:\n  - when: [idx]\n    mutes: ['*']\n", "groups.yml:2: there is no monitor 'idx'"),
         ("inhibitions:\n  - when: ['*']\n    mutes: ['tag:web']\n", "no monitor with the tag 'web'"),
+        ("groups:\n  - name: shop\nfallback: shopp\n", "groups.yml:3: there is no group 'shopp'"),
     ],
 )
 def test_what_groups_name_is_to_be_there(project: EventsWorkspace, text: str, said: str) -> None:
@@ -114,6 +115,8 @@ def test_what_groups_name_is_to_be_there(project: EventsWorkspace, text: str, sa
         ("groups:\n  - name: a\n    hosts:\n      - '*.example.org'\n", "is no host name"),
         ("groups:\n  - name: a\n    hosts: [192.0.2.1]\n", "is an address: it belongs to networks"),
         ("thresholds: {bad: {silence: 1d}}\n", "thresholds"),
+        ("groups:\n  - name: a\n    schedule:\n      from: 25:00\n      to: 6:00\n", "is no time of day"),
+        ("groups:\n  - name: a\n    schedule:\n      from: 8\n      to: 18\n", "is no time of day"),
     ],
 )
 def test_a_file_of_groups_that_makes_no_sense_is_no_project(

@@ -311,7 +311,41 @@ def test_last_years_events_are_held_although_todays_were_decided_before(
         project.notify()
 
     of_old = [one for one in project.told() if one["event"]["sources"] == ["198.51.100.7"]]
-    assert sorted((one["monitor"], one["event"]["id"]) for one in of_old) == [("ids", "e2"), ("new", "e2")]
+    assert sorted((one["monitor"], one["event"]["id"]) for one in of_old) == [("ids", "e2")]
+
+
+def test_an_event_that_several_monitors_and_rules_look_for_is_told_once_by_each_channel(
+    project: EventsWorkspace,
+) -> None:
+    both = [{"channels": ["ops"]}, {"name": "bad", "channels": ["ops", "boss"], "min_severity": "medium"}]
+    project.events(alerting=both)
+    project.events("other")
+    project.store([event(1, 0)])
+    project.notify()
+
+    project.events("renamed")  # it looks at all there is
+    project.notify()
+
+    assert sorted((one["monitor"], one["rule"]) for one in project.told()) == [
+        ("ids", "bad"),
+        ("ids", "default"),
+    ]
+    held = project.query("SELECT monitor, channel, reason FROM _tocsin_decisions WHERE kind = 'held'")
+    assert {row["reason"] for row in held} == {"this very event was told by ids (rule default)"}
+    assert sorted((row["monitor"], row["channel"]) for row in held) == [
+        ("ids", "ops"),
+        ("other", "ops"),
+        ("renamed", "ops"),
+    ]
+
+
+def test_an_event_from_elsewhere_that_fills_in_tocsins_own_fields_is_told(project: EventsWorkspace) -> None:
+    project.events()
+    project.store([event(1, 0, _Tocsin={"Monitor": "checkout"}, Node=[{"Name": "probe"}])])
+
+    project.notify()
+
+    assert [one["event"]["id"] for one in project.told()] == ["e1"]
 
 
 def test_what_was_over_long_before_all_that_is_asked_about_is_forgotten(

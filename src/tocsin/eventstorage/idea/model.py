@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, TypeAlias
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct, convert, field
 
 __all__ = [
     "LONGEST_TEXT",
@@ -123,3 +123,8 @@ class Event(Struct, gc=False):
     tocsin: Enrichment | None = field(default=None, name="_Tocsin")
     mentat: Enrichment | None = field(default=None, name="_Mentat")
     cesnet: Enrichment | None = field(default=None, name="_CESNET")
+
+
+# msgspec learns at a type's first use what it needs to know of it, and another thread that uses it meanwhile
+# crashes the process. So the first use is here, where one thread alone is.
+convert({}, Event)

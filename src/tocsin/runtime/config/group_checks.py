@@ -45,6 +45,9 @@ def _wrong(project: Project) -> Iterator[_Wrong]:
         )
         yield from _missing("monitor", _plain(group.monitors), monitors, (*where, "monitors"))
         yield from _missing("monitor with the tag", group.tags, tags, (*where, "tags"))
+    if "fallback" in project.groups.model_fields_set:
+        groups = {group.name for group in project.groups.groups}
+        yield from _missing("group", [project.groups.fallback], groups, ("fallback",))
     for number, inhibition in enumerate(project.groups.inhibitions):
         for key, names in (("when", inhibition.when), ("mutes", inhibition.mutes)):
             place = ("inhibitions", number, key)

@@ -71,11 +71,17 @@ _Hosts = Annotated[tuple[Annotated[str, AfterValidator(_check_host)], ...], _One
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,63}$")]
 
 
+_HOUR = 60  # the first time of day that YAML takes for a number: 0:30 is none
+
+
 def _time_of_day(value: Any) -> Any:
     """Undo what YAML makes of an unquoted 18:00: a number of minutes."""
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 24 * 60:
-        return f"{value // 60:02}:{value % 60:02}"
-    return value
+    if not isinstance(value, int):
+        return value
+    if isinstance(value, bool) or not _HOUR <= value < 24 * _HOUR:
+        message = "this is no time of day: write '18:00', in quotes"
+        raise ValueError(message)
+    return f"{value // 60:02}:{value % 60:02}"
 
 
 _Time = Annotated[time, BeforeValidator(_time_of_day)]
@@ -177,7 +183,12 @@ class GroupsConfig(StrictModel):
             raise ValueError(message)
         return self
 
-    def plan(self, project: str, monitor_tags: Mapping[str, tuple[str, ...]]) -> AlertingPlan:
+    def plan(
+        self,
+        project: str,
+        monitor_tags: Mapping[str, tuple[str, ...]],
+        monitor_rules: Mapping[str, frozenset[str]] | None = None,
+    ) -> AlertingPlan:
         """Give what alerting works with."""
         return AlertingPlan(
             project=project,
@@ -185,6 +196,7 @@ class GroupsConfig(StrictModel):
             fallback=self.fallback,
             inhibitions=tuple(Inhibition(one.when, one.mutes) for one in self.inhibitions),
             monitor_tags=dict(monitor_tags),
+            monitor_rules=dict(monitor_rules or {}),
             longest_silence=self.longest_silence,
         )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tocsin.errors import ConfigError
 from tocsin.runtime.config.groups import GroupsConfig, load_groups
-from tocsin.runtime.config.monitors import load_monitors
+from tocsin.runtime.config.monitors import LogMonitor, MetricMonitor, load_monitors
 from tocsin.runtime.config.project import MemoryConfig, ProfileConfig, ProfilesConfig, ProjectConfig
 from tocsin.runtime.config.yaml_file import read_text, suggest, validate
 from tocsin.runtime.servers import memory_arguments
@@ -42,7 +42,14 @@ class Project:
     def plan(self) -> AlertingPlan:
         """How the project alerts."""
         tags = {monitor.name: monitor.tags for monitor in self.monitors}
-        return self.groups.plan(self.config.name, tags)
+        rules = {
+            monitor.name: frozenset(rule.name for rule in monitor.config.rules())
+            if monitor.config.enabled
+            else frozenset[str]()
+            for monitor in self.monitors
+            if isinstance(monitor, MetricMonitor | LogMonitor)
+        }
+        return self.groups.plan(self.config.name, tags, rules)
 
     @property
     def memory_path(self) -> Path:

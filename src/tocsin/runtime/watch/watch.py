@@ -96,7 +96,7 @@ class Watch:
         self._tender = Tender(project, memory, clock, self._figures, listener, self._failed)
         self._health.look_after(self._workers, self._schedule, self._teller, self._senders, self._tender)
         self._page = self._open_page()
-        self._reloading = False
+        self._reloading = self._asked_again = False
 
     def ask_to_stop(self) -> None:
         """Have the watch end; may be called by a signal handler."""
@@ -157,9 +157,12 @@ class Watch:
         hanging = self._senders.join(lambda: max(0.0, deadline - time.monotonic()))
         unfinished += [f"sending to {name}" for name in hanging]
         self._drain()
-        if self._workers.running():
-            self._crew.give_up()
-        self._teller.release()
+        try:
+            if self._workers.running():
+                self._crew.give_up()
+            self._teller.release()
+        except TocsinError as error:  # the memory; what a dead process had is free
+            self._failed("stopping", error)
         if self._page is not None:
             self._page.close()
         if not unfinished:
@@ -238,9 +241,12 @@ class Watch:
         elif isinstance(item, _Reloaded):
             self._reloading = False
             self._use(item)
-        elif not self._reloading:
-            self._reloading = True
-            threading.Thread(target=self._read_again, name="tocsin-reload", daemon=True).start()
+            if self._asked_again:
+                self._begin_to_read()
+        elif self._reloading:  # what is being read may be older than this wish
+            self._asked_again = True
+        else:
+            self._begin_to_read()
 
     def _hear(self, outcome: Outcome) -> None:
         now, key = self._moment(), outcome.name
@@ -265,6 +271,10 @@ class Watch:
         self._listener.said("error", f"{part} failed: {text}", {"part": part, "error": text})
 
     # -- reading the project again ----------------------------------------------------------------------
+
+    def _begin_to_read(self) -> None:
+        self._reloading, self._asked_again = True, False
+        threading.Thread(target=self._read_again, name="tocsin-reload", daemon=True).start()
 
     def _read_again(self) -> None:
         try:
