@@ -119,9 +119,11 @@ class _Scenario:
         run_process(tocsin_command("run", "--json"), folder)
 
     def _text(self) -> str:
+        """Give the alerts in order of time: the files have those of one detector behind those of another."""
         with gzip.open(self._path, "rt", encoding="utf-8", newline="") as file:
-            lines = file.readlines()
-        return "".join(lines if self._rows is None else lines[: self._rows + 1])
+            header, *lines = file.readlines()
+        lines.sort(key=lambda line: float(line.partition(",")[0]))
+        return "".join([header, *lines[: self._rows]])
 
 
 def steps_of(file: Path) -> dict[str, str]:
