@@ -123,8 +123,8 @@ class Store:
     def retain(self, first: int) -> dict[str, Any]:
         """Delete what was stored before an event, and tell how long it took and the longest step.
 
-        On PostgreSQL the first call makes the events unreachable, and a second one clears what lay beside them:
-        `gone` is the time of the first, `seconds` that of both.
+        On PostgreSQL the first call makes the events unreachable, and a second one clears what lay beside
+        them: `gone` is the time of the first, `seconds` that of both.
         """
         times = [time.perf_counter()]
         deleted = 0
