@@ -47,10 +47,10 @@ FIRST_TABLES = (
         only_one INTEGER PRIMARY KEY CHECK (only_one = 1), version INTEGER NOT NULL,
         last_seq INTEGER NOT NULL, last_storagetime INTEGER NOT NULL, text_index INTEGER NOT NULL
     )""",
-    (
-        "CREATE TABLE event_rejects (storagetime INTEGER NOT NULL, reason TEXT NOT NULL, content BLOB NOT NULL,"
-        " digest BLOB NOT NULL PRIMARY KEY)"
-    ),
+    """CREATE TABLE event_rejects (
+        storagetime INTEGER NOT NULL, reason TEXT NOT NULL, content BLOB NOT NULL,
+        digest BLOB NOT NULL PRIMARY KEY
+    )""",
 )
 """What version 1 has, besides thresholds."""
 
