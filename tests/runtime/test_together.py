@@ -205,7 +205,7 @@ class _Begun:
 def _stop_while_a_query_waits(pipe: Path, released: threading.Event, ended: threading.Event) -> None:
     """Stop the run when a query has opened the pipe, and let the query end when a lease was given back."""
     with pipe.open("w", encoding="utf-8") as writer:  # opens when the query does
-        # A signal that comes just before a thread begins to wait for a lock is noticed after it: send another.
+        # One that comes just before a thread begins to wait for a lock is noticed after that: send another.
         for _ in range(12):
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
             if released.wait(5):
