@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
@@ -175,11 +175,12 @@ class WatchedProject(Workspace):
         )
 
     def append(self, name: str, value: float, points: int = 3) -> None:
-        """Append points that are as late as now."""
-        now = SystemClock().now().replace(microsecond=0)
-        with (self.folder / f"{name}.csv").open("a", encoding="utf-8") as file:
+        """Append points after the last one: what was read already is not read again, however soon this is."""
+        path = self.folder / f"{name}.csv"
+        last = datetime.fromisoformat(path.read_text(encoding="utf-8").splitlines()[-1].split(",")[0])
+        with path.open("a", encoding="utf-8") as file:
             for n in range(points):
-                file.write(f"{now - timedelta(seconds=points - n):%Y-%m-%d %H:%M:%S},{value}\n")
+                file.write(f"{last + timedelta(seconds=1 + n):%Y-%m-%d %H:%M:%S},{value}\n")
 
     def memory_says(self, query: str) -> Any:
         """Give the first value of a query, `None` as long as there is no memory."""

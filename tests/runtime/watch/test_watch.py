@@ -50,6 +50,8 @@ def test_what_metrics_logs_and_folders_have_is_told(project: WatchedProject, rec
         move_in(folder, "alerts.json", event(1), event(2))
         until(lambda: len(told(receiver)) >= 4, "four messages")
         assert sorted(series_of(receiver)) == ["auth", "cpu", "ids", "ids"]
+        until(lambda: watching.figures().get("tocsin_messages_total ops sent") == 4, "four messages counted")
+        until(lambda: list((folder / "done").iterdir()), "the file put aside")
         assert [path.name for path in (folder / "done").iterdir()] == ["alerts.json"]
         figures = watching.figures()
         assert figures["tocsin_events_total events ids"] == 2
