@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 import pytest
 
-from tocsin.runtime.event_store import open_event_store
+from tocsin.runtime.events.store import open_event_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable

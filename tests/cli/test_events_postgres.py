@@ -12,7 +12,7 @@ import pytest
 from tests.cli.test_events import event
 from tocsin.errors import QueryCanceledException
 from tocsin.eventstorage.service import EventStorageService
-from tocsin.runtime.event_store import open_event_store
+from tocsin.runtime.events.store import open_event_store
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tests.runtime.conftest import Workspace, noisy
-from tocsin.runtime.alert_memory import memory_to_read
-from tocsin.runtime.event_store import open_project_events
-from tocsin.runtime.why import explain
+from tocsin.runtime.alerts.memory import memory_to_read
+from tocsin.runtime.events.store import open_project_events
+from tocsin.runtime.why.explain import explain
 
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
     from tocsin.abc import Clock
-    from tocsin.runtime.why_facts import Why
+    from tocsin.runtime.why.facts import Why
 
 __all__ = ["Scene", "scan"]
 

@@ -16,8 +16,8 @@ import pytest
 from tocsin.errors import ConfigError, LoadError, StorageConnectionException
 from tocsin.eventstorage.service import EventStorageService
 from tocsin.runtime.config.event_mapping import load_mapping
-from tocsin.runtime.event_import import ImportReport, import_files, import_queue
-from tocsin.runtime.event_store import open_event_store
+from tocsin.runtime.events.importing import ImportReport, import_files, import_queue
+from tocsin.runtime.events.store import open_event_store
 from tocsin.sources.idea_files import EventFile, FolderQueue
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ _PROGRAM = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from tocsin.runtime.event_import import import_queue
-from tocsin.runtime.event_store import open_event_store
+from tocsin.runtime.events.importing import import_queue
+from tocsin.runtime.events.store import open_event_store
 from tocsin.sources.idea_files import FolderQueue
 
 class Listener:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tocsin.database.tables import TABLE_DATAPOINTS
-from tocsin.runtime.event_store import open_project_events
+from tocsin.runtime.events.store import open_project_events
 from tocsin.runtime.run_report import RunStatus
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from tests.runtime.conftest import START, at
-from tocsin.runtime.propose import propose_metrics
-from tocsin.runtime.propose_seasonality import find_seasonality
+from tocsin.runtime.propose.metrics import propose_metrics
+from tocsin.runtime.propose.seasonality import find_seasonality
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,8 +11,8 @@ import pytest
 
 from tests.runtime.conftest import noisy
 from tocsin.alerting.silence_book import add_silence, close_expired, new_silence
+from tocsin.runtime.alerts.waiting import anything_waits
 from tocsin.runtime.databases import open_memory
-from tocsin.runtime.waiting import anything_waits
 
 if TYPE_CHECKING:
     from tests.runtime.conftest import Workspace

@@ -13,10 +13,10 @@ from tocsin.alerting.acknowledgements import acknowledge
 from tocsin.alerting.silence_book import add_silence, new_silence
 from tocsin.errors import ConfigError
 from tocsin.model import DecisionKind
-from tocsin.runtime.alert_views import open_incidents
+from tocsin.runtime.alerts.views import open_incidents
 from tocsin.runtime.databases import open_memory
-from tocsin.runtime.event_store import open_project_events
-from tocsin.runtime.why_facts import MessageState, Next
+from tocsin.runtime.events.store import open_project_events
+from tocsin.runtime.why.facts import MessageState, Next
 from tocsin.testing.channels import HttpReceiver
 
 if TYPE_CHECKING:

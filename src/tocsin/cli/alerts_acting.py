@@ -54,7 +54,7 @@ def ack(
     It is not repeated then; that it got worse, and that it is over, is still told.
     """
     from tocsin.alerting.acknowledgements import acknowledge
-    from tocsin.runtime.alert_views import find_open_incidents
+    from tocsin.runtime.alerts.views import find_open_incidents
 
     who = author_or_user(author)
     with writing(project_dir, profile) as (project, memory, clock):

@@ -22,7 +22,7 @@ from tocsin.errors import ConfigError
 
 if TYPE_CHECKING:
     from tocsin.model import DecisionKind
-    from tocsin.runtime.alert_history import DecisionRow, Page
+    from tocsin.runtime.alerts.history import DecisionRow, Page
 
 __all__ = ["decision_facts", "history"]
 
@@ -69,7 +69,7 @@ def history(
 
     With --all also who was not, and why; with --kind or --event all that is like that.
     """
-    from tocsin.runtime.alert_history import TELLING_KINDS, HistoryFilter, read_history
+    from tocsin.runtime.alerts.history import TELLING_KINDS, HistoryFilter, read_history
 
     kinds = _kinds(kind)
     only_told = not (kinds or show_all or event)
@@ -157,7 +157,7 @@ def _behind(row: DecisionRow) -> str:
 
 
 def _page(text: str) -> Page:
-    from tocsin.runtime.alert_history import Page
+    from tocsin.runtime.alerts.history import Page
 
     decided_at, at, identity = (*text.split(","), "", "", "")[:_PARTS]
     times = [parse_time(part or None, "--before") for part in (decided_at, at)]

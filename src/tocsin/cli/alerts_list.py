@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tocsin.model import Silence
-    from tocsin.runtime.alert_views import (
+    from tocsin.runtime.alerts.views import (
         OpenIncident,
         SilentNow,
         WaitingMessages,
@@ -56,7 +56,7 @@ def list_alerts(
 ) -> None:
     """Show what fires, what is silent, what waits."""
     from tocsin.alerting.silence_book import read_silences
-    from tocsin.runtime.alert_views import (
+    from tocsin.runtime.alerts.views import (
         SilentNow,
         open_incidents,
         silent_now,
@@ -174,7 +174,7 @@ def _whom(one: OpenIncident) -> list[str]:
 def _show_silent(silent: SilentNow, now: datetime) -> None:
     if not silent.total:
         return
-    from tocsin.runtime.alert_views import MOST_COUNTED
+    from tocsin.runtime.alerts.views import MOST_COUNTED
 
     more = f", the first {len(silent.first)} to end" if silent.total > len(silent.first) else ""
     number = f"{silent.total:,}" + (" or more" if silent.total >= MOST_COUNTED else "")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tocsin.abc import Clock
     from tocsin.database import BaseDatabaseManager
     from tocsin.model import Silence
-    from tocsin.runtime.alert_views import OpenIncident
+    from tocsin.runtime.alerts.views import OpenIncident
     from tocsin.runtime.config.loader import Project
 
 __all__ = [
@@ -43,7 +43,7 @@ AuthorOption = Annotated[
 @contextmanager
 def reading(project_dir: Path, profile: str | None) -> Iterator[tuple[Project, BaseDatabaseManager, Clock]]:
     """Open a project for looking at it."""
-    from tocsin.runtime.alert_memory import memory_to_read
+    from tocsin.runtime.alerts.memory import memory_to_read
     from tocsin.runtime.clock import SystemClock
     from tocsin.runtime.config.loader import load_project
 

@@ -16,8 +16,8 @@ from tocsin.cli.event_filter import instant
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tocsin.runtime.why_facts import Answer, IncidentStory, RuleStory, Why
-    from tocsin.runtime.why_found import Found
+    from tocsin.runtime.why.facts import Answer, IncidentStory, RuleStory, Why
+    from tocsin.runtime.why.found import Found
 
 __all__ = ["why"]
 
@@ -48,7 +48,7 @@ def why(
 
     Also what was found, what was held back with it, and what became of the messages.
     """
-    from tocsin.runtime.why import explain
+    from tocsin.runtime.why.explain import explain
 
     moment = instant(at, "--at")
     with reading(project_dir, profile) as (project, memory, clock):

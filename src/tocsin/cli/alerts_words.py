@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tocsin.cli.console import count, visible
 from tocsin.model import DecisionKind, IncidentState
-from tocsin.runtime.why_facts import HeldBack, MessageState, Next
+from tocsin.runtime.why.facts import HeldBack, MessageState, Next
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from tocsin.eventstorage.thresholds.looking import Holding
     from tocsin.model import Silence
-    from tocsin.runtime.alert_history import DecisionRow
-    from tocsin.runtime.why_facts import (
+    from tocsin.runtime.alerts.history import DecisionRow
+    from tocsin.runtime.why.facts import (
         Answer,
         HeldBack,
         IncidentStory,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         Watcher,
         Why,
     )
-    from tocsin.runtime.why_found import Found
+    from tocsin.runtime.why.found import Found
 
 __all__ = ["lines_of"]
 

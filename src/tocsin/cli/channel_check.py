@@ -31,10 +31,10 @@ def send_test_alert(
     Exit code 1 when one of them did not take it.
     """
     from tocsin.alerting.channels import test_message
+    from tocsin.runtime.alerts.delivery import build_channels
     from tocsin.runtime.clock import SystemClock
     from tocsin.runtime.config.loader import load_project
     from tocsin.runtime.config.monitors import BrokenMonitor
-    from tocsin.runtime.delivery import build_channels
     from tocsin.runtime.selection import select_monitors
 
     project = load_project(project_dir.resolve(), profile)

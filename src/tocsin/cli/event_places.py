@@ -60,7 +60,7 @@ def open_store(
         ConfigError: There is no such project or file.
         EventStorageException: The storage cannot be opened.
     """
-    from tocsin.runtime.event_store import open_event_store, open_project_events
+    from tocsin.runtime.events.store import open_event_store, open_project_events
 
     if store is not None:
         service = open_event_store(store, create=create, **options)

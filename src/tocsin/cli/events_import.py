@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from rich.progress import TaskID
 
-    from tocsin.runtime.event_import import ImportReport
+    from tocsin.runtime.events.importing import ImportReport
 
 __all__ = ["import_events"]
 
@@ -59,7 +59,7 @@ def import_events(
     Done again, after an interruption too, it finds what is there already as duplicates. What is no event is
     kept with the reason. Exit code 1 when a file could not be read to its end.
     """
-    from tocsin.runtime.event_import import import_files, import_queue
+    from tocsin.runtime.events.importing import import_files, import_queue
     from tocsin.sources.idea_files import STDIN, FolderQueue
 
     paths = files or []
@@ -108,7 +108,7 @@ def _say(report: ImportReport, *, as_json: bool) -> None:
 def _summary(report: ImportReport) -> str:
     """Say what became of the events.
 
-    >>> from tocsin.runtime.event_import import ImportReport
+    >>> from tocsin.runtime.events.importing import ImportReport
     >>> _summary(ImportReport(new=1200, duplicate=3, files=1))
     '1 file: 1,200 new events, 3 duplicates, 0 rejected'
     """

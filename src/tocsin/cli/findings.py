@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tocsin.database import BaseDatabaseManager
-    from tocsin.runtime.log_detections import AnomalousLine
+    from tocsin.runtime.logs.detections import AnomalousLine
     from tocsin.runtime.run_report import RunReport
 
 __all__ = ["print_findings"]
@@ -24,7 +24,7 @@ _LONGEST_LINE = 160
 
 def print_findings(memory: BaseDatabaseManager, ran: tuple[datetime, datetime], report: RunReport) -> None:
     """Show what was found: incidents where there are rules, and the worst anomalies."""
-    from tocsin.runtime.findings import changed_incidents, worst_anomalies
+    from tocsin.runtime.run_findings import changed_incidents, worst_anomalies
 
     if not (report.totals["points_detected"] or report.totals["lines_read"]):
         return

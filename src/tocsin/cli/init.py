@@ -75,8 +75,8 @@ def init(
     project already, --from adds to it.
     """
     from tocsin.runtime.create_project import create_project, is_project
-    from tocsin.runtime.propose import propose_monitors
-    from tocsin.runtime.propose_log import LogProposal
+    from tocsin.runtime.propose.logs import LogProposal
+    from tocsin.runtime.propose.metrics import propose_monitors
 
     folder = (name or Path()).resolve()
     if files and example:

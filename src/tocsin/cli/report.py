@@ -44,7 +44,7 @@ def report(
     from tocsin.runtime.clock import SystemClock
     from tocsin.runtime.config.loader import load_project
     from tocsin.runtime.databases import open_memory
-    from tocsin.runtime.log_views import log_views
+    from tocsin.runtime.logs.views import log_views
     from tocsin.runtime.project_state import monitors_in_state
     from tocsin.runtime.selection import select_monitors
     from tocsin.runtime.views import project_views

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tocsin.database import BaseDatabaseManager
     from tocsin.detectors.events import CoreDetector
     from tocsin.runtime.config.loader import Project
-    from tocsin.runtime.log_state import LearnedState
+    from tocsin.runtime.logs.state import LearnedState
 
 __all__ = ["allow", "app", "export", "forget", "generations", "revert", "show"]
 
@@ -73,7 +73,7 @@ def show(
 
     That is: its phase, its events and their variables, which of them are watched, and how values are kept.
     """
-    from tocsin.runtime.log_state import find_log, load_state
+    from tocsin.runtime.logs.state import find_log, load_state
 
     with _memory(project_dir, profile) as (project, memory):
         state = load_state(find_log(project, log), memory)
@@ -107,8 +107,8 @@ def generations(
     as_json: JsonOption = False,
 ) -> None:
     """List the generations that are kept, oldest first."""
-    from tocsin.runtime.log_state import find_log
-    from tocsin.runtime.log_state import generations as kept
+    from tocsin.runtime.logs.state import find_log
+    from tocsin.runtime.logs.state import generations as kept
 
     with _memory(project_dir, profile) as (project, memory):
         monitor = find_log(project, log)
@@ -156,7 +156,7 @@ def revert(
     read and judged again by the next run. Nothing is told twice.
     """
     from tocsin.runtime.clock import SystemClock
-    from tocsin.runtime.log_state import find_log, revert_state
+    from tocsin.runtime.logs.state import find_log, revert_state
 
     with _memory(project_dir, profile) as (project, memory):
         monitor = find_log(project, log)
@@ -183,7 +183,7 @@ def export(
 
     Every event, variable and value with its count, and when it came first and last.
     """
-    from tocsin.runtime.log_state import find_log, load_state
+    from tocsin.runtime.logs.state import find_log, load_state
 
     with _memory(project_dir, profile) as (project, memory):
         state = load_state(find_log(project, log), memory)
@@ -304,7 +304,7 @@ def _change(
     as_json: bool,
 ) -> None:
     from tocsin.runtime.clock import SystemClock
-    from tocsin.runtime.log_state import change_state, find_log
+    from tocsin.runtime.logs.state import change_state, find_log
 
     done: list[str] = []
     with _memory(project_dir, profile) as (project, memory):

@@ -15,9 +15,9 @@ from tocsin.database.tables import (
 )
 from tocsin.errors import ConfigError
 from tocsin.runtime.config.monitors import BrokenMonitor, LogMonitor, MetricMonitor
-from tocsin.runtime.events_facts import events_position_name
-from tocsin.runtime.load_position import position_name, rejudge_name
-from tocsin.runtime.log_memory import forget_log_state, log_position_name
+from tocsin.runtime.events.facts import events_position_name
+from tocsin.runtime.logs.memory import forget_log_state, log_position_name
+from tocsin.runtime.metrics.load_position import position_name, rejudge_name
 from tocsin.runtime.project_state import metric_of
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tocsin.errors import ConfigError
-from tocsin.runtime.finding_store import as_database_errors, make_event_tables
+from tocsin.runtime.findings.store import as_database_errors, make_event_tables
 from tocsin.runtime.registry import find_part
 from tocsin.runtime.servers import MEMORY_SERVERS, memory_arguments, source_arguments
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tocsin.runtime.config.loader import Project
     from tocsin.runtime.config.monitors import MetricMonitor
     from tocsin.runtime.config.project import ProfileConfig
-    from tocsin.runtime.event_rates import EventRates
+    from tocsin.runtime.events.rates import EventRates
 
     MetricSource: TypeAlias = BaseDatabaseManager | EventRates
 
@@ -99,7 +99,7 @@ class Sources:
             DatabaseError: It cannot be opened.
         """
         if monitor.config.source == "events":
-            from tocsin.runtime.event_rates import EventRates
+            from tocsin.runtime.events.rates import EventRates
 
             return EventRates(self.events(), monitor.config)
         return self.get(monitor.profile_in(self._project))
@@ -110,7 +110,7 @@ class Sources:
         Raises:
             DatabaseError: They cannot be opened.
         """
-        from tocsin.runtime.event_store import open_project_events
+        from tocsin.runtime.events.store import open_project_events
 
         with self._lock:
             if self._events is None:

@@ -17,17 +17,17 @@ from tocsin.errors import (
     StoreReadOnlyError,
     TocsinError,
 )
+from tocsin.runtime.alerts.delivery import deliver_messages
+from tocsin.runtime.alerts.waiting import anything_waits
 from tocsin.runtime.config.monitors import BrokenMonitor, EventsMonitor, LogMonitor, MetricMonitor
 from tocsin.runtime.databases import Sources
-from tocsin.runtime.delivery import deliver_messages
-from tocsin.runtime.detect_step import judge_metric
 from tocsin.runtime.gate import Gate, GatedSource
 from tocsin.runtime.job import Job
-from tocsin.runtime.load_position import forget_verdicts
-from tocsin.runtime.load_step import load_metric
+from tocsin.runtime.metrics.detect_step import judge_metric
+from tocsin.runtime.metrics.load_position import forget_verdicts
+from tocsin.runtime.metrics.load_step import load_metric
 from tocsin.runtime.project_state import break_leases, last_update, lease_holder
 from tocsin.runtime.run_report import MonitorReport, RunReport, RunStatus
-from tocsin.runtime.waiting import anything_waits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -143,7 +143,7 @@ def _notify(project: Project, memory: BaseDatabaseManager, clock: Clock, report:
     """Decide who is told of what was found; nobody may come back soon, so that nothing waits for others."""
     if not anything_waits(project, memory):
         return
-    from tocsin.runtime.notify_step import notify
+    from tocsin.runtime.alerts.notify_step import notify
 
     told = notify(project, memory, clock=clock, close_all=True)
     report.notes.extend(told.notes)
@@ -271,13 +271,13 @@ class MonitorRunner:
         now = self._clock.now().astimezone(UTC)
         now = now.replace(microsecond=now.microsecond // 1000 * 1000)
         if isinstance(monitor, LogMonitor):
-            from tocsin.runtime.log_step import run_log
+            from tocsin.runtime.logs.step import run_log
 
             run_log(self._job(monitor, lease, report, now))
             return
         if isinstance(monitor, EventsMonitor):
             if "load" in self._options.steps:
-                from tocsin.runtime.events_step import run_events
+                from tocsin.runtime.events.step import run_events
 
                 limit = self._options.events_limit
                 run_events(self._job(monitor, lease, report, now), self._sources.events(), limit=limit)

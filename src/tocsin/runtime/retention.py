@@ -18,7 +18,7 @@ from tocsin.database.tables import (
 from tocsin.errors import DatabaseError, EventStorageException
 from tocsin.model import IncidentState
 from tocsin.runtime.config.monitors import LogMonitor, MetricMonitor
-from tocsin.runtime.load_position import from_ms, loaded_position
+from tocsin.runtime.metrics.load_position import from_ms, loaded_position
 from tocsin.runtime.project_state import positions_of_series, task_positions
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ def _prune_rows(
 
 
 def _prune_events(project: Project, before: datetime) -> Iterator[Counter[str]]:
-    from tocsin.runtime.event_store import open_project_events
+    from tocsin.runtime.events.store import open_project_events
 
     try:
         with open_project_events(project) as service:

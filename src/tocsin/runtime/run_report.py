@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tocsin.runtime.findings import Anomaly
-    from tocsin.runtime.log_detections import AnomalousLine
+    from tocsin.runtime.logs.detections import AnomalousLine
+    from tocsin.runtime.run_findings import Anomaly
 
 __all__ = ["EXIT_CONFIG", "EXIT_FAILED", "EXIT_OK", "MOST_LINES", "MonitorReport", "RunReport", "RunStatus"]
 

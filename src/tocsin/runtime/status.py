@@ -14,8 +14,8 @@ from tocsin.database.tables import (
 )
 from tocsin.model import IncidentState, OutboxState
 from tocsin.runtime.config.monitors import BrokenMonitor, EventsMonitor
-from tocsin.runtime.events_facts import NO_EVENTS, events_facts
-from tocsin.runtime.log_memory import log_position_name
+from tocsin.runtime.events.facts import NO_EVENTS, events_facts
+from tocsin.runtime.logs.memory import log_position_name
 from tocsin.runtime.project_state import describe_owner, held_leases, metric_of
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def _as_time(value: Any) -> str | None:
     if value is None:
         return None
     if isinstance(value, int):
-        from tocsin.runtime.load_position import from_ms
+        from tocsin.runtime.metrics.load_position import from_ms
 
         value = from_ms(value)
     return f"{value:%Y-%m-%d %H:%M}"

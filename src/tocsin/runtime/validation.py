@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tocsin.errors import ConfigError
+from tocsin.runtime.alerts.delivery import build_channels
 from tocsin.runtime.config.checks import check_holidays, check_query
 from tocsin.runtime.config.group_checks import group_errors
 from tocsin.runtime.config.monitors import BrokenMonitor, MetricMonitor
 from tocsin.runtime.config.yaml_file import error_at, parse_yaml, read_text
-from tocsin.runtime.delivery import build_channels
 from tocsin.runtime.registry import find_part
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from tocsin.reporting import Band, SeriesView, TrueLabel
 from tocsin.runtime.config.monitors import BrokenMonitor, EventsMonitor, LogMonitor, MetricMonitor
 from tocsin.runtime.config.yaml_file import suggest
 from tocsin.runtime.example import read_labels
-from tocsin.runtime.findings import read_incidents
-from tocsin.runtime.load_position import loaded_position
+from tocsin.runtime.metrics.load_position import loaded_position
 from tocsin.runtime.project_state import metric_of
+from tocsin.runtime.run_findings import read_incidents
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

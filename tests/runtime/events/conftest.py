@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.runtime.conftest import Workspace
+from tocsin.runtime.alerts.notify_step import NotifyReport, notify
 from tocsin.runtime.databases import open_memory
-from tocsin.runtime.event_store import open_project_events
-from tocsin.runtime.notify_step import NotifyReport, notify
+from tocsin.runtime.events.store import open_project_events
 from tocsin.testing.channels import HttpReceiver
 
 if TYPE_CHECKING:

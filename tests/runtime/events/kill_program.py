@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.runtime import crash_program
 from tocsin.eventstorage.sqlite.transactions import OwnTransaction
-from tocsin.runtime import notify_step as _notify_step  # noqa: F401 - so that children need not load it
+from tocsin.runtime.alerts import notify_step as _notify_step  # noqa: F401 - so that children need not load it
 from tocsin.sources.idea_files.folder_queue import ClaimedFile
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.runtime.events.conftest import BEGIN, EventsWorkspace, event
 from tocsin.runtime.databases import open_memory
-from tocsin.runtime.event_store import open_project_events
+from tocsin.runtime.events.store import open_project_events
 from tocsin.runtime.run_report import RunStatus
 from tocsin.runtime.status import project_status
 

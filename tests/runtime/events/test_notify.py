@@ -236,7 +236,7 @@ def test_a_monitor_without_rules_passes_by_what_it_does_not_tell(project: Events
 
 
 def test_a_store_that_was_made_anew_is_read_from_its_beginning(project: EventsWorkspace) -> None:
-    from tocsin.runtime.event_store import open_project_events
+    from tocsin.runtime.events.store import open_project_events
 
     project.events(alerting={"channels": ["ops"], "threshold": False})
     project.store([event(n, 0) for n in range(5)])

@@ -14,10 +14,10 @@ from tocsin.alerting.plan import Asked
 from tocsin.eventstorage import Idea
 from tocsin.eventstorage.thresholds import DEFAULT_RULES, ThresholdRule
 from tocsin.model import AlertCandidate, DecisionKind, MonitorKind, Severity
+from tocsin.runtime.alerts.threshold_book import StoreThresholds, threshold_rules
 from tocsin.runtime.config.groups import GroupsConfig
 from tocsin.runtime.databases import open_memory
-from tocsin.runtime.finding_store import events_in, make_event_tables
-from tocsin.runtime.threshold_book import StoreThresholds, threshold_rules
+from tocsin.runtime.findings.store import events_in, make_event_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.runtime.logs.conftest import LogWorkspace
-from tocsin.runtime.event_store import open_project_events
+from tocsin.runtime.events.store import open_project_events
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -20,7 +20,9 @@ from typing import Any
 from tests.runtime.crash_program import run, warm
 from tocsin import eventstorage  # noqa: F401 - loaded once, not in every child
 from tocsin.eventstorage import sqlite as event_tables  # noqa: F401
-from tocsin.runtime import detect_step, log_step, notify_step  # noqa: F401
+from tocsin.runtime.alerts import notify_step  # noqa: F401
+from tocsin.runtime.logs import step as log_step  # noqa: F401
+from tocsin.runtime.metrics import detect_step
 from tocsin.sources import log_files, parsers  # noqa: F401
 
 _COUNTS = "SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM _tocsin_detections WHERE is_anomaly)"

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tests.runtime.conftest import at, noisy
 from tests.runtime.findings.conftest import IQR, MAD, FindingsWorkspace
-from tocsin.runtime import detect_step, finding_points
+from tocsin.runtime.findings import points as finding_points
+from tocsin.runtime.metrics import detect_step
 
 if TYPE_CHECKING:
     from tests.conftest import SteppingClock

@@ -17,7 +17,7 @@ from tests.runtime.findings.conftest import IQR, MAD, FindingsWorkspace
 from tests.runtime.logs.conftest import TRAIN, entry, quiet
 from tocsin.errors import StorageIntegrityError, StoreFullError
 from tocsin.runtime.databases import open_memory
-from tocsin.runtime.finding_store import events_in
+from tocsin.runtime.findings.store import events_in
 
 if TYPE_CHECKING:
     from pathlib import Path

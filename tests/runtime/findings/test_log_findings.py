@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.runtime.logs.conftest import TRAIN, entry, quiet
-from tocsin.runtime import log_step
+from tocsin.runtime.logs import step as log_step
 
 if TYPE_CHECKING:
     from tests.runtime.findings.conftest import FindingsWorkspace

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.runtime.conftest import Workspace
-from tocsin.runtime import log_step
 from tocsin.runtime.databases import open_memory
-from tocsin.runtime.log_memory import open_snapshots
-from tocsin.runtime.log_state import find_log, load_state
+from tocsin.runtime.logs import step as log_step
+from tocsin.runtime.logs.memory import open_snapshots
+from tocsin.runtime.logs.state import find_log, load_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

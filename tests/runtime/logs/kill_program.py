@@ -19,8 +19,8 @@ from typing import Any
 
 from tests.runtime import crash_program
 from tests.runtime.logs.conftest import LogWorkspace
-from tocsin.runtime import log_step
 from tocsin.runtime.clock import SystemClock
+from tocsin.runtime.logs import step as log_step
 
 
 def kept(folder: Path) -> dict[str, Any]:

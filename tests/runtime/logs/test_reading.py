@@ -164,7 +164,7 @@ def test_a_run_that_cannot_commit_counts_nothing_and_the_next_one_rejects_once(
     logs: LogWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tocsin.errors import StoreFullError
-    from tocsin.runtime.log_memory import LogMemory
+    from tocsin.runtime.logs.memory import LogMemory
 
     def full(*_: Any) -> None:
         raise StoreFullError("no space is left")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.runtime.logs.conftest import START, LogWorkspace, entry, quiet
 from tocsin.alerting.log_reading import read_anomalous_lines
-from tocsin.runtime import log_detections
+from tocsin.runtime.logs import detections as log_detections
 
 if TYPE_CHECKING:
     from tests.conftest import SteppingClock
@@ -207,7 +207,7 @@ class _Rows:
         return table
 
     def execute_query(self, _query: str, params: dict[str, Any]) -> list[dict[str, Any]]:
-        from tocsin.runtime.load_position import from_ms
+        from tocsin.runtime.metrics.load_position import from_ms
 
         rows = [
             {"timestamp": from_ms(at), "detector_id": "d", "detection_metadata": '{"severity": 1.0}'}

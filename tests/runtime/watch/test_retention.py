@@ -14,7 +14,7 @@ from tocsin.alerting.records import Queued, queue_messages
 from tocsin.database.tables import TABLE_DATAPOINTS, TABLE_DECISIONS, TABLE_DETECTIONS, TABLE_INCIDENTS
 from tocsin.model import DecisionKind, Severity
 from tocsin.runtime.databases import open_memory
-from tocsin.runtime.event_store import open_project_events
+from tocsin.runtime.events.store import open_project_events
 from tocsin.runtime.retention import BATCH, prune
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from tocsin.runtime.config.events import EventsConfig
 from tocsin.runtime.config.log import LogConfig
 from tocsin.runtime.config.metric import EVENT_WINDOW, MetricConfig
 from tocsin.runtime.config.yaml_file import error_at, read_text, suggest, validate
-from tocsin.runtime.log_parts import create_log_detector, create_log_parser
+from tocsin.runtime.logs.parts import create_log_detector, create_log_parser
 from tocsin.runtime.registry import create_detector
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tocsin.alerting.outbox import deliver
 from tocsin.database.leases import is_dead, this_process
-from tocsin.runtime.delivery import build_buckets, build_channels
+from tocsin.runtime.alerts.delivery import build_buckets, build_channels
 from tocsin.runtime.watch.routine import Routine
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from tocsin.abc import Clock
     from tocsin.database import BaseDatabaseManager
     from tocsin.model import Lease
+    from tocsin.runtime.alerts.notify_step import NotifyReport
     from tocsin.runtime.config.loader import Project
-    from tocsin.runtime.notify_step import NotifyReport
     from tocsin.runtime.watch.figures import Figures
     from tocsin.runtime.watch.listener import WatchListener
 
@@ -81,7 +81,7 @@ class Teller:
         if not self._has_lease():
             self.behind = False
             return _EVERY
-        from tocsin.runtime.notify_step import notify
+        from tocsin.runtime.alerts.notify_step import notify
 
         report = notify(self.project, self._memory, clock=self._clock, close_all=False, limit=_EVENTS_AT_ONCE)
         self.behind = report.more

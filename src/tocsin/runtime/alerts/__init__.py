@@ -1,0 +1,1 @@
+"""From what was found to messages: candidates, decisions, batches, delivery; and how they are looked at."""

@@ -1,0 +1,1 @@
+"""Monitors of security events: import, reading on, rates, and the store of a project."""

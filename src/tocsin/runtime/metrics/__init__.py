@@ -1,0 +1,1 @@
+"""Monitors of metrics: loading and detecting."""

@@ -1,0 +1,1 @@
+"""Proposals of monitors for data that was found: `tocsin init --from`."""

@@ -1,0 +1,220 @@
+"""Turns log files into log monitors, by looking at their first lines: for `tocsin init --from x.log`.
+
+The detectors are tried on the sample: they learn from its first part and judge the rest, so that the
+proposal says what they would watch and how often they would speak.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from glob import glob
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, cast
+
+import yaml
+
+from tocsin.errors import ConfigError
+from tocsin.runtime.config.loader import load_project
+from tocsin.runtime.create_project import is_project
+from tocsin.runtime.propose.trial import try_detectors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from tocsin.model import RawLines
+
+__all__ = ["LogProposal", "is_log", "propose_logs"]
+
+_TABLES = frozenset({".csv", ".tsv", ".parquet", ".pq"})
+_NEITHER = frozenset({".html", ".htm", ".xml", ".yml", ".yaml", ".xls", ".xlsx", ".pdf", ".db", ".sqlite"})
+_JSON = frozenset({".json", ".jsonl", ".ndjson"})
+_LOG_ENDINGS = _JSON | {".log"}
+_COMPRESSED = frozenset({".gz", ".bz2", ".xz", ".zst"})
+_ROTATED = re.compile(r"[.-]\d{1,8}(?:[T_-]\d{2,6})?$")
+_MESSAGE_KEYS = frozenset({"message", "msg", "log", "event", "eventid", "level", "severity"})
+_SAMPLE = 20_000
+_LINES_FOR_PROPOSAL = 1000
+_DEFAULT_TRAIN = 10_000
+_DETECTORS = ("new_event", "new_value")
+
+
+@dataclass(frozen=True, slots=True)
+class LogProposal:
+    """A log monitor to be written, and why it looks as it does."""
+
+    path: Path
+    config: dict[str, Any]
+    reason: str
+    comments: dict[str, str] = field(default_factory=dict)
+
+    def write(self) -> None:
+        """Write the monitor's YAML, with the reasons as comments.
+
+        Raises:
+            ConfigError: The file is there already, or cannot be written.
+        """
+        lines: list[str] = []
+        for key, value in self.config.items():
+            lines.extend(f"# {line}" for line in self.comments.get(key, "").splitlines())
+            text = yaml.safe_dump({key: value}, allow_unicode=True, sort_keys=False, width=110)
+            lines.append(text.rstrip("\n"))
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("x", encoding="utf-8", newline="\n") as file:
+                file.write("\n".join(lines) + "\n")
+        except FileExistsError:
+            hint = "delete it first, or leave the file out"
+            raise ConfigError(f"{self.path} is there already", hint=hint) from None
+        except OSError as error:
+            raise ConfigError(f"{self.path} cannot be written ({error.strerror})") from error
+
+
+def is_log(name: str) -> bool:
+    """Tell whether a file (or pattern) is a log: neither a table by its name, nor JSON rows of numbers.
+
+    >>> is_log("access.log"), is_log("syslog.2.gz"), is_log("cpu.csv.gz")
+    (True, True, False)
+    """
+    path = Path(name)
+    while path.suffix.lower() in _COMPRESSED:
+        path = path.with_suffix("")
+    suffix = path.suffix.lower()
+    if suffix in _JSON:
+        return _holds_events(name)
+    return suffix not in _TABLES | _NEITHER
+
+
+def _holds_events(name: str) -> bool:
+    import json
+
+    try:
+        found = sorted(glob(name, recursive=True))  # noqa: PTH207  # the pattern may be absolute
+        with _open(Path(found[0] if found else name)) as file:
+            first = json.loads(file.readline(1 << 20))
+    except (OSError, EOFError, ValueError, RecursionError):
+        return False
+    return isinstance(first, dict) and not _MESSAGE_KEYS.isdisjoint(key.lower() for key in first)
+
+
+def _open(path: Path) -> IO[bytes]:
+    import bz2
+    import gzip
+    import lzma
+
+    match path.suffix.lower():
+        case ".gz":
+            return cast("IO[bytes]", gzip.open(path))
+        case ".bz2":
+            return cast("IO[bytes]", bz2.open(path))
+        case ".xz":
+            return cast("IO[bytes]", lzma.open(path))
+    return path.open("rb")
+
+
+def propose_logs(
+    names: Sequence[str], folder: Path, *, train: int | None, now: datetime
+) -> list[LogProposal]:
+    """Look at logs and propose a monitor for each; what a rotation left belongs to its log.
+
+    Args:
+        names: Files and patterns.
+        folder: The project's folder.
+        train: From how many lines to learn; found by their number when `None`.
+        now: The current instant.
+
+    Raises:
+        ConfigError: A file is missing, empty or not text, or the monitor's file is there already.
+    """
+    logs = folder / (load_project(folder).config.paths.logs if is_project(folder) else "logs")
+    proposals = []
+    for name, files in _by_log(names).items():
+        path = logs / f"{name}.yml"
+        if path.exists():
+            raise ConfigError(f"{path} is there already", hint="delete it first, or leave the file out")
+        proposals.append(_propose(path, name, files, train, now))
+    return proposals
+
+
+def _by_log(names: Sequence[str]) -> dict[str, list[str]]:
+    logs: dict[str, list[str]] = {}
+    for name in names:
+        path = Path(name)
+        is_pattern = any(character in name for character in "*?[")
+        if not is_pattern and not path.is_file():
+            raise ConfigError(
+                f"{name} is not a file", hint="after --from all names up to the next option are files"
+            )
+        stem = re.sub(r"[*?\[\]]", "", path.name)
+        while Path(stem).suffix.lower() in _COMPRESSED:
+            stem = Path(stem).stem
+        stem = _ROTATED.sub("", stem)
+        path_of_stem = Path(stem)  # a hidden file's name is no ending
+        stem = path_of_stem.stem if path_of_stem.suffix.lower() in _LOG_ENDINGS else stem
+        stem = re.sub(r"[^A-Za-z0-9_.:-]+", "_", stem).strip("._:-") or "log"
+        logs.setdefault(stem, []).append(name if is_pattern and path.is_absolute() else str(path.absolute()))
+    return logs
+
+
+def _propose(path: Path, name: str, files: list[str], train: int | None, now: datetime) -> LogProposal:
+    from tocsin.sources.parsers import PARSER_TYPES, propose_parser
+
+    batches, count, is_all = _sample(files, now)
+    texts = [text for lines in batches for text in lines.texts]
+    if not texts:
+        raise ConfigError(f"{files[0]} has no lines", hint="begin when there are some, or write the YAML")
+    parser = propose_parser(texts[:_LINES_FOR_PROPOSAL])
+    params = dict(parser.params)
+    if "variables" in PARSER_TYPES[parser.type].parameters and (parser.type != "json" or "message" in params):
+        # A word that never changed while detectors learned must be watched as well: the only user's name.
+        params.setdefault("variables", "all")
+    learned, why = _train(train, count, is_all=is_all)
+    config: dict[str, Any] = {
+        "name": name,
+        "description": f"{Path(files[0]).name}: {re.split('[:;]', parser.reason)[0]}",
+        "source": {"files": files},
+        "parser": {"type": parser.type, **({"params": params} if params else {})},
+        "train": learned,
+        "detectors": [{"type": detector} for detector in _DETECTORS],
+        "alerting": {"channels": []},
+    }
+    trial = try_detectors(config, batches, learned)
+    config["detectors"] = trial.detectors
+    comments = {
+        "source": "a pattern such as app.log* also follows what a rotation leaves; see docs/reading-logs.md",
+        "parser": parser.reason,
+        "train": why,
+        "detectors": "\n".join(trial.words),
+        "alerting": "name channels of profiles.yml here to be told",
+    }
+    reason = "; ".join([parser.reason, f"learns from the first {learned:,} lines", *trial.summary])
+    return LogProposal(path, config, reason, comments)
+
+
+def _sample(files: list[str], now: datetime) -> tuple[list[RawLines], int, bool]:
+    """Read the first lines; give also how many that are, and whether that is all."""
+    from tocsin.sources.log_files import LogFiles
+
+    reader = LogFiles(files, Path.cwd(), unfinished_line_after=0.0)
+    batches: list[RawLines] = []
+    count = 0
+    chunks: Iterator[Any] = reader.read(None, now=now, max_lines=2000)
+    for chunk in chunks:
+        if count >= _SAMPLE:
+            return batches, count, False
+        if chunk.lines.texts:
+            batches.append(chunk.lines)
+            count += len(chunk.lines.texts)
+    if not count and reader.notes:
+        raise ConfigError(f"nothing can be read: {reader.notes[0]}")
+    return batches, count, True
+
+
+def _train(given: int | None, count: int, *, is_all: bool) -> tuple[int, str]:
+    if given is not None:
+        return given, "lines to learn from before judging; as it was asked for"
+    if is_all and count < 2 * _DEFAULT_TRAIN:
+        learned = max(1, count // 2)
+        return learned, f"lines to learn from before judging: half of the {count:,} lines there are now"
+    return _DEFAULT_TRAIN, "lines to learn from before judging; more, where rare things are normal"
