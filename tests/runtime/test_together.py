@@ -187,13 +187,24 @@ def test_a_run_that_is_asked_to_stop_leaves_no_lease(
 
 
 @dataclass
-class _Begun:
-    """Notes which monitors are begun, in order."""
+class _Stopping:
+    """Stops the run when a monitor is about to begin while another waits for its source."""
 
+    waiting: threading.Event = field(default_factory=threading.Event)
+    released: threading.Event = field(default_factory=threading.Event)
+    stopped: threading.Event = field(default_factory=threading.Event)
     begun: list[str] = field(default_factory=list)
 
     def started(self, monitor: str) -> None:
         self.begun.append(monitor)
+        if self.waiting.is_set() and not self.stopped.is_set():
+            self.released.clear()  # by the monitors that ended before
+            # One that comes just before a thread begins to wait for a lock is noticed late: send another.
+            for _ in range(12):
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+                if self.released.wait(5):
+                    break
+            self.stopped.set()
 
     def progressed(self, monitor: str, done: int, total: int) -> None:
         pass
@@ -202,18 +213,12 @@ class _Begun:
         pass
 
 
-def _stop_while_a_query_waits(pipe: Path, released: threading.Event, ended: threading.Event) -> None:
-    """Stop the run when a query has opened the pipe, and let the query end when a lease was given back."""
+def _let_wait(pipe: Path, listener: _Stopping) -> None:
+    """Say when a query has opened the pipe, and let it end when the run was stopped."""
     with pipe.open("w", encoding="utf-8") as writer:  # opens when the query does
-        # One that comes just before a thread begins to wait for a lock is noticed after that: send another.
-        for _ in range(12):
-            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-            if released.wait(5):
-                break
+        listener.waiting.set()
+        listener.stopped.wait()
         writer.write("timestamp,value\n")
-    while not ended.wait(0.01):  # a second query may open the pipe only now, and would wait for ever
-        with suppress(OSError):
-            os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
 
 
 def test_a_stopped_run_begins_no_further_monitor(
@@ -222,29 +227,35 @@ def test_a_stopped_run_begins_no_further_monitor(
     workspace = Workspace(tmp_path, clock)
     pipe = tmp_path / "pipe.csv"
     os.mkfifo(pipe)
-    for name in ("one", "two", "three", "four"):
-        workspace.metric(name, query="SELECT timestamp, value FROM read_csv('pipe.csv', header=true)")
-    project, listener = workspace.load(), _Begun()
-    released, ended = threading.Event(), threading.Event()
-    stopping = threading.Thread(target=_stop_while_a_query_waits, args=(pipe, released, ended))
+    workspace.metric("a_pipe", query="SELECT timestamp, value FROM read_csv('pipe.csv', header=true)")
+    for number in range(40):  # one after the other by the second thread, until the first one waits
+        workspace.metric(f"quick_{number:02}", query="SELECT now() AS timestamp, 1 AS value WHERE false")
+    project, listener = workspace.load(), _Stopping()
+    holder = threading.Thread(target=_let_wait, args=(pipe, listener))
     with open_memory(project, clock) as memory:
         release = memory.release
 
         def observed(lease: Lease) -> None:
             release(lease)
-            released.set()
+            listener.released.set()
 
         monkeypatch.setattr(memory, "release", observed)
-        stopping.start()
-        with pytest.raises(KeyboardInterrupt):
-            run_monitors(
-                project, project.monitors, memory, RunOptions(threads=2), clock=clock, listener=listener
-            )
-        ended.set()
-        stopping.join()
+        holder.start()
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                run_monitors(
+                    project, project.monitors, memory, RunOptions(threads=2), clock=clock, listener=listener
+                )
+        finally:
+            listener.stopped.set()
+            with suppress(OSError):  # nobody has opened it: let the one that holds it go
+                os.close(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK))
+            holder.join()
         assert held_leases(memory) == []
-        begun = {row["metric_name"] for row in memory.execute_query("SELECT metric_name FROM _tocsin_tasks")}
-        assert begun
-        assert begun <= set(listener.begun[:2])
+        tasks = memory.execute_query("SELECT metric_name FROM _tocsin_tasks")
+        begun = {row["metric_name"] for row in tasks}
+        assert "a_pipe" in begun
+        assert begun == set(listener.begun[:-1])
+        assert len(listener.begun) < 41
 
     assert workspace.slots() == []
