@@ -123,18 +123,17 @@ class Store:
     def retain(self, first: int) -> dict[str, Any]:
         """Delete what was stored before an event, and tell how long it took and the longest step.
 
-        On PostgreSQL the first call makes the events unreachable, and a second one clears what lay beside
-        them: `gone` is the time of the first, `seconds` that of both.
+        `gone` is the time until no search finds one of them, `seconds` until nothing is left of them.
         """
         times = [time.perf_counter()]
         deleted = 0
         gone = 0.0
-        for _ in range(2):
-            for step in self._service.retain(storage_time(first, self._total)):
-                deleted += step
-                times.append(time.perf_counter())
+        for step in self._service.retain(storage_time(first, self._total)):
+            deleted += step
             times.append(time.perf_counter())
-            gone = gone or times[-1] - times[0]
+            if step:
+                gone = times[-1] - times[0]
+        times.append(time.perf_counter())
         longest = max(after - before for before, after in pairwise(times))
         return {"seconds": times[-1] - times[0], "gone": gone, "count": deleted, "longest": longest}
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta, timezone
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -34,11 +35,6 @@ def ids(backend: PostgresBackend) -> list[int]:
         return [ident for (ident,) in session.execute("SELECT id::int FROM events ORDER BY 1")]
 
 
-def clear_leftovers(backend: PostgresBackend | EventStorageService, before: datetime) -> None:
-    """Call retention once more: it finds no event, and clears what the call before left of some."""
-    assert sum(backend.retain(before, batch=1000)) == 0
-
-
 def test_months_that_are_old_are_dropped_as_a_whole(backend: PostgresBackend, clock: SteppingClock) -> None:
     instants = fill(backend, clock)
 
@@ -49,8 +45,6 @@ def test_months_that_are_old_are_dropped_as_a_whole(backend: PostgresBackend, cl
     assert ids(backend) == list(range(20, 30))
     session = backend.session()
     assert [part.month.isoformat() for part in session.work(partitions.existing)][:1] == ["2026-05-01"]
-    assert counts(session) == dict.fromkeys(SIDES, 10) | {"event_ids": 30}
-    clear_leftovers(backend, instants[2])
     assert set(counts(session).values()) == {10}
     assert session.execute("SELECT value FROM event_values WHERE name = 'category'") == [("Month.2",)]
 
@@ -66,24 +60,77 @@ def test_the_month_that_is_written_to_is_emptied_in_batches(
     assert [number for number in backend.retain(border, batch=4) if number] == [4, 4, 2]
 
     assert ids(backend) == list(range(11, 16))
-    left = dict.fromkeys(("event_ip", "event_host", "event_port", "event_ids"), 15)
-    assert counts(backend.session()) == dict.fromkeys(SIDES, 5) | left
-    clear_leftovers(backend, border)
     assert set(counts(backend.session()).values()) == {5}
 
 
+@pytest.mark.parametrize("steps", range(12))
 def test_what_is_left_of_an_event_is_never_found(
-    service: EventStorageService, postgres_database: str
+    service: EventStorageService, postgres_database: str, steps: int
 ) -> None:
-    service.insert_events([message(str(number), Source=[{"IP4": ["192.0.2.1"]}]) for number in range(9)])
-    [(now,)] = service._session().execute("SELECT clock_timestamp()")
-    service.insert_event(message("new", Source=[{"IP4": ["192.0.2.1"]}]))
+    source = [{"IP4": ["192.0.2.1"], "Hostname": ["a.example.org"], "Port": [22]}]
+    later = "UPDATE event_store SET last_storagetime = last_storagetime + %s"
+    for month in range(3):
+        service.insert_events([message(f"{month}-{number}", Source=source) for number in range(4)])
+        with psycopg.connect(postgres_database) as connection:
+            connection.execute(later, (_MONTH,))
+    service.insert_events([message(str(number), Source=source) for number in range(9)])
+    newest = service.search_column_with("storagetime", "max")
+    assert newest is not None
+    with psycopg.connect(postgres_database) as connection:
+        connection.execute(later, (timedelta(seconds=1),))
+    service.insert_event(message("new", Source=source))
 
-    assert sum(service.retain(now)) == 9
+    interrupted = service.retain(newest + timedelta(microseconds=1), batch=4)
+    removed = sum(islice(interrupted, steps))
+    interrupted.close()  # type: ignore[attr-defined]  # it is a generator
 
     with psycopg.connect(postgres_database) as connection:
-        assert connection.execute("SELECT count(*) FROM event_ip").fetchone() == (10,)
-    for parameters in ({"source_addrs": "192.0.2.0/24"}, {"ids": ["1", "2", "new"]}, {}):
+        there = [ident for (ident,) in connection.execute("SELECT id FROM events ORDER BY id")]
+    assert len(there) == 22 - removed
+    everything = [
+        "new",
+        *map(str, range(9)),
+        *(f"{month}-{number}" for month in range(3) for number in range(4)),
+    ]
+    for parameters in (
+        {"source_addrs": "192.0.2.0/24"},
+        {"host_addrs": ".example.org"},
+        {"source_ports": 22},
+        {"ids": everything},
+        {},
+    ):
+        for more in ({}, {"categories": "Recon.Scanning"}, {"limit": 30}):
+            found = service.search_events({**parameters, **more})[1]
+            assert sorted(event.id for event in found) == there
+            assert service.count_events({**parameters, **more}) == len(there)
+    assert sum(service.retain(newest + timedelta(microseconds=1))) == 21 - removed
+    with closing(PostgresBackend({"conninfo": postgres_database})) as backend:
+        assert backend.session().work(partitions.detached) == []
+        assert set(counts(backend.session()).values()) == {1}
+
+
+def leave_behind(url: str, *tables: str) -> int:
+    """Take the events away as if something had kept their rows in some tables from being deleted."""
+    others = [table for table in SIDES if table not in tables]
+    with psycopg.connect(url) as connection:
+        connection.execute("UPDATE event_store SET dropped_seq = last_seq")
+        return sum(connection.execute(f"DELETE FROM {table}").rowcount for table in others)
+
+
+def test_rows_that_belong_to_no_event_are_never_found(
+    service: EventStorageService, postgres_database: str
+) -> None:
+    source = [{"IP4": ["192.0.2.1"], "Hostname": ["a.example.org"], "Port": [22]}]
+    service.insert_events([message(str(number), Source=source) for number in range(9)])
+    assert leave_behind(postgres_database, "event_ip", "event_host", "event_port", "event_ids") == 18
+    service.insert_event(message("new", Source=source))
+
+    for parameters in (
+        {"source_addrs": "192.0.2.0/24"},
+        {"source_ports": 22},
+        {"ids": ["1", "2", "new"]},
+        {},
+    ):
         for more in ({}, {"categories": "Recon.Scanning"}, {"limit": 5}):
             found = service.search_events({**parameters, **more})[1]
             assert [event.id for event in found] == ["new"]
@@ -91,21 +138,85 @@ def test_what_is_left_of_an_event_is_never_found(
 
 
 def test_leftovers_go_in_portions_and_nothing_else_does(
-    backend: PostgresBackend, clock: SteppingClock, monkeypatch: pytest.MonkeyPatch
+    backend: PostgresBackend, clock: SteppingClock, monkeypatch: pytest.MonkeyPatch, postgres_database: str
 ) -> None:
-    monkeypatch.setattr(retention, "_LEFTOVERS_AT_A_TIME", 4)
+    monkeypatch.setattr(retention, "_NUMBERS_AT_A_TIME", 4)
     store(backend, rows(1, 10))
+    leave_behind(postgres_database, "event_ip", "event_host", "event_port", "event_ids")
+    assert counts(backend.session())["event_ip"] == counts(backend.session())["event_ids"] == 10
     clock.advance(timedelta(hours=1))
     border = clock.time
     store(backend, rows(11, 15))
-    assert sum(backend.retain(border, batch=100)) == 10
     assert store(backend, rows(3, 5), [row("9")]) == [[True] * 3, [True]]  # before they are cleared
 
-    clear_leftovers(backend, border)
+    assert list(backend.retain(border, batch=100))[:12] == [0] * 12  # three of each table
 
     assert ids(backend) == [3, 4, 5, 9, *range(11, 16)]
     assert set(counts(backend.session()).values()) == {9}
     assert store(backend, rows(1, 15)) == [[number in (1, 2, 6, 7, 8, 10) for number in range(1, 16)]]
+
+
+def test_months_that_were_taken_away_are_removed_by_the_next_call(
+    backend: PostgresBackend, clock: SteppingClock
+) -> None:
+    instants = fill(backend, clock)
+    session = backend.session()
+    session.execute_count("CREATE TABLE events_202001 (kept int)")  # of somebody who keeps old months
+    session.commit()
+    interrupted = backend.retain(instants[2], batch=100)
+    assert [next(interrupted), next(interrupted)] == [10, 10]
+    interrupted.close()  # type: ignore[attr-defined]  # it is a generator
+    assert session.work(partitions.detached)
+
+    assert sum(backend.retain(instants[2], batch=100)) == 0
+
+    assert session.work(partitions.detached) == []
+    assert set(counts(session).values()) == {10}
+    assert session.execute("SELECT count(*) FROM events_202001") == [(0,)]
+
+
+def test_a_month_that_was_taken_away_can_begin_again(backend: PostgresBackend, clock: SteppingClock) -> None:
+    for _ in range(3):
+        store(backend, rows(1, 5))
+        interrupted = backend.retain(clock.time + _MONTH, batch=100)
+        assert next(filter(None, interrupted)) == 5
+        interrupted.close()  # type: ignore[attr-defined]  # it is a generator
+    store(backend, rows(4, 8))
+
+    assert ids(backend) == [4, 5, 6, 7, 8]
+    assert sum(backend.retain(clock.time + _MONTH, batch=100)) == 5
+    assert set(counts(backend.session()).values()) == {0}
+    backend.drop()
+
+
+def test_the_tables_are_removed_with_the_months_that_were_taken_away(
+    backend: PostgresBackend, clock: SteppingClock, postgres_database: str
+) -> None:
+    instants = fill(backend, clock)
+    interrupted = backend.retain(instants[2], batch=100)
+    assert next(interrupted) == 10
+    interrupted.close()  # type: ignore[attr-defined]  # it is a generator
+
+    backend.drop()
+
+    with psycopg.connect(postgres_database) as connection:
+        query = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+        assert connection.execute(query).fetchone() == (0,)
+
+
+def test_values_of_one_day_are_forgotten_one_by_one(backend: PostgresBackend, clock: SteppingClock) -> None:
+    for hour in range(3):
+        store(backend, rows(10 * hour, 10 * hour + 4, Category=[f"Hour.{hour}", "Always"]))
+        clock.advance(timedelta(hours=1))
+    store(backend, rows(90, 92, Category=["Last"]))
+
+    list(backend.retain(clock.time - timedelta(hours=1, seconds=1), batch=100))
+
+    session = backend.session()
+    query = "SELECT value FROM event_values WHERE name = 'category' ORDER BY value"
+    assert session.execute(query) == [("Always",), ("Hour.2",), ("Last",)]
+    assert sum(backend.retain(clock.time + timedelta(days=1), batch=100)) == 8
+    assert session.execute("SELECT count(*) FROM event_values") == [(0,)]
 
 
 def test_everything_may_be_old_and_the_next_event_is_stored_all_the_same(
@@ -119,6 +230,8 @@ def test_everything_may_be_old_and_the_next_event_is_stored_all_the_same(
     assert ids(backend) == []
     assert backend.session().execute("SELECT count(*) FROM event_values") == [(0,)]
     assert store(backend, rows(0, 4), [row("9")], rows(0, 4)) == [[True] * 5, [True], [False] * 5]
+    [(newest,)] = backend.session().execute("SELECT max(storagetime) FROM events")
+    assert newest - clock.time == timedelta(microseconds=1)  # after all that was dropped
 
 
 @pytest.mark.parametrize("count", [1, 6])
@@ -135,7 +248,6 @@ def test_an_id_that_was_dropped_is_new_again_before_it_is_forgotten(
     assert store(backend, rows(5, 5 + count - 1)) == [[number < 10 for number in range(5, 5 + count)]]
     assert store(backend, rows(5, 5 + count - 1)) == [[False] * count]
     list(backend.retain(instants[2], batch=100))
-    clear_leftovers(backend, instants[2])
 
     assert ids(backend) == sorted([*range(5, min(5 + count, 10)), *range(20, 35)])
     assert set(counts(backend.session()).values()) == {len(ids(backend))}
@@ -168,7 +280,6 @@ def test_writers_and_retention_do_not_get_in_each_others_way(postgres_database: 
             [(now,)] = service._session().execute("SELECT clock_timestamp() - interval '5 milliseconds'")
             removed += sum(service.retain(now, batch=3))
         thread.join()
-        clear_leftovers(service, now)
 
         assert not errors
         assert removed + service.count_events() == 25 * 6
@@ -210,7 +321,7 @@ def test_retention_may_be_interrupted_after_any_step(backend: PostgresBackend, c
         del steps_of_this
         steps += 1
         sizes = counts(session)
-        assert sizes["events"] == sizes["event_messages"] <= min(sizes.values())
+        assert len({sizes[table] for table in sizes if table != "event_ids"}) == 1
         if steps > 30:
             break  # the values of the day are looked at every time
 

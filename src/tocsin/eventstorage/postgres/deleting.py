@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from tocsin.eventstorage.postgres.connections import Connection
 
-__all__ = ["delete_events", "statement", "sweep_values"]
+__all__ = ["delete_events", "forget_old_values", "statement", "sweep_values"]
 
 _SIDES = ("event_messages", "event_ip", "event_host", "event_port")
 _LISTS = tuple(name for name in VALUE_COLUMNS if name in ARRAY_COLUMNS)
@@ -21,6 +21,10 @@ _LAST_STORED = "SELECT last_seq FROM event_store"
 _FORGET_VALUES = """\
 DELETE FROM event_values v USING unnest(%s::text[], %s::text[]) AS u (name, value)
 WHERE v.name = u.name AND v.value = u.value"""
+# The day of the oldest event; of an empty store, of the latest that there was.
+_OLDEST_DAY = """\
+SELECT (coalesce((SELECT min(storagetime) FROM events), s.last_storagetime) AT TIME ZONE 'UTC')::date
+FROM event_store s"""
 _SCALARS = tuple(name for name in VALUE_COLUMNS if name not in ARRAY_COLUMNS)
 
 
@@ -76,6 +80,22 @@ def sweep_values(connection: Connection, candidates: Iterable[tuple[str, str]]) 
     names, values = [name for name, _ in orphans], [value for _, value in orphans]
     run(connection, _FORGET_VALUES, (names, values))
     run(connection, "UPDATE event_store SET generation = generation + 1")
+
+
+def forget_old_values(connection: Connection) -> bool:
+    """Forget the values that were last stored on a day of which there is no event any more.
+
+    That needs no look at the events. Who stores something stores it on that day or later.
+
+    Returns:
+        Whether there were any.
+    """
+    [(day,)] = run(connection, _OLDEST_DAY).fetchall()
+    if run(connection, "SELECT 1 FROM event_values WHERE last_day < %s LIMIT 1", (day,)).fetchone() is None:
+        return False
+    keep_turn(connection)
+    run(connection, "DELETE FROM event_values WHERE last_day < %s", (day,))
+    return True
 
 
 def _orphans(connection: Connection, candidates: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tocsin.errors import StorageIntegrityError
+from tocsin.eventstorage.postgres import partitions
 from tocsin.eventstorage.postgres.connections import run
 from tocsin.eventstorage.postgres.schema import INDEXES, OWN_TABLES, STORE, TEXT_INDEX, tables
 
@@ -44,7 +45,7 @@ def drop(connection: Connection, schema: str) -> None:
         return
     run(connection, _LOCK, (schema,))
     if _is_there(connection, schema):
-        run(connection, f"DROP TABLE {', '.join(OWN_TABLES)}")
+        run(connection, f"DROP TABLE {', '.join((*OWN_TABLES, *partitions.detached(connection)))}")
 
 
 def index_create(connection: Connection, schema: str) -> None:

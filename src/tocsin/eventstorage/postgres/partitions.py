@@ -14,11 +14,12 @@ from tocsin.eventstorage.postgres.schema import PARTITIONED, UNANALYZED
 if TYPE_CHECKING:
     from tocsin.eventstorage.postgres.connections import Connection
 
-__all__ = ["Partition", "existing", "make", "month_after", "month_of"]
+__all__ = ["Partition", "detach", "detached", "existing", "make", "month_after", "month_of"]
 
 _WITHOUT_STATISTICS = ", ".join(f"ALTER {name} SET STATISTICS 0" for name in UNANALYZED)
 
 
+_DETACHED = f"^({'|'.join(PARTITIONED)})_[0-9]{{6}}_dropped$"
 _LAST = (9999, 12)
 
 
@@ -93,6 +94,30 @@ def make(connection: Connection, month: date) -> None:
             f"ALTER TABLE {parent} ATTACH PARTITION {table} "
             f"FOR VALUES FROM ('{part.begin.isoformat()}') TO ('{part.end.isoformat()}')",
         )
+
+
+def detach(connection: Connection, part: Partition) -> None:
+    """Take a partition away, in a transaction that has locked the tables; its own tables stay behind.
+
+    That is done at once, however large they are. To remove them takes longer, and nobody waits for it.
+    """
+    for parent in PARTITIONED:
+        table = part.table(parent)
+        run(connection, f"ALTER TABLE {parent} DETACH PARTITION {table}")
+        # So that it is not mistaken for one that somebody detached to keep it.
+        run(connection, f"ALTER TABLE {table} RENAME TO {table}_dropped")
+
+
+def detached(connection: Connection) -> list[str]:
+    """Name the tables that `detach` left behind and that are not removed yet."""
+    rows = run(
+        connection,
+        "SELECT c.relname FROM pg_class c WHERE c.relkind = 'r' AND NOT c.relispartition AND c.relname ~ %s "
+        "AND c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'events'::regclass) "
+        "ORDER BY c.relname",
+        (_DETACHED,),
+    ).fetchall()
+    return [name for (name,) in rows]
 
 
 def _month(name: str) -> date:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from typing import TYPE_CHECKING
 
 from tocsin.eventstorage.sqlite.deleting import delete_range
@@ -16,11 +17,13 @@ __all__ = ["retain"]
 
 _AIM = 0.025  # seconds that a step should hold the lock
 _MOST_GROWTH = 2.0
-_FIRST_EVENTS, _FIRST_PAGES = 100, 100
-_MOST_PAGES = 10_000
+_REMEMBERED = 16  # steps
+_TINY = 1e-6
+_FIRST_EVENTS, _LEAST_EVENTS = 100, 10
+_FIRST_PAGES, _LEAST_PAGES, _MOST_PAGES = 100, 10, 10_000
 _SPARE = 20  # one page in so many may stay free for the events to come
-_CHECKPOINT_AIM = 0.05  # seconds that bringing the log into the file should take
-_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0  # seconds between two times
+_CHECKPOINT_AIM = 0.04  # seconds that bringing the log into the file should take
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.02, 2.0  # seconds between two times
 _LONGEST_LOG = 8_000  # pages
 _PATIENCE_MS = 20
 
@@ -29,8 +32,8 @@ def retain(session: SQLiteSession, before: int, batch: int) -> Iterator[int]:
     """Delete the events stored before an instant; yields how many each step removed, 0 after other work.
 
     Events are stored in the order of their numbers, so that the oldest are the first ones, and are found
-    without an index. A step begins with few events, and takes as many as its predecessors' speed allows in
-    25 ms, at most `batch`. Others get their turn between two steps.
+    without an index. The first step takes few events, each other as many as can be deleted in 25 ms at the
+    speed of the slowest of the last steps, at most `batch`. Others get their turn between two steps.
 
     Args:
         session: Of its own; not to be used for anything else afterwards.
@@ -57,13 +60,13 @@ def retain(session: SQLiteSession, before: int, batch: int) -> Iterator[int]:
 
 
 def _delete(session: SQLiteSession, before: int, batch: int) -> Iterator[int]:
-    size = min(batch, _FIRST_EVENTS)
+    pace = _Pace(_AIM, _FIRST_EVENTS, _LEAST_EVENTS, batch)
     while True:
         query = (
             "SELECT min(seq), max(seq) FROM (SELECT seq, storagetime FROM events ORDER BY seq LIMIT %s) "
             "WHERE storagetime < %s"
         )
-        [(first, last)] = session.execute(query, (size, before))
+        [(first, last)] = session.execute(query, (int(pace.amount), before))
         if first is None:
             return
         session.begin()
@@ -72,19 +75,21 @@ def _delete(session: SQLiteSession, before: int, batch: int) -> Iterator[int]:
         with session.raw() as connection:
             removed = delete_range(connection, first, last, text_index=text_index)
         session.commit()
-        size = _next_size(size, time.monotonic() - began, batch)
+        pace.took(time.monotonic() - began)
         yield removed
 
 
 def _give_space_back(session: SQLiteSession) -> Iterator[None]:
-    pages = _FIRST_PAGES
+    pace = _Pace(_AIM, _FIRST_PAGES, _LEAST_PAGES, _MOST_PAGES)
     while (spare := _spare_pages(session)) > 0:
         session.begin()
         began = time.monotonic()
-        for _ in range(min(pages, spare)):  # Python's driver stops after a page, however many it is asked for
+        for _ in range(
+            min(int(pace.amount), spare)
+        ):  # Python's driver stops after a page, however many it is asked for
             session.execute("PRAGMA incremental_vacuum(1)")
         session.commit()
-        pages = _next_size(pages, time.monotonic() - began, _MOST_PAGES)
+        pace.took(time.monotonic() - began)
         yield
 
 
@@ -96,9 +101,32 @@ def _spare_pages(session: SQLiteSession) -> int:
     return int(free - total // _SPARE) if kind else 0
 
 
-def _next_size(size: int, seconds: float, most: int) -> int:
-    factor = min(_AIM / max(seconds, 1e-6), _MOST_GROWTH)
-    return max(1, min(int(size * factor), most))
+class _Pace:
+    """Says how much to do at a time, so that it takes so long at the speed of the slowest of the last times.
+
+    A machine that is busy now and then is slow for a moment, without notice; what was slow lately may be
+    slow again.
+
+    Args:
+        aim: Seconds that it should take.
+        first: How much to do the first time.
+        least: How much to do however slow it is.
+        most: How much to do at most, even if that is less than `first` or `least`.
+
+    Attributes:
+        amount: How much to do next.
+    """
+
+    def __init__(self, aim: float, first: float, least: float, most: float) -> None:
+        self._aim, self._least, self._most = aim, min(least, most), most
+        self._costs: deque[float] = deque(maxlen=_REMEMBERED)
+        self.amount = min(first, most)
+
+    def took(self, seconds: float) -> None:
+        """Learn how long it took to do `amount`."""
+        self._costs.append(max(seconds, _TINY) / max(self.amount, _TINY))
+        wanted = min(self._aim / max(self._costs), self.amount * _MOST_GROWTH)
+        self.amount = max(self._least, min(wanted, self._most))
 
 
 class _Checkpoints:
@@ -107,20 +135,19 @@ class _Checkpoints:
     def __init__(self, session: SQLiteSession) -> None:
         self._session = session
         self._last = time.monotonic()
-        self._pause = _SHORTEST_PAUSE
+        self._pause = _Pace(_CHECKPOINT_AIM, _SHORTEST_PAUSE, _SHORTEST_PAUSE, _LONGEST_PAUSE)
 
     def make_when_due(self) -> bool:
         """Do it, if there is enough to do; tell whether it was done."""
         began = time.monotonic()
-        if began - self._last < self._pause:
+        if began - self._last < self._pause.amount:
             return False
         pages = self.make()
         if pages > _LONGEST_LOG:
             self._catch_up()
         self._begin_log_anew()
         self._last = time.monotonic()
-        factor = min(_CHECKPOINT_AIM / max(self._last - began, 1e-6), _MOST_GROWTH)
-        self._pause = max(_SHORTEST_PAUSE, min(self._pause * factor, _LONGEST_PAUSE))
+        self._pause.took(self._last - began)
         return True
 
     def make(self) -> int:
