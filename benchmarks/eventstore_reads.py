@@ -11,9 +11,10 @@ from benchmarks.result import Better, Result, at_least_times_the_peer, at_most
 from benchmarks.sides import tell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from benchmarks.eventstore_bench import Bench
+    from benchmarks.sides import Replies
 
 __all__ = ["address_searches", "other_searches", "pages", "reads"]
 
@@ -23,29 +24,35 @@ _PAGE = 100
 def address_searches(bench: Bench) -> Iterator[Result]:
     """Single addresses, networks and ranges, each with few events; the peer's on PostgreSQL."""
     sizes = bench.sizes
-    ours, peer = bench.store("postgresql full"), bench.peer_store("postgresql full")
-    lite = bench.store("sqlite full")
     kinds = address_queries(bench.path, sizes.events, sizes.queries, bench.seed)
     for kind, addresses in kinds.items():
-        ask = {"task": "ask", "operation": "search"}
-        queries: list[list[Any]] = [[{"source_addrs": [address]}] for address in addresses]
         title = f"source_addrs, {kind}, {sizes.events:,} events"
-        tell(f"{title} ...")
-        replies = bench.sides.take_turns(
-            sizes.turns, ours | ask | {"queries": queries}, peer and peer | ask | {"queries": queries}
-        )
-        in_file = bench.sides.take_turns(sizes.turns, lite | ask | {"queries": queries})
-        in_file.peer = replies.peer
-        found = median(len(answer) for answer in replies.ours[0]["found"]) if replies.ours else 0
-        note = f"{len(queries)} searches, each {sizes.turns} times; {found:g} events found in the middle"
-        goal = at_least_times_the_peer(100)
-        yield Result(f"{title}, PostgreSQL", "ms", *milliseconds(replies, 0.5), goal=goal, note=note)
-        yield Result(f"{title}, PostgreSQL, p95", "ms", *milliseconds(replies, 0.95))
-        yield Result(f"{title}, SQLite, the peer on PostgreSQL", "ms", *milliseconds(in_file, 0.5), goal=goal)
-        yield Result(f"{title}, SQLite, p95", "ms", *milliseconds(in_file, 0.95))
+        queries: list[list[Any]] = [[{"source_addrs": [address]}] for address in addresses]
+        replies = yield from _each_search(bench, title, queries, in_a_row=False)
+        yield from _each_search(bench, f"{title}, one after the other", queries, in_a_row=True)
         if replies.ours and replies.peer:
             share = share_of_equal_answers(replies)
             yield Result(f"source_addrs, {kind}, searches that find what the peer finds", "share", share)
+
+
+def _each_search(
+    bench: Bench, title: str, queries: list[list[Any]], *, in_a_row: bool
+) -> Generator[Result, None, Replies]:
+    """Time searches: each after the garbage collector, which empties the processor's caches, or in a row."""
+    tell(f"{title} ...")
+    turns, goal = bench.sizes.turns, at_least_times_the_peer(100)
+    ours, peer = bench.store("postgresql full"), bench.peer_store("postgresql full")
+    ask = {"task": "ask", "operation": "search", "queries": queries, "in_a_row": in_a_row}
+    replies = bench.sides.take_turns(turns, ours | ask, peer and peer | ask)
+    in_file = bench.sides.take_turns(turns, bench.store("sqlite full") | ask)
+    in_file.peer = replies.peer
+    found = median(len(answer) for answer in replies.ours[0]["found"]) if replies.ours else 0
+    note = f"{len(queries)} searches, each {turns} times; {found:g} events found in the middle"
+    yield Result(f"{title}, PostgreSQL", "ms", *milliseconds(replies, 0.5), goal=goal, note=note)
+    yield Result(f"{title}, PostgreSQL, p95", "ms", *milliseconds(replies, 0.95))
+    yield Result(f"{title}, SQLite, the peer on PostgreSQL", "ms", *milliseconds(in_file, 0.5), goal=goal)
+    yield Result(f"{title}, SQLite, p95", "ms", *milliseconds(in_file, 0.95))
+    return replies
 
 
 def other_searches(bench: Bench) -> Iterator[Result]:

@@ -84,13 +84,26 @@ def _fill(
 
 
 def _ask(
-    side: str, *, name: str, where: dict[str, Any], total: int, operation: str, queries: list[list[Any]]
+    side: str,
+    *,
+    name: str,
+    where: dict[str, Any],
+    total: int,
+    operation: str,
+    queries: list[list[Any]],
+    in_a_row: bool = False,
 ) -> dict[str, Any]:
-    """Time each of some queries, one after the other; a query is the list of the operation's arguments."""
+    """Time each of some queries; a query is the list of the operation's arguments.
+
+    The garbage collector runs before each, which also empties the processor's caches; or, `in_a_row`, once
+    before all.
+    """
     ask = getattr(_of(side, name, where, total).store, operation)
     times, found = [], []
-    gc.collect()  # once: before each it would empty the processor's caches, as no program does
+    gc.collect()
     for query in queries:
+        if not in_a_row:
+            gc.collect()
         begin = time.perf_counter()
         answer = ask(*query)
         times.append(time.perf_counter() - begin)

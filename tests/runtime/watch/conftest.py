@@ -24,7 +24,7 @@ from tocsin.runtime.clock import SystemClock
 from tocsin.testing.channels import HttpReceiver
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -112,6 +112,21 @@ class Watching:
             for family in text_string_to_metric_families(self.get("/metrics")[1])
             for sample in family.samples
         }
+
+    def wait_for_figures(self, expected: Mapping[str, float]) -> None:
+        """Wait until these are on the metrics page: what has happened is counted a moment later."""
+        found: dict[str, float] = {}
+
+        def are_there() -> bool:
+            found.update(self.figures())
+            return all(found.get(name) == value for name, value in expected.items())
+
+        try:
+            until(are_there, f"{expected}")
+        except AssertionError as error:
+            shown = {name: found.get(name) for name in expected}
+            message = f"{error}; last: {shown}"
+            raise AssertionError(message) from None
 
     def send(self, number: signal.Signals) -> None:
         self.process.send_signal(number)

@@ -82,3 +82,15 @@ def test_a_folder_is_due_when_files_wait_in_it(tmp_path: Path) -> None:
     (tmp_path / "in" / ".part").unlink()
     (tmp_path / "in").rmdir()
     assert look.is_due(9.0)  # so that the run says what is wrong
+
+
+def test_a_file_that_has_to_stay_is_tried_again_after_waits_and_keeps_no_others(tmp_path: Path) -> None:
+    look = FolderLook(EventsSourceConfig(folder="."), tmp_path)
+    (tmp_path / "stuck").touch()
+    for now, wait in ((0.0, 5.0), (5.0, 10.0)):
+        assert look.is_due(now)
+        look.ran(RunStatus.FAILED, now)
+        assert not look.is_due(now + wait - 0.1)
+    (tmp_path / "new").touch()
+    assert not look.is_due(9.9)  # not all the time
+    assert look.is_due(10.0)

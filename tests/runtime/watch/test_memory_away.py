@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING
 import yaml
 
 from tests.runtime.watch.conftest import Watching, event, move_in, told, until
+from tocsin.runtime.watch.telling import LEASE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.runtime.watch.conftest import WatchedProject
     from tocsin.testing.channels import HttpReceiver
+
+
+TELLS = f"SELECT count(*) FROM _tocsin_leases WHERE name = '{LEASE}' AND owner <> ''"
 
 
 @contextlib.contextmanager
@@ -58,6 +62,7 @@ def test_it_ends_in_order_although_the_memory_is_locked(
     folder = project.folder_of_events("ids")
     with Watching(project.folder) as watching:
         watching.wait_for("run", name="ids")
+        until(lambda: project.memory_says(TELLS), "the one that tells")
         with locked(project):
             move_in(folder, "1.json", event(1))
             assert watching.end() == 0

@@ -13,6 +13,7 @@ from tocsin.runtime.config.monitors import BrokenMonitor, EventsMonitor, LogMoni
 from tocsin.runtime.databases import Sources
 from tocsin.runtime.gate import Gate
 from tocsin.runtime.pipeline import STEPS, MonitorRunner, RunOptions, lease_name
+from tocsin.runtime.watch.heap import free_cache
 from tocsin.runtime.watch.look import FolderLook, LogLook
 from tocsin.runtime.watch.schedule import Timing
 
@@ -109,6 +110,7 @@ class Crew:
                 return None
             with self._runner(monitor) as runner:
                 report = runner.run_one(monitor)
+            free_cache(self._memory)
             if look is not None:
                 look.ran(report.status, time.monotonic())
             return report
@@ -166,8 +168,11 @@ class Crew:
     def _own_sources(self, monitor: MetricMonitor | LogMonitor | EventsMonitor) -> Sources | None:
         """Open a database that is a file for one run only.
 
-        While we hold a DuckDB file open nobody can write it, and a file may be replaced by another.
+        While we hold a DuckDB file open nobody can write it, and a file may be replaced by another. Events
+        are imported over a connection with a large cache, which goes with it.
         """
+        if isinstance(monitor, EventsMonitor):
+            return Sources(self.project, self._clock) if self.project.memory_server is None else None
         if not isinstance(monitor, MetricMonitor) or monitor.config.source == "events":
             return None
         profile = self.project.profiles[monitor.profile_in(self.project)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tocsin.runtime.run_report import RunStatus
 from tocsin.runtime.watch.schedule import Moment
@@ -27,6 +27,14 @@ _DEAD_AFTER = 60.0
 _SILENT_AFTER = 60.0  # seconds after which a memory that did not answer is none
 
 
+class _Parts(NamedTuple):
+    workers: Workers
+    schedule: Schedule
+    teller: Teller
+    senders: Senders
+    tender: Tender
+
+
 class Health:
     """Looks at the parts of the watch when somebody asks.
 
@@ -40,13 +48,13 @@ class Health:
         self.is_stopping = False
         self._failing: dict[str, str] = {}
         self._keys: list[str] = []
-        self._parts: tuple[Workers, Schedule, Teller, Senders, Tender] | None = None
+        self._parts: _Parts | None = None
 
     def look_after(
         self, workers: Workers, schedule: Schedule, teller: Teller, senders: Senders, tender: Tender
     ) -> None:
         """Take note of the parts."""
-        self._parts = workers, schedule, teller, senders, tender
+        self._parts = _Parts(workers, schedule, teller, senders, tender)
 
     def use(self, crew: Crew) -> None:
         """Take note of the monitors that there are from now on."""
@@ -76,7 +84,7 @@ class Health:
         if self.is_stopping:
             reason = "it was asked to end"
         elif self._parts is not None:
-            counted_at = self._parts[4].counted_at
+            counted_at = self._parts.tender.counted_at
             if counted_at is None:
                 reason = "it has just begun"
             elif time.monotonic() - counted_at > _SILENT_AFTER:
@@ -84,7 +92,7 @@ class Health:
         return (200 if reason is None else 503), {
             "status": "ready" if reason is None else "not ready",
             "reason": reason,
-            "tells": self._parts is not None and not self._parts[2].stands_by,
+            "tells": self._parts is not None and not self._parts.teller.stands_by,
         }
 
     def _hanging(self) -> list[dict[str, Any]]:

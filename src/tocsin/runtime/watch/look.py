@@ -107,6 +107,8 @@ class LogLook:
 class FolderLook:
     """Looks whether files wait in a folder.
 
+    A file that cannot be taken is tried again after waits that grow; others that come are not kept waiting.
+
     Args:
         source: Which folder.
         folder: Where a relative path begins.
@@ -116,19 +118,29 @@ class FolderLook:
         self._folder = folder / source.folder
         self._retry = _Retry()
         self._is_new = True
+        self._left: frozenset[str] = frozenset()
+        self._others_at = 0.0
 
     def is_due(self, now: float) -> bool:
         """See `Look`."""
         if self._retry.waits:
-            return self._retry.is_due(now)
+            return self._retry.is_due(now) or (
+                now >= self._others_at and not self._left.issuperset(self._names() or ())
+            )
         if self._is_new:  # a failure of an earlier process may be on record
             self._is_new = False
             return True
-        try:
-            return bool(FolderQueue(self._folder).names())
-        except LoadError:
-            return True  # the run says what is wrong
+        names = self._names()
+        return names is None or bool(names)  # without a folder the run says what is wrong
 
     def ran(self, status: RunStatus, now: float) -> None:
         """See `Look`."""
         self._retry.ran(status, now)
+        if self._retry.waits:
+            self._left, self._others_at = frozenset(self._names() or ()), now + _FIRST_WAIT
+
+    def _names(self) -> list[str] | None:
+        try:
+            return FolderQueue(self._folder).names()
+        except LoadError:
+            return None

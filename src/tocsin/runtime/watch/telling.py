@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tocsin.database.leases import this_process
 from tocsin.errors import LeaseLostError
 from tocsin.runtime.project_state import lease_holder
+from tocsin.runtime.watch.heap import free_cache
 from tocsin.runtime.watch.routine import Routine
 
 if TYPE_CHECKING:
@@ -86,7 +87,10 @@ class Teller:
         report = notify(self.project, self._memory, clock=self._clock, close_all=False, limit=_EVENTS_AT_ONCE)
         self.behind = report.more
         self._hear(report)
-        return 0.0 if report.more else _EVERY
+        if report.more:
+            return 0.0
+        free_cache(self._memory)
+        return _EVERY
 
     def _has_lease(self) -> bool:
         """Take the lease, or extend it; false: another process has it."""

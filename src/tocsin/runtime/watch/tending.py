@@ -6,10 +6,11 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from tocsin.alerting.outbox import name_unknown_channels, waiting_channels
+from tocsin.alerting.strays import give_up_strays, name_strays
 from tocsin.database.tables import TABLE_OUTBOX
 from tocsin.model import OutboxState
 from tocsin.runtime.retention import prune
+from tocsin.runtime.watch.heap import free_cache, trim_heap
 from tocsin.runtime.watch.routine import Routine
 
 if TYPE_CHECKING:
@@ -74,13 +75,15 @@ class Tender:
         for row in rows:
             found.setdefault(row["channel"], {})[row["state"]] = int(row["n"])
         self.outbox, self.counted_at = found, time.monotonic()
-        unknown = {name for name in found if name not in self.project.channels}
-        if unknown - self._unknown:
-            known = self.project.channels
-            names = [name for name in waiting_channels(self._memory) if name not in known]
-            for text in name_unknown_channels(self._memory, names).values():
-                self._listener.said("error", text)
+        pending = OutboxState.PENDING.value
+        unknown = {name for name in found if pending in found[name] and name not in self.project.channels}
+        for text in name_strays(self._memory, sorted(unknown - self._unknown)).values():
+            self._listener.said("error", text)
+        given_up = give_up_strays(self._memory, sorted(unknown), self._clock.now())
+        if given_up:
+            self._listener.said("error", f"messages for channels that are not there, given up: {given_up}")
         self._unknown = unknown
+        trim_heap()
         return _COUNT_EVERY
 
     def _prune(self) -> float:
@@ -94,6 +97,7 @@ class Tender:
             if self.pruning.stopped:
                 break
             time.sleep(_BREATH)
+        free_cache(self._memory)
         self._prune_at = time.monotonic() + _PRUNE_EVERY
         if deleted:
             text = ", ".join(f"{number:,} of {what}" for what, number in sorted(deleted.items()))

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from tocsin.errors import ConfigError, TocsinError
 from tocsin.runtime.config.monitors import BrokenMonitor
@@ -60,8 +61,8 @@ class _Asked:
 class Watch:
     """One long-running process over one project.
 
-    Every `…` of the following is a thread of its own, and a slow one delays no other: each of a bounded
-    number of monitors, telling, each channel, counting, pruning, each request for a page.
+    Telling, counting, pruning, each channel and each request for a page have a thread of their own, and
+    monitors a bounded number of threads, so that what is slow delays nothing else.
 
     Args:
         load: Reads the project.
@@ -83,6 +84,7 @@ class Watch:
         self._load, self._memory, self._options = load, memory, options
         self._clock, self._listener = clock, listener
         self._inbox: SimpleQueue[Outcome | _Reloaded | _Asked] = SimpleQueue()
+        self._crews: WeakSet[Crew] = WeakSet()  # what a crew has in hand keeps it alive, and in here
         project = load()
         self._crew = self._crew_of(project)
         self._workers = Workers(options.threads, self._inbox.put)
@@ -159,7 +161,8 @@ class Watch:
         self._drain()
         try:
             if self._workers.running():
-                self._crew.give_up()
+                for crew in self._crews:  # what hangs may have begun before a reload
+                    crew.give_up()
             self._teller.release()
         except TocsinError as error:  # the memory; what a dead process had is free
             self._failed("stopping", error)
@@ -328,7 +331,9 @@ class Watch:
         if all(isinstance(monitor, BrokenMonitor) for monitor in monitors):
             broken = next(monitor for monitor in monitors if isinstance(monitor, BrokenMonitor))
             raise broken.error
-        return Crew(project, monitors, self._memory, self._clock)
+        crew = Crew(project, monitors, self._memory, self._clock)
+        self._crews.add(crew)
+        return crew
 
     def _moment(self) -> Moment:
         return Moment(self._clock.now().timestamp(), time.monotonic())
