@@ -16,13 +16,13 @@ help:
 $(BIN)/tocsin: pyproject.toml
 	@echo "== setting up $(VENV): a virtual environment with Tocsin in it (about a minute, once)"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable .
 	$(BIN)/python -m compileall -q src
 	@touch $@
 
 $(BIN)/pytest: requirements/dev.txt $(BIN)/tocsin
 	@echo "== setting up the tools for tests and checks (about a minute, once)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes --requirement requirements/dev.txt
 	@touch $@
 
 setup: $(BIN)/pytest

@@ -14,7 +14,7 @@ from tocsin.alerting.batches import send_batches
 from tocsin.alerting.collect import take_candidates
 from tocsin.alerting.evaluate import EvaluationResult, evaluate
 from tocsin.alerting.plan import AlertingPlan, Answer, Asked
-from tocsin.alerting.tell import TellReport, tell_waiting
+from tocsin.alerting.tell import tell_waiting
 from tocsin.database.migrations import migrate
 from tocsin.database.sqlite import SQLiteManager
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tocsin.abc import Clock, Transaction
+    from tocsin.alerting.case import TellReport
     from tocsin.database.sql_manager import SqlManager
     from tocsin.model import AlertCandidate, AlertRule, FindingFacts
 

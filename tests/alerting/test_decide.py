@@ -160,7 +160,7 @@ def test_every_decision_says_why() -> None:
     assert reasons[DecisionKind.FIRST] == "3 points in a row lie above the band"
     assert reasons[DecisionKind.REPEAT] == "still above the band after 0:04:00, last told 0:02:00 before"
     assert reasons[DecisionKind.ESCALATED] == "severity 10 is at least twice the 2 that was told"
-    assert "2 slots" in reasons[DecisionKind.NO_DATA]
+    assert reasons[DecisionKind.NO_DATA] == "no value in 2 slots in a row, which is 2min or longer"
     assert "values arrive again" in reasons[DecisionKind.RECOVERED]
     (share, _) = outcome_of("u.u...", SHARE).decisions
     assert share.decision.reason == "2 of the last 4 points lie above the band, the rule asks for 2"

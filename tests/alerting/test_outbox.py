@@ -219,6 +219,23 @@ def test_the_limits_end_a_delivery_and_the_next_goes_on(
     assert notebook.noted == ["a", "b", "c"]
 
 
+def test_a_channel_that_uses_up_its_time_takes_none_of_the_others(
+    memory: Memory, send: Callable[..., DeliveryReport]
+) -> None:
+    class Slow(Notebook):
+        def send(self, message: Mapping[str, Any]) -> None:
+            threading.Event().wait(0.2)
+            super().send(message)
+
+    queue(memory, "a", "b", channel="slow")
+    queue(memory, "c", "d")
+    slow, ops = Slow(), Notebook()
+
+    assert send({"slow": slow, "ops": ops}, time_limit=0.1).pending == 1
+
+    assert (slow.noted, ops.noted) == (["a"], ["c", "d"])
+
+
 def test_a_sender_leaves_alone_what_another_has_claimed(
     memory: Memory, send: Callable[..., DeliveryReport]
 ) -> None:
@@ -550,9 +567,19 @@ def test_what_was_sent_lately_is_known(
     clock.advance(timedelta(seconds=30))
     queue(memory, "c")
     send({"ops": Notebook()})
-    assert sent_since(memory.database, "ops", NOW - timedelta(seconds=1)) == 3
-    assert sent_since(memory.database, "ops", NOW) == 1
-    assert sent_since(memory.database, "other", NOW - timedelta(days=1)) == 0
+    assert sent_since(memory.database, "ops", NOW - timedelta(seconds=1), clock.now()) == 3
+    assert sent_since(memory.database, "ops", NOW, clock.now()) == 1
+    assert sent_since(memory.database, "other", NOW - timedelta(days=1), clock.now()) == 0
+
+
+def test_what_was_sent_before_the_clock_was_set_back_does_not_use_up_the_limit(
+    memory: Memory, clock: SteppingClock, send: Callable[..., DeliveryReport]
+) -> None:
+    queue(memory, "a", "b")
+    send({"ops": Notebook()})
+    assert sent_since(memory.database, "ops", NOW - timedelta(minutes=1), clock.now()) == 2
+    clock.advance(timedelta(days=-1))
+    assert sent_since(memory.database, "ops", clock.now() - timedelta(minutes=1), clock.now()) == 0
 
 
 def test_messages_are_pruned_by_when_they_were_sent_or_given_up_and_others_stay(

@@ -14,7 +14,6 @@ from tocsin.alerting.record import (
     Decision,
     Stage,
     decision_about,
-    final_decisions,
     note_messages,
     opening_decisions,
     told_pairs,
@@ -115,21 +114,6 @@ def test_thousands_of_decisions_are_kept(store: SqlManager) -> None:
     with store.transaction() as tx:
         assert write_decisions(tx, many, NOW) == 5003
         assert write_decisions(tx, many, NOW) == 0
-
-
-def test_what_is_decided_for_good_is_known_and_what_is_muted_is_asked_again(store: SqlManager) -> None:
-    decisions = [
-        told(FIRST),
-        told(FIRST, DecisionKind.SILENCED, group="dev"),
-        told(EVENT, DecisionKind.INHIBITED),
-        told(EVENT, DecisionKind.HELD, group="dev"),
-        told(like(FIRST, id="c3"), DecisionKind.NONE),
-        told(like(FIRST, id="c4")),
-    ]
-    with store.transaction() as tx:
-        write_decisions(tx, decisions, NOW)
-        found = final_decisions(tx, ["c1", "c2", "c3", *(f"x{number}" for number in range(1000))])
-    assert found == {("c1", "ops", "chat"), ("c2", "dev", "chat"), ("c3", "ops", "chat")}
 
 
 def test_who_was_told_of_an_opening_is_found_by_the_incident(store: SqlManager) -> None:

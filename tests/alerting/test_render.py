@@ -63,6 +63,7 @@ def test_missing_data_has_words_of_its_own() -> None:
         ("escalated", "up", "s is further above its band"),
         ("relapsed", "up", "s is above its band again"),
         ("recovered", "up", "s is back to normal"),
+        ("recovered", None, "s has data again"),
         ("no_data", None, "s has no data"),
         ("repeat", None, "s is still without data"),
         ("held", "up", "s: held"),

@@ -18,6 +18,7 @@ _PRESENT = re.compile(r"again (?:at [-\d]+ [:\d]+ UTC|by the next `tocsin run`)"
 _COMMANDS = (
     ("list", "--json"),
     ("history", "--all", "--limit", "1000", "--json"),
+    ("history", "--event", "scan-003", "--json"),
     ("why", "load", "--at", "2026-01-06T08:30"),
     ("why", "disk", "--at", "2026-01-06T01:40"),
     ("why", "scan-000"),

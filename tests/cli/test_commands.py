@@ -99,6 +99,30 @@ def test_a_reader_that_leaves_is_no_error(project: Workspace) -> None:
     assert said == b""
 
 
+@pytest.mark.parametrize("arguments", [("alerts", "list"), ("status", "--json"), ("nope",)])
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-"])
+def test_where_nobody_can_be_told_anything_the_work_is_done_all_the_same(
+    project: Workspace, arguments: tuple[str, ...], closed: str
+) -> None:
+    command = ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-m", "tocsin", *arguments]
+
+    done = subprocess.run(command, cwd=project.folder, stderr=subprocess.PIPE, check=False)
+
+    assert done.returncode == (2 if arguments == ("nope",) else 0), done.stderr
+    assert b"unexpected" not in done.stderr
+
+
+def test_what_a_receiver_says_does_not_steer_the_terminal(cli: Cli, project: Workspace) -> None:
+    with HttpReceiver() as receiver:
+        receiver.default = Answer(400, body=b"\x1b[31mred \x07\xe2\x80\xaethgir")
+        with_channel(project, hook={"type": "webhook", "url": receiver.url, "allow_private": True})
+        project.metric("cpu", alerting={"channels": ["hook"]})
+
+        said = cli("test-alert", "cpu", code=1).out + cli("run").err
+
+    assert said.count("answered 400: \\x1b[31mred \\x07\\u202ethgir") == 2
+
+
 def test_ls_lists_monitors_also_broken_ones(cli: Cli, project: Workspace) -> None:
     project.metric("off", enabled=False)
     project.metric("bad", intervall=1)

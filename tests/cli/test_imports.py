@@ -71,3 +71,17 @@ def test_reading_the_rooms_loads_no_driver_and_no_kernel(tmp_path: Path) -> None
 
     assert "numpy" in found
     assert not found & (_DRIVERS | _HEAVY)
+
+
+def test_without_the_driver_of_a_server_it_says_what_to_install(tmp_path: Path) -> None:
+    program = (
+        "import sys; sys.modules['psycopg'] = None; from tocsin.cli.main import main; "
+        "main(['events', 'count', '--store', 'postgresql://127.0.0.1:1/none'])"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 1
+    assert done.stderr == "error: PostgreSQL needs psycopg: pip install 'tocsin[postgres]'\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
@@ -386,3 +388,53 @@ def test_configurations_are_frozen_values() -> None:
         config.name = "y"
     assert config == ProjectConfig(name="x")
     assert ProfilesConfig().profiles == {}
+
+
+@pytest.mark.parametrize("folder", ["metrics", "metrics/shop", "logs"])
+def test_a_folder_that_cannot_be_read_is_not_taken_for_an_empty_one(
+    files: Files, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    files.write("tocsin_project.yml", "name: shop")
+    (files.folder / folder).mkdir(parents=True)
+    look = os.scandir
+
+    def refuse(path: str) -> object:
+        if str(path) == str(files.folder / folder):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return look(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)  # what os.walk looks with
+
+    with pytest.raises(ConfigError, match=r"cannot be read \(Permission denied\)") as caught:
+        files.load()
+    assert caught.value.path == str(files.folder / folder)
+
+
+def test_a_project_folder_that_may_not_be_looked_into_is_one_sentence(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.write("tocsin_project.yml", "name: shop")
+    _refuse_to_look(monkeypatch, files.folder / "groups.yml")
+
+    with pytest.raises(ConfigError, match=r"groups.yml: cannot be read \(Permission denied\)"):
+        files.load()
+
+
+def test_a_home_that_may_not_be_looked_into_is_as_good_as_none(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.write("tocsin_project.yml", "name: shop")
+    _refuse_to_look(monkeypatch, files.home / ".tocsin" / "profiles.yml")
+
+    assert files.load().default_profile == "files"
+
+
+def _refuse_to_look(monkeypatch: pytest.MonkeyPatch, forbidden: Path) -> None:
+    look = type(forbidden).is_file
+
+    def is_file(self: Path) -> bool:
+        if self == forbidden:
+            raise PermissionError(errno.EACCES, "Permission denied", str(self))
+        return look(self)
+
+    monkeypatch.setattr(type(forbidden), "is_file", is_file)

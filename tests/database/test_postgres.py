@@ -326,7 +326,7 @@ def test_a_wrong_setting_is_refused(settings: dict[str, Any]) -> None:
 
 
 def test_a_statement_that_takes_too_long_is_ended(postgres_database: str) -> None:
-    settings = {"statement_timeout_seconds": 0.05}
+    settings = {"statement_timeout_seconds": 0.5}  # much less than the first takes, much more than the second
     with PostgresManager(postgres_database, clock=FixedClock(), settings=settings) as manager:
         with pytest.raises(DatabaseError, match="timeout"):
             manager.execute_query("SELECT pg_sleep(60)")

@@ -25,7 +25,8 @@ PORT = "8025"
 PATIENCE = 30.0
 # The example's data ends in March 2026; what is later is the present.
 _PRESENT = re.compile(
-    r"20(?:2[6-9]|[3-9]\d)-(?:0[4-9]|1[0-2])-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:\+00:00|Z)?"
+    r"(?:2026-(?:0[4-9]|1[0-2])|20(?:2[7-9]|[3-9]\d)-\d\d)-\d\d"
+    r"[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:\+00:00|Z)?"
 )
 _EVENT_CLOCK = re.compile(r"(by the time of the events) \(.*?\)")
 _SHORT_ID = re.compile(r"\b[0-9a-f]{8}\b(?!-)")

@@ -298,6 +298,10 @@ _BILLIONS = "a: &a [1,1,1,1,1,1,1,1,1]\n" + "".join(
     f"{name}: &{name} [{','.join(['*' + before] * 9)}]\n"
     for before, name in zip("abcdefgh", "bcdefghi", strict=True)
 )
+_MERGED = "a: &a {k: v}\n" + "".join(
+    f"{name}: &{name} {{<<: [{','.join(['*' + before] * 12)}]}}\n"
+    for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
 
 
 @pytest.mark.parametrize(
@@ -307,8 +311,17 @@ _BILLIONS = "a: &a [1,1,1,1,1,1,1,1,1]\n" + "".join(
         ("name: x\nvariables: &v\n  a: *v\n", "aliases"),
         ("a: " + "[" * 50_000, "nested too deeply"),
         ("a: " + "{a: " * 900 + "1" + "}" * 900, "nested too deeply"),
+        (_MERGED, "aliases"),
+        ("name: 0x" + "f" * 20_000, "the number is too large"),
+        ("name: !!int ''", "not what its tag says"),
+        ("name: !!bool maybe", "not what its tag says"),
+        ("name: !!timestamp noon", "not what its tag says"),
+        ("name: !!set [a]", "not what its tag says"),
     ],
-    ids=["billions", "endless", "deep", "deep and closed"],
+    ids=[
+        "billions", "endless", "deep", "deep and closed", "merged", "long number", "int", "bool", "time",
+        "set",
+    ],
 )  # fmt: skip
 def test_a_file_made_to_exhaust_is_refused_and_others_run(
     workspace: Workspace, text: str, sentence: str

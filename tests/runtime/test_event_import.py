@@ -227,6 +227,22 @@ def test_when_the_storage_fails_the_files_stay_and_are_released(
     assert import_queue(service, FolderQueue(folder)).new == 110
 
 
+def test_a_file_that_cannot_be_moved_away_does_not_keep_those_behind_it(
+    service: EventStorageService, folder: Path
+) -> None:
+    (folder / "errors").write_text("in the way")
+    (folder / "incoming").mkdir()
+    jsonl(folder / "incoming/a", range(1), "{broken")
+    jsonl(folder / "incoming/b", range(1, 3))
+
+    report = import_queue(service, FolderQueue(folder), batch_size=1)
+
+    assert report.new == 3
+    assert [one.file for one in report.stuck] == [str(folder / "incoming/a")]
+    assert FolderQueue(folder).names() == ["a"]
+    assert "cannot be moved away" in report.to_dict()["failed"][0]["error"]
+
+
 def test_a_file_that_another_importer_has_is_left_to_it(service: EventStorageService, folder: Path) -> None:
     jsonl(folder / "a", range(3))
     jsonl(folder / "b", range(3, 5))

@@ -82,7 +82,7 @@ def test_an_incident_that_is_over_says_so(scene: Scene) -> None:
     text = scene.words("load", at=slot(155))
 
     assert "was over at 2026-01-06 02:00:00 UTC: 6 points" in text
-    assert "everyone by hook: told 2 times." in text
+    assert "everyone by hook: told twice." in text
     assert "recovered: no longer above the band, after 6 points." in text
     assert text.endswith("It is over, and is not told again; a new incident is told anew.")
 
@@ -276,7 +276,7 @@ def test_a_relapse_is_found_from_what_was_held_back_and_from_what_was_told_befor
         assert answer.relapse is not None, name
         assert answer.relapse.kind is DecisionKind.RELAPSED
         assert answer.relapse_message is not None
-    assert "everyone by hook: told 2 times." in scene.words("scan-000")
+    assert "everyone by hook: told twice." in scene.words("scan-000")
     text = scene.words("scan-004")
     assert "everyone by hook: held back at first (threshold), and told later with others." in text
     assert "relapsed: Recon.Scanning of 192.0.2.7 went on near the end of its silence" in text
@@ -573,6 +573,26 @@ def test_what_was_told_before_a_silence_says_that_the_rest_is_silent(
     assert scene.why("load").rules[0].answers[0].again.kind is Next.REPEAT
 
 
+def test_the_end_of_what_was_told_before_a_silence_is_told_after_it(
+    scene: Scene, clock: SteppingClock
+) -> None:
+    scene.metric("load", range(180, 186), 186)
+    scene.run()
+    silence(scene, "monitor=load", hours=2)
+    scene.metric("load", range(180, 186))
+    scene.run()
+
+    assert scene.why("load").rules[0].answers[0].again.kind is Next.SILENCED_END
+    assert "That it is over is told when the silence is over (2026-03-01 14:00:00 UTC)." in scene.words(
+        "load"
+    )
+    clock.advance(timedelta(hours=3))
+    scene.run()
+    answer = scene.why("load").rules[0].answers[0]
+    assert [row.kind.value for row in answer.told] == ["first", "recovered"]
+    assert answer.again.kind is Next.NEVER
+
+
 def test_what_goes_on_and_was_told_nobody_is_not_said_to_be_over(scene: Scene) -> None:
     scene.metric("load", OPEN, alerting={})
     scene.run()
@@ -630,5 +650,5 @@ def test_what_is_held_after_a_relapse_that_came_due_names_no_event_for_it(
 
     said = scene.words("scan-002")
 
-    assert "was told at 2026-02-07 10:00:00 UTC with severity medium (as what was held back before" in said
+    assert "was told at 2026-02-07 10:00:00 UTC with severity medium (a relapse: what had been held" in said
     assert "event due" not in said

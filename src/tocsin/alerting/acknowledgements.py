@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tocsin.abc import Transaction
+    from tocsin.alerting.records import IncidentKey
 
 __all__ = ["Acknowledgement", "acknowledge", "read_acknowledgements"]
 
@@ -22,7 +23,7 @@ class Acknowledgement:
     """Who works on an incident, and since when.
 
     Attributes:
-        series: With the next three the incident's key, see `tocsin.alerting.records.incident_key`.
+        series: With the next three the incident's key, see `tocsin.alerting.records.IncidentKey`.
         rule: The rule's name.
         condition: `anomaly` or `no_data`.
         opened_at: The incident's first point.
@@ -40,14 +41,12 @@ class Acknowledgement:
     created_at: datetime
 
     @property
-    def key(self) -> tuple[str, str, str, datetime]:
+    def key(self) -> IncidentKey:
         """The key of the incident."""
         return self.series, self.rule, self.condition, self.opened_at
 
 
-def acknowledge(
-    tx: Transaction, key: tuple[str, str, str, datetime], author: str, comment: str, now: datetime
-) -> None:
+def acknowledge(tx: Transaction, key: IncidentKey, author: str, comment: str, now: datetime) -> None:
     """Note that somebody works on an incident; who says so last is the one."""
     series, rule, condition, opened_at = key
     tx.insert_batch(
@@ -65,7 +64,7 @@ def acknowledge(
     )
 
 
-def read_acknowledgements(tx: Transaction) -> dict[tuple[str, str, str, datetime], Acknowledgement]:
+def read_acknowledgements(tx: Transaction) -> dict[IncidentKey, Acknowledgement]:
     """Read who works on which incident, by the incident's key."""
     rows = tx.execute_query(
         "SELECT series, rule, condition, opened_at, author, comment, created_at"

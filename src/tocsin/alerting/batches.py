@@ -20,7 +20,7 @@ from tocsin.alerting.digest import MOST_ITEMS, digest_message
 from tocsin.alerting.record import note_messages
 from tocsin.alerting.records import Queued, queue_messages
 from tocsin.alerting.route import may_leave
-from tocsin.alerting.rows import chunks, named
+from tocsin.alerting.rows import execute_for
 from tocsin.model import Group, Severity
 
 if TYPE_CHECKING:
@@ -187,15 +187,9 @@ _DUE = (
 
 
 def _read_payloads(tx: Transaction, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
-    for chunk in chunks(ids):
-        names, params = named(chunk)
-        rows = tx.execute_query(
-            f"SELECT notice_id, payload FROM {tx.get_full_table_name(_NOTICES)} WHERE notice_id IN ({names})",
-            params,
-        )
-        found |= {row["notice_id"]: json.loads(row["payload"]) for row in rows}
-    return found
+    table = tx.get_full_table_name(_NOTICES)
+    rows = execute_for(tx, f"SELECT notice_id, payload FROM {table} WHERE notice_id IN ({{values}})", ids)
+    return {row["notice_id"]: json.loads(row["payload"]) for row in rows}
 
 
 def _message(
@@ -218,11 +212,7 @@ def _message(
 
 
 def _forget(tx: Transaction, ids: Iterable[str]) -> None:
-    for chunk in chunks(ids):
-        names, params = named(chunk)
-        tx.execute_query(
-            f"DELETE FROM {tx.get_full_table_name(_NOTICES)} WHERE notice_id IN ({names})", params
-        )
+    execute_for(tx, f"DELETE FROM {tx.get_full_table_name(_NOTICES)} WHERE notice_id IN ({{values}})", ids)
 
 
 def _note_left(tx: Transaction, plan: AlertingPlan, batches: Sequence[_Waiting], now: datetime) -> None:

@@ -19,30 +19,20 @@ __all__ = [
     "MUTED",
     "OPENINGS",
     "Case",
-    "IncidentKey",
     "Outcome",
     "Pair",
     "TellReport",
-    "incident_of",
     "none",
     "told",
 ]
 
-IncidentKey = tuple[str, str, str, "datetime"]
-"""Series, rule, condition, first point; see `tocsin.alerting.records.incident_key`."""
 Pair = tuple[str, str]
 """A group and a channel."""
 OPENINGS = frozenset({DecisionKind.FIRST, DecisionKind.NO_DATA})
 """What begins something; all else follows it."""
 MUTED = frozenset({DecisionKind.SILENCED, DecisionKind.INHIBITED})
 """What is not final while an incident goes on."""
-
-
-def incident_of(candidate: AlertCandidate) -> IncidentKey | None:
-    """Give the key of the incident that a candidate is about, `None` for an event."""
-    if candidate.opened_at is None:
-        return None
-    return candidate.series, candidate.rule, candidate.condition, candidate.opened_at
+_SILENCED = frozenset({DecisionKind.SILENCED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +68,16 @@ class Case:
         return self.candidate.opened_at is not None and self.candidate.kind in OPENINGS
 
     @property
+    def is_end(self) -> bool:
+        """Whether it is the end of an incident: who was told that it began is told that, sooner or later."""
+        return self.candidate.opened_at is not None and self.candidate.kind is DecisionKind.RECOVERED
+
+    @property
     def is_decided(self) -> bool:
         """Whether it is not to be decided again."""
-        return bool(self.before - MUTED if self.may_wait else self.before)
+        if self.may_wait:
+            return bool(self.before - MUTED)
+        return bool(self.before - _SILENCED if self.is_end else self.before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +133,15 @@ class TellReport:
     silenced: int = 0
     inhibited: int = 0
     silent: int = 0
+
+    def add(self, other: TellReport) -> None:
+        """Count what another one counted."""
+        self.taken += other.taken
+        self.told += other.told
+        self.held += other.held
+        self.silenced += other.silenced
+        self.inhibited += other.inhibited
+        self.silent += other.silent
 
     def count(self, kind: DecisionKind) -> None:
         """Count a decision."""

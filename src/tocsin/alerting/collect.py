@@ -7,7 +7,7 @@ import math
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tocsin.alerting.rows import chunks, named
+from tocsin.alerting.rows import chunks, execute_for, named
 from tocsin.model import AlertCandidate, DecisionKind, MonitorKind, Severity
 
 if TYPE_CHECKING:
@@ -132,17 +132,11 @@ def _read(
 def mute_candidates(tx: Transaction, ids: Sequence[str]) -> None:
     """Set candidates aside: they are asked again at every notify step, until they are dropped."""
     table = tx.get_full_table_name(_CANDIDATES)
-    for chunk in chunks(ids):
-        names, params = named(chunk)
-        tx.execute_query(
-            f"UPDATE {table} SET state = %(muted)s WHERE candidate_id IN ({names})",
-            {"muted": _MUTED, **params},
-        )
+    update = f"UPDATE {table} SET state = %(muted)s WHERE candidate_id IN ({{values}})"
+    execute_for(tx, update, ids, {"muted": _MUTED})
 
 
 def drop_candidates(tx: Transaction, ids: Sequence[str]) -> None:
     """Forget candidates that were decided about."""
     table = tx.get_full_table_name(_CANDIDATES)
-    for chunk in chunks(ids):
-        names, params = named(chunk)
-        tx.execute_query(f"DELETE FROM {table} WHERE candidate_id IN ({names})", params)
+    execute_for(tx, f"DELETE FROM {table} WHERE candidate_id IN ({{values}})", ids)

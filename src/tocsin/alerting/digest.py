@@ -73,6 +73,7 @@ def digest_message(
         "timestamp": max(str(message["timestamp"]) for message in messages),
         "timezone": zones,
         "group": group,
+        "groups": [group],
         "severity_word": severity.value,
         "kinds": dict(kinds),
         "items": [_item(message) for message in messages],

@@ -2,7 +2,7 @@
 
 All payloads have the keys of `tocsin.alerting.message`, with `None` where one does not apply, and besides:
 
-- `group`: whom it is for;
+- `group`: whom it is for; `groups`: all for whom it is, as groups that share a channel share its message;
 - `severity_word`: how bad it is, in words (`severity` is the number of an incident);
 - `until`: until when it is silent now, where thresholds count;
 - `held_count`: how many were held back before and are told with it;

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tocsin.alerting.message import utc
 from tocsin.alerting.verdicts import instant, milliseconds
-from tocsin.model import AlertDecision, AlertRule, DecisionKind, Incident, Subject
+from tocsin.model import AlertDecision, AlertRule, DecisionKind, Incident, Interval, Subject
 from tocsin.model.alert import IncidentState
 
 if TYPE_CHECKING:
@@ -283,12 +284,19 @@ def _escalation_bound(told: float | None) -> float:
     return max(2 * base, base + 1)
 
 
+def _length(time: timedelta | None) -> str:
+    seconds = 0.0 if time is None else time.total_seconds()
+    return str(Interval(int(seconds))) if seconds >= 1 and seconds.is_integer() else f"{seconds:g}s"
+
+
 def _opening_reason(incident: Incident, side: Side, rule: AlertRule) -> str:
     if rule.subject is Subject.LINES:
         return "the line is anomalous"
     where = _SIDE_WORDS[incident.direction]
     if incident.direction is None:
-        return f"no value in {incident.anomalies} slots in a row, which is {rule.no_data_for} or longer"
+        return (
+            f"no value in {incident.anomalies} slots in a row, which is {_length(rule.no_data_for)} or longer"
+        )
     if side.need < side.window:
         share = f"the rule asks for {side.need}"
         return f"{incident.anomalies} of the last {side.window} points lie {where}, {share}"
@@ -317,7 +325,7 @@ def _closing(incident: Incident, rule: AlertRule) -> TakenDecision:
         reason = f"values arrive again, after {slots} without one"
     elif rule.subject is Subject.LINES:
         lines = "1 anomalous line" if incident.anomalies == 1 else f"{incident.anomalies} anomalous lines"
-        reason = f"no further one since {incident.last_anomaly_at:%Y-%m-%d %H:%M:%S} UTC, after {lines}"
+        reason = f"no further one since {utc(incident.last_anomaly_at)}, after {lines}"
     else:
         where = _SIDE_WORDS[incident.direction]
         points = "1 point" if incident.anomalies == 1 else f"{incident.anomalies} points"

@@ -6,7 +6,7 @@ import ipaddress
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from tocsin.alerting.patterns import address_range, glob, host_name
+from tocsin.alerting.patterns import address_range, glob, host_name, read_network
 from tocsin.errors import ConfigError
 from tocsin.model import Group, MonitorKind
 
@@ -14,10 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tocsin.alerting.patterns import AddressRange
-    from tocsin.alerting.plan import AlertingPlan
     from tocsin.model import AlertCandidate
 
-__all__ = ["Owner", "Owners", "compile_owners", "owners_of"]
+__all__ = ["Owner", "Owners", "compile_owners"]
 
 _BITS = {4: 32, 6: 128}
 _MOST_REMEMBERED = 100_000
@@ -28,15 +27,6 @@ class Owner(NamedTuple):
 
     group: Group
     because: str
-
-
-def owners_of(plan: AlertingPlan, candidate: AlertCandidate) -> tuple[Owner, ...]:
-    """Find the groups that own what a candidate is about; at least one, the fallback.
-
-    Raises:
-        ConfigError: A network of a group is none.
-    """
-    return compile_owners(plan.groups, plan.fallback).of(candidate)
 
 
 @lru_cache(maxsize=8)
@@ -168,13 +158,9 @@ class _Networks:
 
 def _network(text: str, group: Group) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     try:
-        network = ipaddress.ip_network(text.strip())
-    except ValueError:
-        try:
-            hint = f"did you mean {ipaddress.ip_network(text.strip(), strict=False)}?"
-        except ValueError:
-            hint = "write an address or a network, such as 192.0.2.0/24 or 2001:db8::/32"
-        raise ConfigError(f"group {group.name}: {text!r} is no network", hint=hint) from None
+        network = read_network(text)
+    except ConfigError as error:
+        raise ConfigError(f"group {group.name}: {error.message}", hint=error.hint) from None
     mapped = network.network_address.ipv4_mapped if network.version == 6 else None  # noqa: PLR2004
     if mapped is not None and network.prefixlen >= 96:  # noqa: PLR2004 - ::ffff:0:0/96 holds IPv4
         return ipaddress.IPv4Network((mapped, network.prefixlen - 96))

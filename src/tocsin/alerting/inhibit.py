@@ -28,9 +28,10 @@ if TYPE_CHECKING:
     from tocsin.alerting.plan import AlertingPlan
     from tocsin.model import AlertCandidate, Inhibition
 
-__all__ = ["Hold", "Inhibitor", "Trouble", "read_troubles"]
+__all__ = ["TAG_PREFIX", "Hold", "Inhibitor", "Trouble", "read_troubles"]
 
-_TAG = "tag:"
+TAG_PREFIX = "tag:"
+"""How a name of an inhibition begins that means the monitors with a tag."""
 
 
 class Trouble(NamedTuple):
@@ -153,8 +154,8 @@ def _covering(
 def _named(names: Iterable[str], monitor: str, tags: Sequence[str]) -> bool:
     """Say whether names of monitors, or of their tags, mean a monitor."""
     for name in names:
-        if name.startswith(_TAG):
-            fits = glob(name.removeprefix(_TAG))
+        if name.startswith(TAG_PREFIX):
+            fits = glob(name.removeprefix(TAG_PREFIX))
             if any(map(fits, tags)):
                 return True
         elif glob(name)(monitor):

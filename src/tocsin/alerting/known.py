@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tocsin.alerting.acknowledgements import read_acknowledgements
-from tocsin.alerting.case import OPENINGS, IncidentKey, Pair, incident_of
+from tocsin.alerting.case import OPENINGS, Pair
 from tocsin.alerting.message import TOLD_KINDS
 from tocsin.alerting.record import opening_decisions, told_pairs
-from tocsin.alerting.rows import chunks, named
+from tocsin.alerting.records import IncidentKey, incident_of
+from tocsin.alerting.rows import execute_for, named
 from tocsin.model import DecisionKind
 
 if TYPE_CHECKING:
@@ -74,18 +75,18 @@ class Known:
         """Read by which candidates these events were told, of whatever rule."""
         ids = dict.fromkeys(one.event_ids[0] for one in candidates if one.opened_at is None and one.event_ids)
         kinds, names_of_kinds = named(sorted(kind.value for kind in TOLD_KINDS), "kind")
-        for chunk in chunks(ids):
-            names, params = named(chunk)
-            rows = self.tx.execute_query(
-                "SELECT event_id, group_name, channel, candidate_id, monitor, rule"
-                f" FROM {self.tx.get_full_table_name('_tocsin_decisions')}"
-                f" WHERE event_id IN ({names}) AND condition = 'event' AND kind IN ({kinds})"
-                " ORDER BY decided_at, decision_id",
-                {**params, **names_of_kinds},
-            )
-            for row in rows:
-                by = row["candidate_id"], f"{row['monitor']} (rule {row['rule']})"
-                self.told_events.setdefault((row["event_id"], row["group_name"], row["channel"]), by)
+        rows = execute_for(
+            self.tx,
+            "SELECT event_id, group_name, channel, candidate_id, monitor, rule"
+            f" FROM {self.tx.get_full_table_name('_tocsin_decisions')}"
+            f" WHERE event_id IN ({{values}}) AND condition = 'event' AND kind IN ({kinds})"
+            " ORDER BY decided_at, decision_id",
+            ids,
+            names_of_kinds,
+        )
+        for row in rows:
+            by = row["candidate_id"], f"{row['monitor']} (rule {row['rule']})"
+            self.told_events.setdefault((row["event_id"], row["group_name"], row["channel"]), by)
 
     def told_event(self, candidate: AlertCandidate, pair: Pair) -> str | None:
         """Say which other rule told a pair of the event that a candidate is; from now on this one did."""
@@ -107,28 +108,25 @@ class Known:
 
 def _read_decided(tx: Transaction, ids: Iterable[str]) -> _Decided:
     found: _Decided = {}
-    for chunk in chunks(ids):
-        names, params = named(chunk)
-        rows = tx.execute_query(
-            "SELECT candidate_id, group_name, channel, kind"
-            f" FROM {tx.get_full_table_name('_tocsin_decisions')} WHERE candidate_id IN ({names})",
-            params,
-        )
-        for row in rows:
-            key = row["candidate_id"], row["group_name"], row["channel"]
-            found[key] = found.get(key, _NOTHING) | {DecisionKind(row["kind"])}
+    rows = execute_for(
+        tx,
+        "SELECT candidate_id, group_name, channel, kind"
+        f" FROM {tx.get_full_table_name('_tocsin_decisions')} WHERE candidate_id IN ({{values}})",
+        ids,
+    )
+    for row in rows:
+        key = row["candidate_id"], row["group_name"], row["channel"]
+        found[key] = found.get(key, _NOTHING) | {DecisionKind(row["kind"])}
     return found
 
 
 def _read_ends(tx: Transaction, series: Iterable[str]) -> dict[IncidentKey, datetime | None]:
-    found: dict[IncidentKey, datetime | None] = {}
-    for chunk in chunks(series):
-        names, params = named(chunk)
-        rows = tx.execute_query(
-            "SELECT series, rule, condition, opened_at, resolved_at"
-            f" FROM {tx.get_full_table_name('_tocsin_incidents')} WHERE series IN ({names})",
-            params,
-        )
-        for row in rows:
-            found[row["series"], row["rule"], row["condition"], row["opened_at"]] = row["resolved_at"]
-    return found
+    rows = execute_for(
+        tx,
+        "SELECT series, rule, condition, opened_at, resolved_at"
+        f" FROM {tx.get_full_table_name('_tocsin_incidents')} WHERE series IN ({{values}})",
+        series,
+    )
+    return {
+        (row["series"], row["rule"], row["condition"], row["opened_at"]): row["resolved_at"] for row in rows
+    }

@@ -23,6 +23,7 @@ __all__ = [
     "candidate_id",
     "iso",
     "test_message",
+    "utc",
 ]
 
 SCHEMA_VERSION = 1
@@ -47,6 +48,16 @@ def iso(moment: datetime | None) -> str | None:
     moment = moment.astimezone(UTC)
     unit = "milliseconds" if moment.microsecond else "seconds"
     return moment.isoformat(timespec=unit).replace("+00:00", "Z")
+
+
+def utc(moment: datetime | None) -> str:
+    """Write an aware time in a reason, for people.
+
+    >>> from datetime import timedelta, timezone
+    >>> utc(datetime(2026, 1, 31, 13, 0, tzinfo=timezone(timedelta(hours=1))))
+    '2026-01-31 12:00:00 UTC'
+    """
+    return "-" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def candidate_id(taken: TakenDecision, *, project: str, monitor: str) -> str:

@@ -3,6 +3,8 @@
 An event, and what an incident comes to, is decided about once. The opening of an incident is not: it is
 asked again until nothing mutes it, and told if its incident still goes on then. So a trouble that is over
 when it is asked about decides as if it had been asked all the time: what it muted is told as of its end.
+
+The end of an incident is asked again, too: who was told of the opening hears of it when no silence holds it.
 """
 
 from __future__ import annotations
@@ -10,18 +12,23 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tocsin.alerting.case import Case, Outcome, incident_of, none
-from tocsin.alerting.message import iso
+from tocsin.alerting.case import Case, Outcome, none
+from tocsin.alerting.inhibit import Inhibitor, read_troubles
+from tocsin.alerting.message import utc
 from tocsin.alerting.record import Stage
+from tocsin.alerting.records import incident_of
+from tocsin.alerting.route import refusal
+from tocsin.alerting.silence import Silences
+from tocsin.alerting.silence_book import count_matches, read_silences
 from tocsin.model import AlertDecision, DecisionKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from tocsin.alerting.case import IncidentKey
-    from tocsin.alerting.inhibit import Inhibitor
-    from tocsin.alerting.silence import Silences
+    from tocsin.abc import Transaction
+    from tocsin.alerting.plan import AlertingPlan
+    from tocsin.alerting.records import IncidentKey
 
 __all__ = ["Mutes"]
 
@@ -34,9 +41,6 @@ class Mutes:
         inhibitor: What mutes what.
         ends: Incident → the point that ended it, `None` while it goes on; without those that are not there.
         now: The present.
-
-    Attributes:
-        matched: Silence (id) → the candidates (id) that it newly silenced.
     """
 
     def __init__(
@@ -47,19 +51,44 @@ class Mutes:
         now: datetime,
     ) -> None:
         self._silences, self._inhibitor, self._ends, self._now = silences, inhibitor, ends, now
-        self.matched: dict[str, set[str]] = {}
+        self._matched: dict[str, set[str]] = {}  # silence (id) → the candidates (id) that it newly silenced
+
+    @classmethod
+    def read(
+        cls,
+        tx: Transaction,
+        plan: AlertingPlan,
+        *,
+        since: datetime,
+        ends: Mapping[IncidentKey, datetime | None],
+        now: datetime,
+    ) -> Mutes:
+        """Read what mutes something now, or at an event time from `since` on."""
+        inhibitor = Inhibitor(plan, read_troubles(tx, plan, since))
+        return cls(Silences(read_silences(tx, active_at=now), now), inhibitor, ends, now)
+
+    def count(self, tx: Transaction) -> None:
+        """Add to how many candidates each silence has silenced."""
+        count_matches(tx, {silence: len(found) for silence, found in self._matched.items()}, self._now)
+
+    def passed(self, case: Case) -> Outcome | Case:
+        """Give what becomes of a beginning before thresholds, or the case that goes on to them."""
+        why = refusal(case.candidate, case.group, case.channel)
+        if why is not None:
+            return none(case, Stage.ROUTE, why)
+        return self.silenced(case) or self.inhibited(case)
 
     def silenced(self, case: Case) -> Outcome | None:
         """Hold back what people asked not to be told of; `None`: it passes."""
-        if DecisionKind.SILENCED in case.before and self._is_over(case, None):
+        if case.may_wait and DecisionKind.SILENCED in case.before and self._is_over(case, None):
             return none(case, Stage.SILENCE, "it was over before the silence was")
         silence = self._silences.match(case.candidate, *case.pair)
         if silence is None:
             return None
         if DecisionKind.SILENCED not in case.before:
-            self.matched.setdefault(silence.id, set()).add(case.candidate.id)
+            self._matched.setdefault(silence.id, set()).add(case.candidate.id)
         comment = f": {silence.comment}" if silence.comment else ""
-        reason = f"silenced by {silence.author} until {iso(silence.ends_at)} ({silence.id}){comment}"
+        reason = f"silenced by {silence.author} until {utc(silence.ends_at)} ({silence.id}){comment}"
         decision = AlertDecision(DecisionKind.SILENCED, reason)
         return Outcome(case, Stage.SILENCE, decision, until=silence.ends_at)
 
@@ -70,7 +99,7 @@ class Mutes:
             if DecisionKind.INHIBITED in case.before and self._is_over(case, None):
                 return none(case, Stage.INHIBIT, "it was over before what muted it was")
             return case
-        why = f"{hold.by.series}, which mutes it, has an incident since {iso(hold.by.opened_at)}"
+        why = f"{hold.by.series}, which mutes it, has an incident since {utc(hold.by.opened_at)}"
         if case.may_wait and self._is_over(case, hold.until):
             return none(case, Stage.INHIBIT, f"it was over before what muted it was: {why}")
         if case.may_wait and hold.until is not None:

@@ -1,23 +1,34 @@
-"""Sends what the outbox holds: at least once, in order, without getting in each other's way."""
+"""Sends what the outbox holds: at least once, in order, and one channel in no other's way."""
 
 from __future__ import annotations
 
-import json
 import logging
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import timedelta
 from heapq import merge
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
+from tocsin.alerting.outbox_rows import (
+    PAGE,
+    OutboxStore,
+    Waiting,
+    claim,
+    count_waiting,
+    mark_failed,
+    mark_sent,
+    read_groups,
+    read_page,
+)
+from tocsin.alerting.passing import PATIENCE, Passing
+from tocsin.alerting.strays import give_up_strays, name_strays
 from tocsin.errors import ChannelError
 from tocsin.model import OutboxState
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Mapping, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable, Collection, Mapping
     from datetime import datetime
 
     from tocsin.abc import Channel, Clock, Transaction
@@ -28,7 +39,6 @@ __all__ = [
     "OutboxStore",
     "backoff",
     "deliver",
-    "name_unknown_channels",
     "prune_done",
     "sent_since",
     "waiting_channels",
@@ -43,24 +53,7 @@ GROWTH = 1.5  # by 2, a channel that fails half of the time would be waited for 
 LONGEST_RETRY_AFTER = 86_400.0
 MAX_ATTEMPTS = 400  # about 32 hours: a receiver that is down for a night, or for a day, misses nothing
 VISIBILITY = timedelta(minutes=5)
-_CLAIMED = "being sent by "
-_PAGE = 100  # messages of a channel that are read at once
-
-
-class OutboxStore(Protocol):
-    """The memory, as far as sending needs it."""
-
-    def execute_query(self, query: str, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-        """Run a statement and give its rows."""
-        ...
-
-    def get_full_table_name(self, table: str) -> str:
-        """Give the quoted name of an internal table."""
-        ...
-
-    def transaction(self) -> AbstractContextManager[Transaction]:
-        """Open a transaction."""
-        ...
+_MOST_PAGES = 20  # how far behind messages that wait others are looked for
 
 
 @dataclass(slots=True)
@@ -86,30 +79,6 @@ class DeliveryReport:
     next_attempt_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    message_id: str
-    channel: str
-    series: str
-    attempts: int
-    next_attempt_at: datetime
-    last_error: str | None
-    created_at: datetime
-    event_at: datetime
-    sequence: int
-
-    @property
-    def order(self) -> tuple[datetime, datetime, int, str]:
-        """Where it stands in the row of all messages."""
-        return self.created_at, self.event_at, self.sequence, self.message_id
-
-    @property
-    def sender(self) -> str | None:
-        """The process that claimed it and has not said yet what came of it."""
-        text = self.last_error or ""
-        return text.removeprefix(_CLAIMED) if text.startswith(_CLAIMED) else None
-
-
 def backoff(attempt: int, rng: random.Random) -> float:
     """Give how many seconds to wait after a failed attempt (1 is the first).
 
@@ -131,6 +100,7 @@ def deliver(
     owner: str = "an unnamed process",
     is_dead: Callable[[str], bool] = lambda _: False,
     only: str | None = None,
+    broken: Collection[str] = (),
     buckets: Mapping[str, TokenBucket] | None = None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> DeliveryReport:
@@ -142,8 +112,9 @@ def deliver(
     `VISIBILITY`, or until a sender sees that it is dead; then it is sent again with the same id: at
     least once, never lost.
 
-    Messages of a channel keep their order: when one has to wait, so do those behind it, and other
-    channels go on. A message for a channel that is not configured waits, and says so.
+    The messages of a channel keep their order: when one has to wait, so do those behind it. Only one that was
+    refused for long is passed by, by what goes to other groups: see `tocsin.alerting.passing`. A message for
+    a channel that is not configured waits for a while, and says so, see `tocsin.alerting.strays`.
 
     Args:
         database: The memory; not used while sending.
@@ -152,10 +123,12 @@ def deliver(
         rng: For the jitter.
         limit: How many messages to try at most.
         max_attempts: After how many failed attempts a message is dead.
-        time_limit: Seconds after which no further message is begun. A channel bounds its own sending.
+        time_limit: Seconds for each channel, after which no further message of it is begun: a slow one takes
+            no time of the others. A channel bounds its own sending.
         owner: Names this process in its claims.
         is_dead: Says whether the process of such a name is known to be dead.
         only: Serve this channel alone; the messages of others are neither read nor touched.
+        broken: Channels that are configured, but cannot be used as they are: their messages wait.
         buckets: Channel → how many messages it may be sent now; a channel that is not named has no limit.
         stopped: Asked before each message; once it says so, no further one is begun.
 
@@ -163,22 +136,31 @@ def deliver(
         DatabaseError: The memory failed; what was sent but not marked will be sent again.
     """
     work = _Delivery(database, channels, clock, rng, max_attempts, owner, is_dead, buckets or {})
-    deadline = time.monotonic() + time_limit
     names = waiting_channels(database) if only is None else [only]
     going = [name for name in names if name in channels]
+    spent = dict.fromkeys(going, 0.0)
+    last: dict[str, Waiting] = {}
     tried = 0
-    while going:
-        pages = {name: _read_page(database, name) for name in going}
+    for _ in range(_MOST_PAGES):
+        pages = {name: read_page(database, name, last.get(name)) for name in going}
+        work.look_at(pages)
         for entry in merge(*pages.values(), key=lambda entry: entry.order):
-            if tried >= limit or time.monotonic() >= deadline or stopped():
+            if tried >= limit or stopped():
                 going = []
                 break
-            if entry.channel not in work.blocked:
+            if entry.channel not in work.blocked and spent[entry.channel] < time_limit:
+                begun = time.monotonic()
                 tried += work.attempt(entry)
-        going = [name for name in going if name not in work.blocked and len(pages[name]) == _PAGE]
+                spent[entry.channel] += time.monotonic() - begun
+        going = [name for name in going if name not in work.blocked and len(pages[name]) == PAGE]
+        if not going:
+            break
+        last = {name: pages[name][-1] for name in going}
     if only is None:
-        work.report.errors |= name_unknown_channels(database, [n for n in names if n not in channels])
-    work.report.pending = _count_waiting(database, only)
+        strays = [name for name in names if name not in channels and name not in broken]
+        work.report.dead += give_up_strays(database, strays, clock.now())
+        work.report.errors |= name_strays(database, strays)
+    work.report.pending = count_waiting(database, only)
     return work.report
 
 
@@ -192,28 +174,15 @@ def waiting_channels(database: OutboxStore) -> list[str]:
     return [row["channel"] for row in rows]
 
 
-def name_unknown_channels(database: OutboxStore, names: Sequence[str]) -> dict[str, str]:
-    """Write into the messages of channels that are not configured why they wait, and give that by channel."""
-    errors = {}
-    for name in names:
-        text = f"no channel is called {name!r}: add it to alert_channels in the profile"
-        errors[name] = text
-        with database.transaction() as tx:
-            tx.execute_query(
-                f"UPDATE {tx.get_full_table_name(_OUTBOX)} SET last_error = %(error)s"
-                " WHERE channel = %(channel)s AND state = %(state)s"
-                " AND (last_error IS NULL OR last_error <> %(error)s)",
-                {"error": text, "channel": name, "state": OutboxState.PENDING.value},
-            )
-    return errors
+def sent_since(database: OutboxStore, channel: str, since: datetime, now: datetime) -> int:
+    """Count what a channel took since then, by any process: what a bucket of tokens begins with.
 
-
-def sent_since(database: OutboxStore, channel: str, since: datetime) -> int:
-    """Count what a channel took since then, by any process: what a bucket of tokens begins with."""
+    What seems to have been sent later than now was sent before the clock was set back, and does not count.
+    """
     rows = database.execute_query(
         f"SELECT count(*) AS n FROM {database.get_full_table_name(_OUTBOX)}"
-        " WHERE state = %(state)s AND sent_at > %(since)s AND channel = %(channel)s",
-        {"state": OutboxState.SENT.value, "since": since, "channel": channel},
+        " WHERE state = %(state)s AND sent_at > %(since)s AND sent_at <= %(now)s AND channel = %(channel)s",
+        {"state": OutboxState.SENT.value, "since": since, "now": now, "channel": channel},
     )
     return int(rows[0]["n"])
 
@@ -252,20 +221,34 @@ class _Delivery:
         self._buckets = buckets
         self.report = DeliveryReport()
         self.blocked: set[str] = set()
+        self._passing: defaultdict[str, Passing] = defaultdict(Passing)
+        self._pages: Mapping[str, list[Waiting]] = {}
+        self._groups: dict[str, frozenset[str]] = {}
 
-    def attempt(self, entry: _Waiting) -> bool:
-        """Try to send a message; false when it, and with it its channel, has to wait."""
+    def look_at(self, pages: Mapping[str, list[Waiting]]) -> None:
+        """Go on to the next messages of each channel."""
+        self._pages, self._groups = pages, {}
+
+    def attempt(self, entry: Waiting) -> bool:
+        """Try to send a message; false when it, and with it what follows, has to wait."""
         now, bucket = self._clock.now(), self._buckets.get(entry.channel)
         orphaned = entry.sender is not None and self._is_dead(entry.sender)
         # Nothing waits longer than that: what seems to was noted before the clock was set back.
         in_reach = entry.next_attempt_at <= now + timedelta(seconds=LONGEST_RETRY_AFTER)
-        if entry.next_attempt_at > now and in_reach and not orphaned:
+        is_early = entry.next_attempt_at > now and in_reach and not orphaned
+        if is_early and entry.stops_all:
             self._block(entry.channel, entry.next_attempt_at)
+            return False
+        passing = self._passing[entry.channel]
+        if not passing.is_free and passing.holds(self._groups_of(entry)):
+            return False
+        if is_early:
+            self._wait(entry, entry.attempts, entry.next_attempt_at)
             return False
         if bucket is not None and (wait := bucket.wait(now)):
             self._block(entry.channel, now + wait)
             return False
-        payload = _claim(self._database, entry, self._owner, now=now)
+        payload = claim(self._database, entry, self._owner, until=now + VISIBILITY)
         if payload is None:
             self._block(entry.channel, None)
             return False
@@ -274,18 +257,39 @@ class _Delivery:
         self._send(entry, payload)
         return True
 
+    def _groups_of(self, entry: Waiting) -> frozenset[str]:
+        """Give which groups a message is for; read for its page at once, as it is seldom asked for."""
+        if entry.message_id not in self._groups:
+            ids = [one.message_id for one in self._pages[entry.channel]]
+            self._groups |= read_groups(self._database, ids)
+        return self._groups.get(entry.message_id, frozenset())
+
+    def _wait(self, entry: Waiting, attempts: int, until: datetime) -> None:
+        """Have a message wait that failed, and the whole channel with it, unless it may be passed by."""
+        if attempts < PATIENCE:
+            self._block(entry.channel, until)
+            return
+        passing = self._passing[entry.channel]
+        passing.fail(self._groups_of(entry))
+        if passing.is_stuck:
+            self.blocked.add(entry.channel)
+        self._note_due(until)
+
     def _block(self, channel: str, until: datetime | None) -> None:
         self.blocked.add(channel)
+        self._note_due(until)
+
+    def _note_due(self, until: datetime | None) -> None:
         known = self.report.next_attempt_at
         if until is not None and (known is None or until < known):
             self.report.next_attempt_at = until
 
-    def _send(self, entry: _Waiting, payload: dict[str, Any]) -> None:
+    def _send(self, entry: Waiting, payload: dict[str, Any]) -> None:
         attempt, report = entry.attempts + 1, self.report
         fits = attempt <= self._max_attempts
         error = _try(self._channels[entry.channel], payload) if fits else _cut_short()
         if error is None:
-            _mark_sent(self._database, entry, self._clock.now())
+            mark_sent(self._database, entry, self._clock.now())
             report.sent += 1
             report.sent_of[entry.series] += 1
             return
@@ -293,59 +297,19 @@ class _Delivery:
         report.errors[entry.channel] = text
         if not error.transient or attempt >= self._max_attempts:
             _LOG.error("message %s to %s is given up: %s", entry.message_id, entry.channel, text)
-            _mark_failed(self._database, entry, OutboxState.DEAD, self._clock.now(), text)
+            mark_failed(self._database, entry, OutboxState.DEAD, self._clock.now(), text)
             report.dead += 1
             return
         _LOG.warning("message %s to %s waits: %s", entry.message_id, entry.channel, text)
         wait = max(backoff(attempt, self._rng), min(error.retry_after or 0.0, LONGEST_RETRY_AFTER))
         again = self._clock.now() + timedelta(seconds=wait)
-        _mark_failed(self._database, entry, OutboxState.PENDING, again, text)
+        asks = error.retry_after is not None
+        mark_failed(self._database, entry, OutboxState.PENDING, again, text, asks=asks)
         report.failed += 1
-        self._block(entry.channel, again)
-
-
-def _read_page(database: OutboxStore, channel: str) -> list[_Waiting]:
-    rows = database.execute_query(
-        "SELECT message_id, channel, series, attempts, next_attempt_at, last_error, created_at, event_at,"
-        f" sequence FROM {database.get_full_table_name(_OUTBOX)}"
-        " WHERE state = %(state)s AND channel = %(channel)s"
-        " ORDER BY created_at, event_at, sequence, message_id LIMIT %(limit)s",
-        {"state": OutboxState.PENDING.value, "channel": channel, "limit": _PAGE},
-    )
-    return [_Waiting(**row) for row in rows]
-
-
-def _count_waiting(database: OutboxStore, channel: str | None) -> int:
-    of_channel = "" if channel is None else " AND channel = %(channel)s"
-    rows = database.execute_query(
-        f"SELECT count(*) AS n FROM {database.get_full_table_name(_OUTBOX)}"
-        f" WHERE state = %(state)s{of_channel}",
-        {"state": OutboxState.PENDING.value} | ({} if channel is None else {"channel": channel}),
-    )
-    return int(rows[0]["n"])
-
-
-def _claim(database: OutboxStore, entry: _Waiting, owner: str, *, now: datetime) -> dict[str, Any] | None:
-    """Count the attempt up; give the payload, or `None` when another sender was faster."""
-    with database.transaction() as tx:
-        rows = tx.execute_query(
-            f"UPDATE {tx.get_full_table_name(_OUTBOX)}"
-            " SET attempts = attempts + 1, next_attempt_at = %(until)s, last_error = %(claim)s"
-            " WHERE message_id = %(message_id)s AND state = %(state)s AND attempts = %(attempts)s"
-            " AND next_attempt_at = %(seen)s RETURNING payload",
-            {
-                "until": now + VISIBILITY,
-                "claim": _CLAIMED + owner,
-                "message_id": entry.message_id,
-                "state": OutboxState.PENDING.value,
-                "attempts": entry.attempts,
-                "seen": entry.next_attempt_at,
-            },
-        )
-    if not rows:
-        return None
-    payload: dict[str, Any] = json.loads(rows[0]["payload"])
-    return payload
+        if asks:
+            self._block(entry.channel, again)
+        else:
+            self._wait(entry, attempt, again)
 
 
 def _try(channel: Channel, payload: Mapping[str, Any]) -> ChannelError | None:
@@ -361,32 +325,3 @@ def _try(channel: Channel, payload: Mapping[str, Any]) -> ChannelError | None:
 
 def _cut_short() -> ChannelError:
     return ChannelError("every attempt to send it was cut short before the channel answered")
-
-
-def _mark_sent(database: OutboxStore, entry: _Waiting, now: datetime) -> None:
-    with database.transaction() as tx:
-        tx.execute_query(
-            f"UPDATE {tx.get_full_table_name(_OUTBOX)}"
-            " SET state = %(state)s, sent_at = %(now)s, last_error = NULL WHERE message_id = %(message_id)s",
-            {"state": OutboxState.SENT.value, "now": now, "message_id": entry.message_id},
-        )
-
-
-def _mark_failed(
-    database: OutboxStore, entry: _Waiting, state: OutboxState, next_attempt_at: datetime, error: str
-) -> None:
-    """Note a failure, unless another sender took the message over in the meantime."""
-    with database.transaction() as tx:
-        tx.execute_query(
-            f"UPDATE {tx.get_full_table_name(_OUTBOX)}"
-            " SET state = %(state)s, next_attempt_at = %(next)s, last_error = %(error)s"
-            " WHERE message_id = %(message_id)s AND state = %(pending)s AND attempts = %(attempts)s",
-            {
-                "state": state.value,
-                "next": next_attempt_at,
-                "error": error,
-                "message_id": entry.message_id,
-                "pending": OutboxState.PENDING.value,
-                "attempts": entry.attempts + 1,
-            },
-        )

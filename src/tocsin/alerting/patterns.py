@@ -7,10 +7,12 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from tocsin.errors import ConfigError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["AddressRange", "address_range", "glob", "host_name"]
+__all__ = ["AddressRange", "address_range", "glob", "host_name", "read_network"]
 
 _BEGINS_AN_ADDRESS = frozenset("0123456789abcdefABCDEF:")
 
@@ -68,6 +70,27 @@ def _unmapped(version: int, low: int, high: int) -> AddressRange:
     if version == 6 and low >> _IPV4_BITS == high >> _IPV4_BITS == 0xFFFF:  # noqa: PLR2004 - ::ffff:0:0/96
         return AddressRange(4, low - _MAPPED, high - _MAPPED)
     return AddressRange(version, low, high)
+
+
+def read_network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """Read a network, or an address, of those that a group owns.
+
+    Raises:
+        ConfigError: It is none, or an address within a network.
+
+    >>> read_network("192.0.2.1/24")
+    Traceback (most recent call last):
+    ...
+    tocsin.errors.ConfigError: '192.0.2.1/24' is no network: did you mean 192.0.2.0/24?
+    """
+    try:
+        return ipaddress.ip_network(text.strip())
+    except ValueError:
+        try:
+            hint = f"did you mean {ipaddress.ip_network(text.strip(), strict=False)}?"
+        except ValueError:
+            hint = "write an address or a network, such as 192.0.2.0/24 or 2001:db8::/32"
+        raise ConfigError(f"{text!r} is no network", hint=hint) from None
 
 
 @lru_cache(maxsize=4096)

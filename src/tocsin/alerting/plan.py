@@ -28,6 +28,7 @@ class AlertingPlan:
         monitor_rules: Monitor → the names of its rules, when it is enabled; of monitors that are not in here
             nothing is known.
         longest_silence: What a silence may last at most.
+        channels: The channels that there are; `None`: that is not known.
     """
 
     project: str = ""
@@ -37,6 +38,11 @@ class AlertingPlan:
     monitor_tags: dict[str, tuple[str, ...]] = field(default_factory=dict)
     longest_silence: timedelta = timedelta(days=30)
     monitor_rules: dict[str, frozenset[str]] = field(default_factory=dict)
+    channels: frozenset[str] | None = None
+
+    def has_channel(self, name: str) -> bool:
+        """Tell whether there is a channel, for all that is known."""
+        return self.channels is None or name in self.channels
 
     def looks_after(self, monitor: str, rule: str) -> bool:
         """Tell whether anybody would end an incident: its monitor and its rule are there, and enabled."""

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 __all__ = ["RateLimit", "TokenBucket"]
 
 _FORM = re.compile(r"\s*(?P<number>\d{1,9})\s*/\s*(?P<period>\S.*?)\s*")
-_UNITS = {"s", "sec", "second", "min", "minute", "h", "hour", "d", "day"}
-_SHORT = {"sec": "s", "second": "s", "minute": "min", "hour": "h", "day": "d"}
+_UNITS = {
+    "s": "s", "sec": "s", "second": "s", "min": "min", "minute": "min", "h": "h", "hour": "h", "d": "d",
+    "day": "d",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +46,9 @@ class RateLimit:
         found = _FORM.fullmatch(text)
         if found is not None:
             period = found["period"]
-            unit = _SHORT.get(period, period)
+            length = f"1{_UNITS[period]}" if period in _UNITS else period
             try:
-                limit = cls(int(found["number"]), parse_duration(f"1{unit}" if period in _UNITS else period))
+                limit = cls(int(found["number"]), parse_duration(length))
             except (ValueError, TypeError):
                 pass
             else:

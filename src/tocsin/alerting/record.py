@@ -9,7 +9,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from tocsin.alerting.message import TOLD_KINDS, iso
-from tocsin.alerting.rows import chunks, named, storable
+from tocsin.alerting.records import IncidentKey, incident_of
+from tocsin.alerting.rows import chunks, execute_for, named, storable
 from tocsin.model import DecisionKind, Severity
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ __all__ = [
     "Decision",
     "Stage",
     "decision_about",
-    "final_decisions",
     "note_messages",
     "opening_decisions",
     "told_pairs",
@@ -32,7 +32,6 @@ __all__ = [
 
 _DECISIONS = "_tocsin_decisions"
 _NAMESPACE = uuid.UUID("b0f6a8a2-3d55-5c0e-9f3a-6f1f6f1e7a10")
-_ASKED_AGAIN = (DecisionKind.SILENCED, DecisionKind.INHIBITED)
 _BATCH = 5000
 _COLUMNS = (
     "candidate_id, event_id, monitor, series, rule, condition, opened_at, group_name, channel, kind, stage,"
@@ -180,32 +179,14 @@ def _insert(tx: Transaction, decisions: Sequence[Decision], now: datetime) -> in
     )
 
 
-def final_decisions(tx: Transaction, candidate_ids: Iterable[str]) -> set[tuple[str, str, str]]:
-    """Give (candidate, group, channel) for all that was decided and is not decided again.
-
-    Not among them is what was silenced or inhibited: that is asked again, or said to be over.
-    """
-    found: set[tuple[str, str, str]] = set()
-    again, kinds = named([kind.value for kind in _ASKED_AGAIN], "kind")
-    for chunk in chunks(candidate_ids):
-        names, params = named(chunk)
-        rows = tx.execute_query(
-            "SELECT DISTINCT candidate_id, group_name, channel"
-            f" FROM {tx.get_full_table_name(_DECISIONS)}"
-            f" WHERE candidate_id IN ({names}) AND kind NOT IN ({again})",
-            {**params, **kinds},
-        )
-        found |= {(row["candidate_id"], row["group_name"], row["channel"]) for row in rows}
-    return found
-
-
 def told_pairs(tx: Transaction, candidates: Iterable[AlertCandidate]) -> dict[str, set[tuple[str, str]]]:
     """Give for each candidate of an incident the (group, channel) pairs that were told of its opening.
 
     Of an incident that nobody was told of the set is empty; candidates about one event are left out.
     """
-    keys = {candidate.id: _key(candidate) for candidate in candidates if candidate.opened_at is not None}
-    told: dict[_Key, set[tuple[str, str]]] = {}
+    of_all = {candidate.id: incident_of(candidate) for candidate in candidates}
+    keys = {identity: key for identity, key in of_all.items() if key is not None}
+    told: dict[IncidentKey, set[tuple[str, str]]] = {}
     wanted, kinds = named(sorted(kind.value for kind in TOLD_KINDS), "kind")
     for chunk in chunks(keys.values(), _KEYS):
         parts, params = _match(chunk)
@@ -222,9 +203,10 @@ def told_pairs(tx: Transaction, candidates: Iterable[AlertCandidate]) -> dict[st
 
 def opening_decisions(tx: Transaction, candidate: AlertCandidate) -> list[Decision]:
     """Read what was decided about the opening of a candidate's incident, in the order of deciding."""
-    if candidate.opened_at is None:
+    key = incident_of(candidate)
+    if key is None:
         return []
-    parts, params = _match([_key(candidate)])
+    parts, params = _match([key])
     rows = tx.execute_query(
         f"SELECT {_COLUMNS} FROM {tx.get_full_table_name(_DECISIONS)}"
         f" WHERE {parts} AND candidate_id <> '' AND event_at < %(at)s"
@@ -245,26 +227,13 @@ def note_messages(tx: Transaction, messages: Mapping[str, str]) -> None:
             alone.append(notice)
         else:
             notices.setdefault(message, []).append(notice)
-    for chunk in chunks(alone):
-        names, params = named(chunk)
-        tx.execute_query(f"UPDATE {table} SET message_id = notice_id WHERE notice_id IN ({names})", params)
+    execute_for(tx, f"UPDATE {table} SET message_id = notice_id WHERE notice_id IN ({{values}})", alone)
+    update = f"UPDATE {table} SET message_id = %(message)s WHERE notice_id IN ({{values}})"
     for message, together in notices.items():
-        for chunk in chunks(together):
-            names, params = named(chunk)
-            tx.execute_query(
-                f"UPDATE {table} SET message_id = %(message)s WHERE notice_id IN ({names})",
-                {"message": message, **params},
-            )
+        execute_for(tx, update, together, {"message": message})
 
 
-_Key = tuple[str, str, str, "datetime | None"]
-
-
-def _key(candidate: AlertCandidate) -> _Key:
-    return candidate.series, candidate.rule, candidate.condition, candidate.opened_at
-
-
-def _match(keys: Sequence[_Key]) -> tuple[str, dict[str, Any]]:
+def _match(keys: Sequence[IncidentKey]) -> tuple[str, dict[str, Any]]:
     """Write the condition that a row belongs to one of these incidents."""
     params: dict[str, Any] = {}
     parts = []

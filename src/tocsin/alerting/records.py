@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tocsin.alerting.verdicts import instant, milliseconds
 from tocsin.model import AlertDecision, DecisionKind, Incident, OutboxState
@@ -15,14 +15,18 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tocsin.abc import Transaction
+    from tocsin.model import AlertCandidate
 
 __all__ = [
+    "IncidentKey",
     "IncidentRow",
     "Queued",
     "incident_key",
+    "incident_of",
     "queue_messages",
     "read_incidents",
     "read_positions",
+    "select_incidents",
     "write_incidents",
     "write_positions",
 ]
@@ -32,6 +36,9 @@ _OUTBOX = "_tocsin_outbox"
 _TASKS = "_tocsin_tasks"
 _PROCESS_TYPE = "alert"
 _CONDITIONS = ("anomaly", "no_data")
+
+IncidentKey: TypeAlias = "tuple[str, str, str, datetime]"
+"""The key of an incident's row: series, rule, condition, first point."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +62,16 @@ class Queued:
     event_at: datetime
 
 
-def incident_key(incident: Incident) -> tuple[str, str, str, datetime]:
-    """Give the key of an incident's row: series, rule, condition, first point."""
+def incident_key(incident: Incident) -> IncidentKey:
+    """Give the key of an incident's row."""
     return incident.series, incident.rule, _CONDITIONS[incident.direction is None], incident.opened_at
+
+
+def incident_of(candidate: AlertCandidate) -> IncidentKey | None:
+    """Give the key of the incident that a candidate is about, `None` for an event."""
+    if candidate.opened_at is None:
+        return None
+    return candidate.series, candidate.rule, candidate.condition, candidate.opened_at
 
 
 def read_positions(tx: Transaction, series: str) -> dict[str, int]:
@@ -103,11 +117,24 @@ def read_incidents(tx: Transaction, series: str, since: int | None) -> list[Inci
     if since is not None:
         params |= {"since": instant(since), "resolved": IncidentState.RESOLVED.value}
         recent = " AND (state <> %(resolved)s OR resolved_at >= %(since)s)"
+    return select_incidents(tx, f"series = %(series)s{recent}", params, order="rule, opened_at")
+
+
+def select_incidents(
+    tx: Transaction, condition: str, params: Mapping[str, Any] | None = None, *, order: str
+) -> list[IncidentRow]:
+    """Read the incidents for which a condition holds.
+
+    Args:
+        tx: Where.
+        condition: On the columns of the table; constant text with parameters.
+        params: Its parameters.
+        order: Their order.
+    """
     rows = tx.execute_query(
         "SELECT series, rule, opened_at, state, last_anomaly_at, anomalies, direction, severity, told_at,"
         " told_severity, resolved_at, last_kind, last_reason"
-        f" FROM {tx.get_full_table_name(_INCIDENTS)}"
-        f" WHERE series = %(series)s{recent} ORDER BY rule, opened_at",
+        f" FROM {tx.get_full_table_name(_INCIDENTS)} WHERE {condition} ORDER BY {order}",
         params,
     )
     return [_row(row) for row in rows]

@@ -6,17 +6,13 @@ import json
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from tocsin.alerting.case import Case, Outcome, TellReport, none
+from tocsin.alerting.case import Case, Outcome, TellReport
 from tocsin.alerting.event_message import relapse_message
-from tocsin.alerting.inhibit import Inhibitor, read_troubles
 from tocsin.alerting.keep import keep
 from tocsin.alerting.message import iso
 from tocsin.alerting.mute import Mutes
 from tocsin.alerting.record import Stage
-from tocsin.alerting.route import refusal
-from tocsin.alerting.rows import chunks, named
-from tocsin.alerting.silence import Silences
-from tocsin.alerting.silence_book import count_matches, read_silences
+from tocsin.alerting.rows import execute_for
 from tocsin.alerting.threshold import relapse_decision
 from tocsin.model import AlertCandidate, DecisionKind, Group, MonitorKind
 
@@ -54,8 +50,7 @@ def tell_relapses(
     held = _read_held(tx, answers)
     groups = {group.name: group for group in plan.groups}
     since = min(_moment(answer, now) for answer in answers)
-    inhibitor = Inhibitor(plan, read_troubles(tx, plan, since))
-    mutes = Mutes(Silences(read_silences(tx, active_at=now), now), inhibitor, {}, now)
+    mutes = Mutes.read(tx, plan, since=since, ends={}, now=now)
     outcomes: list[Outcome] = []
     payloads: list[dict[str, Any]] = []
     for place, answer in enumerate(answers):
@@ -69,8 +64,9 @@ def tell_relapses(
             if outcome.is_told
             else {}
         )
-    keep(tx, outcomes, project=plan.project, now=now, payloads=payloads)
-    count_matches(tx, {silence: len(found) for silence, found in mutes.matched.items()}, now)
+    subjects = [(one.classes, one.entity, one.until, one.held_ids) for one in answers]
+    keep(tx, outcomes, project=plan.project, now=now, payloads=payloads, subjects=subjects)
+    mutes.count(tx)
     return report
 
 
@@ -79,10 +75,7 @@ def _moment(answer: Answer, now: datetime) -> datetime:
 
 
 def _decide(case: Case, answer: Answer, mutes: Mutes) -> Outcome:
-    why = refusal(case.candidate, case.group, case.channel)
-    if why is not None:
-        return none(case, Stage.ROUTE, why)
-    passed = mutes.silenced(case) or mutes.inhibited(case)
+    passed = mutes.passed(case)
     if isinstance(passed, Outcome):
         return passed
     return Outcome(case, Stage.THRESHOLD, relapse_decision(answer), until=answer.until, answer=answer)
@@ -129,15 +122,15 @@ def _candidate(
 def _read_held(tx: Transaction, answers: Sequence[Answer]) -> dict[tuple[str, str, str], dict[str, Any]]:
     """Read what was decided about the events, or incidents, that were held back, by their ids."""
     found: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for chunk in chunks(one for answer in answers for one in answer.held_ids):
-        names, params = named(chunk)
-        rows = tx.execute_query(
-            "SELECT candidate_id, event_id, group_name, channel, monitor, series, rule, condition, opened_at,"
-            f" event_at FROM {tx.get_full_table_name('_tocsin_decisions')}"
-            f" WHERE (event_id IN ({names}) OR candidate_id IN ({names})) AND kind = %(held)s",
-            {**params, "held": DecisionKind.HELD.value},
-        )
-        for row in rows:
-            for identity in filter(None, (row["event_id"], row["candidate_id"])):
-                found[identity, row["group_name"], row["channel"]] = row
+    rows = execute_for(
+        tx,
+        "SELECT candidate_id, event_id, group_name, channel, monitor, series, rule, condition, opened_at,"
+        f" event_at FROM {tx.get_full_table_name('_tocsin_decisions')}"
+        " WHERE (event_id IN ({values}) OR candidate_id IN ({values})) AND kind = %(held)s",
+        (one for answer in answers for one in answer.held_ids),
+        {"held": DecisionKind.HELD.value},
+    )
+    for row in rows:
+        for identity in filter(None, (row["event_id"], row["candidate_id"])):
+            found[identity, row["group_name"], row["channel"]] = row
     return found

@@ -37,7 +37,8 @@ Why: {{ reason }}. Severity {{ severity | number }}.
 {{ description }}
 {%- endif %}""",
     "recovery": """\
-{{ series }} is back to normal since {{ timestamp | local }}{% if value is not none %}: \
+{{ series }} {% if direction is none %}has data again{% else %}is back to normal{% endif %} since \
+{{ timestamp | local }}{% if value is not none %}: \
 {{ value | number }}{{ band }}{% endif %}.
 Why: {{ reason }}. It began at {{ opened_at | local }}.""",
     "no_data": """\
@@ -109,6 +110,8 @@ def render_title(message: Mapping[str, Any]) -> str:
     kind = DecisionKind(message["kind"])
     titles = _LINE_TITLES if message.get("subject") == Subject.LINES else _TITLES
     form = titles.get(kind, "{series}: {kind}")
+    if titles is _TITLES and kind is DecisionKind.RECOVERED and message["direction"] is None:
+        form = "{series} has data again"
     return form.format(series=message["series"], where=_WHERE[message["direction"]], kind=kind.value)
 
 

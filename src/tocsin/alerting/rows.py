@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-__all__ = ["chunks", "named", "storable"]
+    from tocsin.abc import Transaction
+
+__all__ = ["chunks", "execute_for", "named", "storable"]
 
 _T = TypeVar("_T")
 _MOST_PARAMETERS = 500
@@ -32,6 +34,24 @@ def named(values: Sequence[_T], prefix: str = "p") -> tuple[str, dict[str, _T]]:
     """
     params = {f"{prefix}{number}": value for number, value in enumerate(values)}
     return ", ".join(f"%({name})s" for name in params), params
+
+
+def execute_for(
+    tx: Transaction, statement: str, values: Iterable[object], params: Mapping[str, Any] | None = None
+) -> list[dict[str, Any]]:
+    """Run a statement for many values, a few hundred at a time, and give the rows of all.
+
+    Args:
+        tx: Where.
+        statement: `{values}` in it stands for a list of values: `DELETE FROM t WHERE id IN ({values})`.
+        values: Each counts once.
+        params: Further parameters; none is called `p` and a number.
+    """
+    rows: list[dict[str, Any]] = []
+    for chunk in chunks(values):
+        names, of_chunk = named(chunk)
+        rows += tx.execute_query(statement.replace("{values}", names), {**of_chunk, **(params or {})})
+    return rows
 
 
 def storable(text: str) -> str:

@@ -137,6 +137,10 @@ def _entity_test(text: str, pattern: str) -> Callable[[str], object]:
     if "/" in pattern:
         hint = "a network is written 192.0.2.0/24 or 2001:db8::/32"
         raise ConfigError(f"{text!r}: {pattern!r} is no network", hint=hint)
+    first, dash, last = pattern.partition("-")
+    if dash and address_range(first) is not None and address_range(last) is not None:
+        hint = "a range is written 192.0.2.1-192.0.2.9, the lower address first"
+        raise ConfigError(f"{text!r}: {pattern!r} is no range", hint=hint)
     if pattern.startswith("."):
         domain = host_name(pattern)
         return lambda value: f".{host_name(value)}".endswith(domain)

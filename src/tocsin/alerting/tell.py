@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tocsin.alerting.case import MUTED, OPENINGS, Case, Outcome, TellReport, incident_of, none, told
+from tocsin.alerting.case import MUTED, OPENINGS, Case, Outcome, TellReport, none, told
 from tocsin.alerting.collect import drop_candidates, mute_candidates, muted_candidates, take_candidates
 from tocsin.alerting.group import compile_owners
-from tocsin.alerting.inhibit import Inhibitor, read_troubles
 from tocsin.alerting.keep import keep
 from tocsin.alerting.known import Known
 from tocsin.alerting.message import TOLD_KINDS
 from tocsin.alerting.mute import Mutes
 from tocsin.alerting.record import Stage
-from tocsin.alerting.relapse import tell_relapses
-from tocsin.alerting.route import channels_for, refusal
-from tocsin.alerting.silence import Silences
-from tocsin.alerting.silence_book import count_matches, read_silences
+from tocsin.alerting.records import incident_of
+from tocsin.alerting.route import channels_for
 from tocsin.alerting.threshold import question, threshold_decision
 from tocsin.model import AlertDecision, DecisionKind, Group
 
@@ -29,7 +26,7 @@ if TYPE_CHECKING:
     from tocsin.alerting.plan import AlertingPlan, Answer, Asked, ThresholdBook
     from tocsin.model import AlertCandidate
 
-__all__ = ["TellReport", "tell", "tell_relapses", "tell_waiting"]
+__all__ = ["tell", "tell_waiting"]
 
 
 def tell(
@@ -43,8 +40,9 @@ def tell(
     """Decide about candidates, keep each decision with its reason, and queue a notice of what is told.
 
     All of it belongs to the open transaction. What was decided before is not decided again, so candidates
-    that come twice change nothing. An incident's opening that is silenced or inhibited is not final: it is to
-    be asked again, see `tell_waiting`; an event's is.
+    that come twice change nothing. An incident's opening that is silenced or inhibited is not final, nor is
+    its end for those that were told of its opening: they are to be asked again, see `tell_waiting`. What was
+    decided about an event is final.
 
     Args:
         tx: Where decisions, notices, silences and incidents are.
@@ -69,7 +67,7 @@ def tell_waiting(
     """Decide about the candidates that wait in the memory, oldest first, and about those that are muted.
 
     A muted opening is told when nothing mutes it any more and its incident still goes on, and forgotten when
-    that is over. See `tell`.
+    that is over; a muted end when its silence is over. See `tell`.
 
     Args:
         tx: Where candidates are as well.
@@ -82,7 +80,7 @@ def tell_waiting(
     # While more wait, of the muted ones those alone are asked that something here may follow.
     muted = muted_candidates(tx, None if len(waiting) < limit else {one.series for one in waiting})
     # What nobody looks after goes on for all that is known: it stays muted until somebody does again.
-    muted = [one for one in muted if plan.looks_after(one.monitor, one.rule)]
+    muted = [one for one in muted if one.kind not in OPENINGS or plan.looks_after(one.monitor, one.rule)]
     if not muted and not waiting:
         return TellReport()
     work = _Telling(tx, plan, book, now)
@@ -123,9 +121,7 @@ class _Telling:
     def _prepare(self, candidates: Sequence[AlertCandidate]) -> None:
         self._known = Known.read(self._tx, candidates)
         since = min(self._moment(one) for one in candidates)
-        inhibitor = Inhibitor(self._plan, read_troubles(self._tx, self._plan, since))
-        silences = Silences(read_silences(self._tx, active_at=self._now), self._now)
-        self._mutes = Mutes(silences, inhibitor, self._known.ends, self._now)
+        self._mutes = Mutes.read(self._tx, self._plan, since=since, ends=self._known.ends, now=self._now)
 
     def _moment(self, candidate: AlertCandidate) -> datetime:
         return min(candidate.at, self._now)
@@ -136,7 +132,7 @@ class _Telling:
         asking: list[Case] = []
         questions: list[Asked] = []
         for case in self._cases(openings):
-            passed = self._pass(case)
+            passed = self._mutes.passed(case)
             if isinstance(passed, Outcome):
                 outcomes.append(passed)
                 continue
@@ -181,13 +177,6 @@ class _Telling:
         before = self._known.kinds(candidate, (group.name, channel))
         return Case(place, candidate, group, channel, self._moment(candidate), before, waited)
 
-    def _pass(self, case: Case) -> Outcome | Case:
-        """Give what becomes of a case before thresholds, or the case that goes on to them."""
-        why = refusal(case.candidate, case.group, case.channel)
-        if why is not None:
-            return none(case, Stage.ROUTE, why)
-        return self._mutes.silenced(case) or self._mutes.inhibited(case)
-
     def _note_beginning(self, outcome: Outcome) -> None:
         """Remember for what follows in this batch who was told."""
         case = outcome.case
@@ -204,11 +193,28 @@ class _Telling:
         """Decide about what an incident came to: told to those that were told that it began."""
         for place, candidate in candidates:
             key = incident_of(candidate)
-            informed = self._known.told.get(key, set()) if key is not None else set()
+            told_before = self._known.told.get(key, set()) if key is not None else set()
+            informed = self._reached(candidate, told_before)
             for group, channel in self._pairs(candidate, informed):
                 case = self._case(place, candidate, group, channel)
-                if not case.is_decided:
-                    yield self._follow_up(case, is_informed=case.pair in informed)
+                if case.is_decided:
+                    continue
+                outcome = self._follow_up(case, is_informed=case.pair in informed)
+                if case.is_end and case.pair in informed and outcome.decision.kind in MUTED:
+                    self.muted.add(candidate.id)
+                yield outcome
+
+    def _reached(self, candidate: AlertCandidate, informed: set[Pair]) -> set[Pair]:
+        """Give by what those that were told are told now: a channel that is gone gives way to the group's."""
+        reached: set[Pair] = set()
+        for name, channel in informed:
+            others = () if self._plan.has_channel(channel) else self._channels_now(candidate, name)
+            reached.update((name, one) for one in others or (channel,))
+        return reached
+
+    def _channels_now(self, candidate: AlertCandidate, name: str) -> list[str]:
+        channels = channels_for(candidate, self._groups.get(name) or Group(name))
+        return [one for one in channels if self._plan.has_channel(one)]
 
     def _pairs(self, candidate: AlertCandidate, informed: set[Pair]) -> Iterator[tuple[Group, str]]:
         for name, channel in sorted(informed):
@@ -249,5 +255,4 @@ class _Telling:
         for outcome in new:
             self.report.count(outcome.decision.kind)
         keep(self._tx, new, project=self._plan.project, now=self._now)
-        matched = {silence: len(candidates) for silence, candidates in self._mutes.matched.items()}
-        count_matches(self._tx, matched, self._now)
+        self._mutes.count(self._tx)

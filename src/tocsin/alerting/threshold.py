@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tocsin.alerting.message import iso
+from tocsin.alerting.message import utc
 from tocsin.alerting.plan import Answer, Asked
 from tocsin.model import AlertDecision, DecisionKind
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from tocsin.model import AlertCandidate
 
-__all__ = ["question", "relapse_decision", "threshold_decision"]
+__all__ = ["held_as", "question", "relapse_decision", "threshold_decision"]
 
 
 def question(
@@ -40,7 +41,7 @@ def threshold_decision(answer: Answer, candidate: AlertCandidate) -> AlertDecisi
     match answer.kind:
         case DecisionKind.HELD:
             reason = (
-                f"{_about(answer)} was told before and is silent until {iso(answer.until)};"
+                f"{held_as(answer.classes, answer.entity)} and is silent until {utc(answer.until)};"
                 f" {answer.held_count:,} {_were(answer.held_count)} held back since then"
             )
             return AlertDecision(DecisionKind.HELD, reason)
@@ -60,9 +61,22 @@ def relapse_decision(answer: Answer) -> AlertDecision:
     return AlertDecision(DecisionKind.RELAPSED, reason + _before(answer))
 
 
+def held_as(classes: Sequence[str], entity: str) -> str:
+    """Give what the reason begins with of all that is held back because the same was told.
+
+    >>> held_as(("Recon.Scanning",), "192.0.2.7")
+    'Recon.Scanning of 192.0.2.7 was told before'
+    """
+    return f"{_named(classes, entity)} was told before"
+
+
 def _about(answer: Answer) -> str:
-    what = ", ".join(answer.classes) or "it"
-    return f"{what} of {answer.entity}" if answer.entity else what
+    return _named(answer.classes, answer.entity)
+
+
+def _named(classes: Sequence[str], entity: str) -> str:
+    what = ", ".join(classes) or "it"
+    return f"{what} of {entity}" if entity else what
 
 
 def _before(answer: Answer) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tocsin.alerting.message import TOLD_KINDS
+from tocsin.alerting.message import TOLD_KINDS, utc
 from tocsin.alerting.record import Decision, Stage
 from tocsin.alerting.records import incident_key
 from tocsin.alerting.verdicts import anomaly_sides, instant, milliseconds
@@ -238,14 +238,10 @@ def _belongs(span: _Span, before: int) -> str:
     """Name the incident, and when it was last reported; `before` counts the reports up to the point."""
     told = ""
     if span.reported:
-        told = f", which the rule reported at {_utc(instant(span.reported[max(before - 1, 0)]))}"
-    return f"belongs to the incident of {_utc(span.incident.opened_at)}{told}"
+        told = f", which the rule reported at {utc(instant(span.reported[max(before - 1, 0)]))}"
+    return f"belongs to the incident of {utc(span.incident.opened_at)}{told}"
 
 
 def _elsewhere(span: _Span) -> str:
     where = _WHERE.get(span.incident.direction or "", "")
-    return f"came while the incident of {_utc(span.incident.opened_at)} {where} was open"
-
-
-def _utc(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+    return f"came while the incident of {utc(span.incident.opened_at)} {where} was open"

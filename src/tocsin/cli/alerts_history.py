@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["decision_facts", "history"]
 
 _PARTS = 3
+_MOST_ROWS = 1_000_000_000
 
 
 def history(
@@ -49,12 +50,15 @@ def history(
     ] = None,
     end: Annotated[str | None, typer.Option("--to", help="Decided before this time.", metavar="TIME")] = None,
     event: Annotated[
-        str | None, typer.Option("--event", help="About the event with this ID.", metavar="ID")
+        str | None,
+        typer.Option("--event", help="About the event with this ID, or others with it.", metavar="ID"),
     ] = None,
     show_all: Annotated[
         bool, typer.Option("--all", help="Show the decisions by which nobody was told, too.")
     ] = False,
-    limit: Annotated[int, typer.Option("--limit", help="How many at most.", min=1, metavar="NUMBER")] = 50,
+    limit: Annotated[
+        int, typer.Option("--limit", help="How many at most.", min=1, max=_MOST_ROWS, metavar="NUMBER")
+    ] = 50,
     before: Annotated[
         str | None,
         typer.Option(
@@ -69,7 +73,7 @@ def history(
 
     With --all also who was not, and why; with --kind or --event all that is like that.
     """
-    from tocsin.runtime.alerts.history import TELLING_KINDS, HistoryFilter, read_history
+    from tocsin.runtime.alerts.history import TELLING_KINDS, HistoryFilter, point_of, read_history
 
     kinds = _kinds(kind)
     only_told = not (kinds or show_all or event)
@@ -84,8 +88,9 @@ def history(
         event=event,
     )
     page = None if before is None else _page(before)
-    with reading(project_dir, profile) as (_, memory, _clock):
-        rows = read_history(memory, wanted, limit=limit, before=page)
+    with reading(project_dir, profile) as (project, memory, _clock):
+        point = None if event is None else point_of(project, memory, event)
+        rows = read_history(memory, wanted, limit=limit, before=page, point=point)
     behind = _behind(rows[-1]) if len(rows) == limit else None
     if as_json:
         print_json(

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["list_alerts"]
 
 _MOST_SILENT = 20
+_MOST_INCIDENTS = 1_000  # a table of a hundred thousand rows takes minutes, and nobody reads it
 _APART = timedelta(minutes=10)
 
 
@@ -133,7 +134,9 @@ def _show_incidents(incidents: Sequence[OpenIncident]) -> None:
     if not incidents:
         typer.echo("Nothing fires.")
         return
-    typer.echo(f"What fires now: {count(len(incidents), 'incident')}")
+    shown = incidents[:_MOST_INCIDENTS]
+    more = f", the worst {len(shown):,} (--json has all)" if len(incidents) > len(shown) else ""
+    typer.echo(f"What fires now: {count(len(incidents), 'incident')}{more}")
     print_table(
         None,
         [
@@ -159,10 +162,10 @@ def _show_incidents(incidents: Sequence[OpenIncident]) -> None:
                 ", ".join(_whom(one)) or "nobody",
                 "-" if one.acknowledged is None else one.acknowledged.author,
             )
-            for one in incidents
+            for one in shown
         ],
     )
-    for one in incidents:
+    for one in shown:
         for reason in dict.fromkeys(row.reason for row in one.held):
             typer.echo(f"{one.id} is told nobody: {visible(reason)}")
 

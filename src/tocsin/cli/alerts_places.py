@@ -1,4 +1,4 @@
-"""What the commands of `tocsin alerts` share: where they read and write, and how they write times."""
+"""What the commands of `tocsin alerts` share: where they read and write, and how they show what they find."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tocsin.abc import Clock
+    from tocsin.alerting.acknowledgements import Acknowledgement
     from tocsin.database import BaseDatabaseManager
     from tocsin.model import Silence
     from tocsin.runtime.alerts.views import OpenIncident
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AuthorOption",
+    "acknowledgement_facts",
     "author_or_user",
     "incident_facts",
     "moment",
@@ -106,7 +108,7 @@ def short(instant: datetime, now: datetime) -> str:
 
 def incident_facts(one: OpenIncident) -> dict[str, Any]:
     """Give what JSON says about an open incident."""
-    incident, acknowledged = one.incident, one.acknowledged
+    incident = one.incident
     return {
         "id": one.id,
         "monitor": one.monitor,
@@ -135,13 +137,18 @@ def incident_facts(one: OpenIncident) -> dict[str, Any]:
             {"kind": row.kind.value, "group": row.group, "channel": row.channel, "reason": row.reason}
             for row in one.held
         ],
-        "acknowledged": None
-        if acknowledged is None
-        else {
-            "author": acknowledged.author,
-            "comment": acknowledged.comment,
-            "at": acknowledged.created_at.isoformat(),
-        },
+        "acknowledged": acknowledgement_facts(one.acknowledged),
+    }
+
+
+def acknowledgement_facts(acknowledged: Acknowledgement | None) -> dict[str, Any] | None:
+    """Give what JSON says about who works on an incident."""
+    if acknowledged is None:
+        return None
+    return {
+        "author": acknowledged.author,
+        "comment": acknowledged.comment,
+        "at": acknowledged.created_at.isoformat(),
     }
 
 

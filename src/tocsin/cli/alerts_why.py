@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tocsin.cli.alerts_history import decision_facts
-from tocsin.cli.alerts_places import reading, silence_facts
+from tocsin.cli.alerts_places import acknowledgement_facts, reading, silence_facts
 from tocsin.cli.console import JsonOption, ProfileOption, ProjectDir, print_json
 from tocsin.cli.event_filter import instant
 
@@ -92,7 +92,7 @@ def _story(story: RuleStory) -> dict[str, Any]:
 
 
 def _incident(story: IncidentStory) -> dict[str, Any]:
-    incident, acknowledged = story.incident, story.acknowledged
+    incident = story.incident
     return {
         "id": story.id,
         "series": incident.series,
@@ -102,13 +102,7 @@ def _incident(story: IncidentStory) -> dict[str, Any]:
         "direction": incident.direction,
         "spreads": incident.severity,
         "points": _plain(story.points),
-        "acknowledged": None
-        if acknowledged is None
-        else {
-            "author": acknowledged.author,
-            "comment": acknowledged.comment,
-            "at": acknowledged.created_at.isoformat(),
-        },
+        "acknowledged": acknowledgement_facts(story.acknowledged),
     }
 
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from tocsin.runtime.alerts.history import DecisionRow
     from tocsin.runtime.why.facts import (
         Answer,
-        HeldBack,
         IncidentStory,
         Message,
         RuleStory,
@@ -29,12 +28,14 @@ if TYPE_CHECKING:
 __all__ = ["lines_of"]
 
 _MOST_NAMED = 5
+_LONGEST_TEXT = 2_000
 _NO_EVENT = "due "  # what the thresholds note as the event of a relapse that came due without one
 _NOT_TOLD = {
     DecisionKind.HELD: "not told, as the same was told before (threshold)",
     DecisionKind.SILENCED: "not told, as people asked for silence",
     DecisionKind.INHIBITED: "not told, as it follows from something else (inhibition)",
 }
+_TIMES = {1: "told", 2: "told twice"}
 _SILENT = {
     DecisionKind.NONE: "not told",
     DecisionKind.HELD: "held back",
@@ -56,6 +57,7 @@ _AGAIN = {
     ),
     Next.CHANGE: "It is not repeated; it is told when it gets worse, and when it is over.",
     Next.SILENCED: "That it began was told; what it comes to is not, until the silence is over ({at}).",
+    Next.SILENCED_END: "That it is over is told when the silence is over ({at}).",
     Next.NOBODY: "Nothing more of it is told while the project has no such rule, or has it not enabled.",
 }
 
@@ -106,15 +108,21 @@ def _found(found: Found) -> Iterator[str]:
 
 def _particulars(found: Found) -> Iterator[str]:
     if found.description:
-        yield f"  {visible(_sentence(found.description))}"
+        yield f"  {_cut(_sentence(found.description))}"
     elif found.value is not None:
         yield f"  The value is {found.value:,.6g}{_band(found.lower, found.upper)}."
     if found.line:
-        yield f"  | {visible(found.line)}"
+        yield f"  | {_cut(found.line)}"
     sides = [("source", found.sources), ("target", found.targets)]
     named = [f"{name} {visible(_list(places))}" for name, places in sides if places]
     if named:
         yield f"  About {', '.join(named)}."
+
+
+def _cut(text: str) -> str:
+    """Leave out what nobody would read; `tocsin events show` has it whole."""
+    more = len(text) - _LONGEST_TEXT
+    return visible(text[:_LONGEST_TEXT]) + (f" … and {more:,} more characters" if more > 0 else "")
 
 
 def _band(lower: float | None, upper: float | None) -> str:
@@ -134,16 +142,16 @@ def _story(story: RuleStory, now: datetime) -> Iterator[str]:
     if story.point is not None:
         yield f"  Not told by itself: {visible(_sentence(story.point.reason))}"
     if story.incident is not None:
-        yield from _incident(story.incident)
+        yield from _incident(story.incident, "line" if story.kind == "log" else "point")
     if story.waits:
         yield "  The rule wants it told, and nothing is decided yet: the next `tocsin run` does."
     for answer in story.answers:
         yield from _answer(answer, story.incident, now)
 
 
-def _incident(story: IncidentStory) -> Iterator[str]:
+def _incident(story: IncidentStory, noun: str) -> Iterator[str]:
     incident = story.incident
-    points = count(story.points.count, "point") if incident.direction else count(story.points.count, "slot")
+    points = count(story.points.count, noun if incident.direction else "slot")
     what = f"{points} without a value" if incident.direction is None else points
     began = f"  Incident {story.id} began at {_time(incident.opened_at)} UTC"
     last = f"{what}, the last at {_time(incident.last_anomaly_at)} UTC"
@@ -162,7 +170,7 @@ def _incident(story: IncidentStory) -> Iterator[str]:
         at = f"{_time(story.acknowledged.created_at)} UTC"
         yield f"  {visible(story.acknowledged.author)} acknowledged it at {at}{visible(said)}."
     if story.points.count > 1 and story.points.ids:
-        yield f"  What was found in it is told as one: {_ids(story.points)}."
+        yield f"  What was found in it is told as one: {_named(story.points.ids, story.points.count)}."
 
 
 def _answer(answer: Answer, incident: IncidentStory | None, now: datetime) -> Iterator[str]:
@@ -170,7 +178,7 @@ def _answer(answer: Answer, incident: IncidentStory | None, now: datetime) -> It
     told = answer.told
     if told:
         times = len(told) + (answer.relapse is not None)
-        yield f"  {whom}: {'told' if times == 1 else f'told {times} times'}."
+        yield f"  {whom}: {_TIMES.get(times, f'told {times} times')}."
     elif answer.relapse is not None:
         yield f"  {whom}: held back at first (threshold), and told later with others."
     else:
@@ -210,7 +218,7 @@ def _message(message: Message, channel: str, now: datetime) -> str:
         case MessageState.GIVEN_UP:
             text = f"{name} was given up after {tries} by {visible(channel)}{said}."
         case MessageState.WAITING if not message.attempts:
-            text = f"{name} waits to be sent by {visible(channel)}."
+            text = f"{name} waits to be sent by {visible(channel)}{said}."
         case MessageState.WAITING:
             text = f"{name} is sent by {visible(channel)} again {then}, after {tries} that failed{said}."
         case MessageState.COLLECTING if message.at is None:
@@ -229,7 +237,7 @@ def _holding(holding: Holding, told: Sequence[DecisionRow]) -> Iterator[str]:
     if holding.kind.value == "held" and not told:
         by_event = f"event {visible(holding.told_event)}"
         if holding.told_event.startswith(_NO_EVENT):
-            by_event = "as what was held back before came due"
+            by_event = "a relapse: what had been held back came due"
         yield (
             f"{what}{who} was told at {_time(holding.told_at)} UTC with severity {holding.severity}"
             f" ({by_event})."
@@ -324,10 +332,6 @@ def _watching(one: Watcher) -> str:
             " a changed filter or rule is for events that are stored later."
         )
     return f"has a filter that matches: rule {rules} looks at it in the next `tocsin run`."
-
-
-def _ids(held: HeldBack) -> str:
-    return _named(held.ids, held.count)
 
 
 def _named(ids: Iterable[str], total: int) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tocsin.cli.console import JsonOption, ProfileOption, ProjectDir, print_json
+from tocsin.cli.console import JsonOption, ProfileOption, ProjectDir, print_json, visible
 from tocsin.errors import ChannelError, ConfigError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def send_test_alert(
         print_json({"schema_version": 1, "metric": monitor.name, "channels": answers})
     else:
         for answer in answers:
-            typer.echo(f"{answer['channel']}: {'delivered' if answer['delivered'] else answer['error']}")
+            typer.echo(f"{answer['channel']}: {visible(answer['error'] or 'delivered')}")
     sys.exit(0 if all(answer["delivered"] for answer in answers) else 1)
 
 

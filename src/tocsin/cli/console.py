@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rich.console import Console
+    from rich.text import Text
 
 __all__ = [
     "ExcludeOption",
@@ -24,19 +26,26 @@ __all__ = [
     "ProfileOption",
     "ProjectDir",
     "SelectOption",
+    "ThreadsOption",
     "ToOption",
     "console",
     "count",
     "exit_with",
+    "fitting_widths",
     "parse_time",
     "print_json",
     "print_table",
     "print_written",
+    "thread_count",
     "visible",
+    "visible_lines",
     "warn",
 ]
 
 _WIDTH_OF_A_PIPE = 160
+_GAP = 2
+_NARROWEST = 10
+_MOST_THREADS = 4  # more do not help: they take turns at writing into the memory
 
 ProjectDir = Annotated[
     Path,
@@ -67,6 +76,17 @@ ExcludeOption = Annotated[
     str | None,
     typer.Option("--exclude", help="Monitors to leave out; like --select.", metavar="SELECTOR"),
 ]
+ThreadsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        min=1,
+        max=64,
+        help="Monitors to work on at once [one a processor, at most 4].",
+        metavar="NUMBER",
+        show_default=False,
+    ),
+]
 FromOption = Annotated[
     str | None, typer.Option("--from", help="The first time to show (UTC).", metavar="TIME")
 ]
@@ -83,6 +103,11 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, highlight=False, width=None if is_terminal else _WIDTH_OF_A_PIPE)
 
 
+def thread_count(threads: int | None) -> int:
+    """Give how many monitors to work on at once: as many as were asked for, or what fits this machine."""
+    return threads or min(os.cpu_count() or 1, _MOST_THREADS)
+
+
 def count(number: int, noun: str, plural: str | None = None) -> str:
     """Write a number of things.
 
@@ -94,13 +119,13 @@ def count(number: int, noun: str, plural: str | None = None) -> str:
 
 def exit_with(error: TocsinError) -> NoReturn:
     """Say an error in one sentence and leave with its exit code."""
-    typer.echo(f"error: {error}", err=True)
+    typer.echo(f"error: {visible_lines(str(error))}", err=True)
     sys.exit(2 if isinstance(error, ConfigError) else 1)
 
 
 def warn(text: str) -> None:
     """Say something that does not stop the command."""
-    typer.echo(f"note: {text}", err=True)
+    typer.echo(f"note: {visible_lines(text)}", err=True)
 
 
 def print_json(value: Any) -> None:
@@ -123,21 +148,63 @@ def visible(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def visible_lines(text: str) -> str:
+    """Write control characters as escapes, but for the ends of lines."""
+    return "\n".join(map(visible, text.split("\n")))
+
+
 def print_table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table; columns whose name begins with `#` are numbers, right-aligned."""
+    """Print a table; columns whose name begins with `#` are numbers, right-aligned.
+
+    On a terminal the widest columns of text become narrower until all fit. Where that is not enough nothing
+    is cut, and lines are longer than the terminal is wide; so they are in a pipe.
+    """
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(
-        title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False
-    )
-    for column in columns:
-        table.add_column(
-            column.removeprefix("#"), justify="right" if column[:1] == "#" else "left", no_wrap=True
-        )
-    for row in rows:
-        table.add_row(*(cell if isinstance(cell, Text) else Text(visible(str(cell))) for cell in row))
-    console().print(table)
+    cells = [[cell if isinstance(cell, Text) else Text(visible(str(cell))) for cell in row] for row in rows]
+    out = console()
+    widths = _natural_widths(columns, cells)
+    if out.is_terminal:
+        widths = fitting_widths(columns, widths, out.width) or widths
+    if title is not None:
+        out.print(Text(title, style="bold"))
+    out.width = max(out.width, sum(widths) + _GAP * len(columns))
+    table = Table(header_style="bold", box=None, pad_edge=False)
+    for column, width in zip(columns, widths, strict=True):
+        side: Literal["left", "right"] = "right" if column[:1] == "#" else "left"
+        table.add_column(column.removeprefix("#"), justify=side, no_wrap=True, width=width)
+    for row_of_cells in cells:
+        table.add_row(*row_of_cells)
+    out.print(table)
+
+
+def fitting_widths(columns: Sequence[str], widths: Sequence[int], available: int) -> list[int] | None:
+    """Make the widest columns of text narrower until all fit; numbers, times and ids are of no use when cut.
+
+    >>> fitting_widths(["what", "#times", "id"], [30, 5, 36], 60)
+    [15, 5, 36]
+    >>> fitting_widths(["what", "id"], [30, 36], 40)
+    """
+    fitting, room = list(widths), available - _GAP * (len(columns) - 1)
+    flexible = [
+        at
+        for at, column in enumerate(columns)
+        if not (column.startswith("#") or column == "id" or column.endswith("(UTC)"))
+    ]
+    while sum(fitting) > room:
+        widest = max(flexible, key=fitting.__getitem__, default=None)
+        if widest is None or fitting[widest] <= _NARROWEST:
+            return None
+        fitting[widest] -= 1
+    return fitting
+
+
+def _natural_widths(columns: Sequence[str], cells: Sequence[Sequence[Text]]) -> list[int]:
+    return [
+        max(len(column.removeprefix("#")), *(row[at].cell_len for row in cells), 0)
+        for at, column in enumerate(columns)
+    ]
 
 
 def parse_time(text: str | None, option: str) -> datetime | None:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tocsin.cli.console import console, visible
+from tocsin.cli.console import console, fitting_widths, print_table, visible
 from tocsin.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from tocsin.eventstorage.idea import Idea
 
@@ -79,37 +79,33 @@ def print_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 
 def print_events(events: Sequence[Idea]) -> None:
-    """Print a table with a line an event; columns in which nothing stands are left out."""
-    from rich.cells import cell_len
-    from rich.table import Table
-    from rich.text import Text
+    """Print a table with a line an event; columns in which nothing stands are left out.
 
-    out = console()
+    On a terminal too narrow for it each event has some lines.
+    """
+    from rich.cells import cell_len
+
     cells = [_cells(event) for event in events]
     columns = [name for name in _COLUMNS if any(row[name] for row in cells)]
-    widths = {name: max(len(name), *(cell_len(row[name]) for row in cells)) for name in columns}
-    if sys.stdout.isatty():
-        _fit(widths, out.width - _GAP * (len(columns) - 1))
-    else:  # who reads a pipe cuts lines itself
-        out.width = sum(widths.values()) + _GAP * len(columns)
-    table = Table(header_style="bold", box=None, pad_edge=False)
-    for name in columns:
-        table.add_column(name, no_wrap=True, overflow="ellipsis", width=widths[name])
-    for row in cells:
-        table.add_row(*(Text(row[name]) for name in columns))
-    out.print(table)
+    widths = [max(len(name), *(cell_len(row[name]) for row in cells)) for name in columns]
+    out = console()
+    if out.is_terminal and fitting_widths(columns, widths, out.width) is None:
+        for row in cells:
+            for line in _lines(row):
+                typer.echo(line)
+    else:
+        print_table(None, columns, [[row[name] for name in columns] for row in cells])
 
 
-_GAP = 2
-_NARROWEST = 4
+def _lines(row: dict[str, str]) -> Iterator[str]:
+    places = f"{row['source']} → {row['target']}".strip() if row["target"] else row["source"]
+    yield "  ".join(filter(None, (row["detected (UTC)"], row["severity"], row["category"])))
+    for text in (places, ": ".join(filter(None, (row["detector"], row["description"]))), row["id"]):
+        if text:
+            yield f"    {text}"
+
+
 _COLUMNS = ("detected (UTC)", "severity", "category", "source", "target", "detector", "description", "id")
-
-
-def _fit(widths: dict[str, int], available: int) -> None:
-    """Make the widest columns narrower until all fit; an id is for copying, and never cut."""
-    flexible = [name for name in widths if name not in ("detected (UTC)", "id")]
-    while sum(widths.values()) > available and any(widths[name] > _NARROWEST for name in flexible):
-        widths[max(flexible, key=widths.__getitem__)] -= 1
 
 
 def _cells(event: Idea) -> dict[str, str]:

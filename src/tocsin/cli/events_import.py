@@ -88,8 +88,9 @@ def import_events(
                 service, paths, columns, stdin=sys.stdin.buffer, listener=progress, ntp_times=ntp_times
             )
     _say(report, as_json=as_json)
-    if report.failed:
-        sys.exit(2 if all(isinstance(one.error, ConfigError) for one in report.failed) else 1)
+    failed = [*report.failed, *report.stuck]
+    if failed:
+        sys.exit(2 if all(isinstance(one.error, ConfigError) for one in failed) else 1)
 
 
 def _say(report: ImportReport, *, as_json: bool) -> None:
@@ -97,7 +98,7 @@ def _say(report: ImportReport, *, as_json: bool) -> None:
         warn(visible(f"{one.file}:{one.number}: rejected: {one.reason}"))
     if report.rejected > _SHOWN:
         warn(f"{report.rejected - _SHOWN:,} more were rejected")
-    for failed in report.failed:
+    for failed in (*report.failed, *report.stuck):
         typer.echo(f"error: {visible(str(failed.error))}", err=True)
     if as_json:
         print_json({"schema_version": 1, **report.to_dict()})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from datetime import timedelta
-from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -107,8 +106,7 @@ def retention(
         try:
             if status is not None:
                 status.start()
-            # On PostgreSQL the second one removes addresses and ids that the first one leaves to the next.
-            for removed in chain(service.retain(before), service.retain(before)):
+            for removed in service.retain(before):
                 number += removed
                 if status is not None:
                     status.update(f"{count(number, 'event')} deleted")

@@ -56,7 +56,7 @@ def print_findings(memory: BaseDatabaseManager, ran: tuple[datetime, datetime], 
     found = (anomaly for monitor in report.monitors for anomaly in monitor.worst)
     anomalies = worst_anomalies(found, _MOST_SHOWN)
     print_table(
-        f"Anomalies: {total:,}" + (", the worst of each series" if total > len(anomalies) else ""),
+        f"Anomalies: {total:,}" + (", the worst few of each series" if total > len(anomalies) else ""),
         ["series", "time (UTC)", "", "#value", "#expected", "#severity"],
         [
             (

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["app", "main"]
 
 _SILENCE = logging.NullHandler()
+_DRIVERS = {"psycopg": "PostgreSQL needs psycopg: pip install 'tocsin[postgres]'"}
 _YES = frozenset({"1", "true", "t", "yes", "y", "on"})
 
 app = typer.Typer(
@@ -95,6 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         SystemExit: Always, with the exit code.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # what a terminal cannot show must not stop a run
             stream.reconfigure(errors="backslashreplace")
@@ -116,9 +118,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception as error:
         if debug:
             raise
+        if isinstance(error, ModuleNotFoundError) and error.name in _DRIVERS:
+            typer.echo(f"error: {_DRIVERS[error.name]}", err=True)
+            sys.exit(1)
+        from tocsin.cli.console import visible_lines
+
         typer.echo(
-            f"error: unexpected {type(error).__name__}: {error}: please report it, with what "
-            "`tocsin --debug …` shows",
+            f"error: unexpected {type(error).__name__}: {visible_lines(str(error))}: please report it, with"
+            " what `tocsin --debug …` shows",
             err=True,
         )
         sys.exit(1)
+
+
+def _open_what_is_closed() -> None:
+    """Have somewhere to write to when we were started without (`>&-`); nobody hears what is said there."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115  # until the end

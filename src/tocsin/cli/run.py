@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import signal
 import sys
 from contextlib import contextmanager
@@ -19,10 +18,13 @@ from tocsin.cli.console import (
     ProfileOption,
     ProjectDir,
     SelectOption,
+    ThreadsOption,
     console,
     count,
     parse_time,
     print_json,
+    thread_count,
+    visible_lines,
     warn,
 )
 from tocsin.cli.findings import print_findings
@@ -36,10 +38,11 @@ if TYPE_CHECKING:
 
     from tocsin.runtime.run_report import MonitorReport, RunReport
 
-__all__ = ["report_line", "run"]
+__all__ = ["NO_NEWS", "report_line", "run"]
 
-# More do not help: they take turns at writing into the memory.
-_MOST_THREADS = 4
+NO_NEWS = "nothing new"
+"""What is said of a monitor for which there was nothing to do."""
+
 _ALLOCATIONS = 200_000
 
 
@@ -63,17 +66,7 @@ def run(
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Take over from another run.")] = False,
     profile: ProfileOption = None,
-    threads: Annotated[
-        int | None,
-        typer.Option(
-            "--threads",
-            min=1,
-            max=64,
-            help="Monitors to work on at once [one a processor, at most 4].",
-            metavar="NUMBER",
-            show_default=False,
-        ),
-    ] = None,
+    threads: ThreadsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Load what is new, detect anomalies, send alerts.
@@ -82,7 +75,7 @@ def run(
     monitor does not stop the others. Exit code 1 when one failed, 2 when its configuration is wrong.
     """
     from tocsin.errors import ConfigError
-    from tocsin.runtime.clock import SystemClock
+    from tocsin.runtime.clock import SystemClock, whole_milliseconds
     from tocsin.runtime.config.loader import load_project
     from tocsin.runtime.databases import open_memory
     from tocsin.runtime.pipeline import STEPS, RunOptions, run_monitors
@@ -105,15 +98,14 @@ def run(
             end=parse_time(end, "--to"),
             full_refresh=full_refresh,
             force=force,
-            threads=threads or min(os.cpu_count() or 1, _MOST_THREADS),
+            threads=thread_count(threads),
             project=project.config.name,
             timeouts={step: getattr(project.config.timeouts, step) for step in STEPS},
         )
         if options.start is not None and options.end is not None and options.start >= options.end:
             raise ConfigError(f"--from {start} is not before --to {end}")
         with _Progress(len(monitors), quiet=as_json) as progress, _ended_by_signals(), _rare_collections():
-            began = clock.now()
-            began = began.replace(microsecond=began.microsecond // 1000 * 1000)  # as the memory keeps times
+            began = whole_milliseconds(clock.now())
             report = run_monitors(project, monitors, memory, options, clock=clock, listener=progress)
         if as_json:
             print_json(report.to_dict())
@@ -200,7 +192,7 @@ class _Progress:
             else:
                 typer.echo(line, err=True)
             for note in report.notes:
-                typer.echo(f"    {note}", err=True)
+                typer.echo(f"    {visible_lines(note)}", err=True)
         else:  # standard output belongs to the one JSON object
             for note in report.notes:
                 warn(f"{report.name}: {note}")
@@ -223,17 +215,16 @@ class _Progress:
 def report_line(report: MonitorReport) -> str:
     """Say in a line what was done for a monitor."""
     if report.error is not None:
-        return f"{report.status}: {report.error}"
+        return f"{report.status}: {visible_lines(report.error)}"
     read = report.points_loaded or report.points_detected or report.lines_read
-    if not (
-        read or report.events_new or report.events_duplicate or report.events_rejected or report.alerts_sent
-    ):
-        return "nothing new"
+    taken = report.events_new or report.events_duplicate or report.events_rejected or report.events_waiting
+    if not (read or taken or report.alerts_sent):
+        return NO_NEWS
     parts = [f"{count(report.points_loaded, 'point')} loaded", f"{report.points_detected:,} judged"]
     if report.kind == "log":
         parts = [f"{count(report.lines_read, 'line')} read"]
     if report.kind == "events":
-        parts = [count(report.events_new, "new event")]
+        parts = [count(report.events_new, "new event")] if report.events_new else []
     else:
         parts.append(count(report.anomalies, "anomaly", "anomalies"))
     for number, noun, done in (
@@ -242,6 +233,7 @@ def report_line(report: MonitorReport) -> str:
         (report.lines_rejected, "line", "rejected"),
         (report.events_duplicate, "event", "there already"),
         (report.events_rejected, "event", "rejected"),
+        (report.events_waiting, "event", "to look at"),
         (report.alerts_sent, "alert", "sent"),
     ):
         if number:
@@ -262,7 +254,11 @@ def _print_summary(report: RunReport) -> None:
             if any(monitor.kind == "metric" for monitor in report.monitors)
             else ""
         )
-        + f"{count(totals['anomalies'], 'anomaly', 'anomalies')}, "
+        + (
+            f"{count(totals['anomalies'], 'anomaly', 'anomalies')}, "
+            if any(monitor.kind != "events" for monitor in report.monitors)
+            else ""
+        )
         + f"{count(totals['alerts_sent'], 'alert')} sent"
     )
     for kind, words in (("held", "held back"), ("silenced", "silenced"), ("inhibited", "inhibited")):

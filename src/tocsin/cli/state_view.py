@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["generation_facts", "show_detector"]
 
+_COLUMNS = ("event", "variable", "watched", "type", "#values", "#total", "kept as")
 _MOST_EVENTS = 40
 _LONGEST_TEMPLATE = 120
 
@@ -63,8 +64,10 @@ def show_detector(described: dict[str, Any], detector: CoreDetector) -> None:
     events = described.get("events", [])
     limit = described["config"].get("false_positive_rate")
     rows = [row for event in events[:_MOST_EVENTS] for row in _rows_of(event, limit)]
+    # A detector of kinds of events has no variables; columns without anything in them are left out.
+    used = [place for place in range(len(_COLUMNS)) if any(row[place] != "" for row in rows)]
     if rows:
-        print_table(None, ["event", "variable", "watched", "type", "#values", "#total", "kept as"], rows)
+        print_table(None, [_COLUMNS[at] for at in used], [[row[at] for at in used] for row in rows])
     named = [event["event_id"] for event in events[:_MOST_EVENTS] if event["event_id"] in templates]
     for event in named:
         typer.echo(f"  {_event(event)} is {visible(templates[event][:_LONGEST_TEMPLATE])}")

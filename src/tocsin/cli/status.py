@@ -7,7 +7,14 @@ from typing import Any
 
 import typer
 
-from tocsin.cli.console import JsonOption, ProfileOption, ProjectDir, print_json, print_table
+from tocsin.cli.console import (
+    JsonOption,
+    ProfileOption,
+    ProjectDir,
+    print_json,
+    print_table,
+    visible_lines,
+)
 
 __all__ = ["status"]
 
@@ -22,13 +29,13 @@ def status(
 
     Also: open incidents, who works on what, and messages that wait.
     """
+    from tocsin.runtime.alerts.memory import memory_to_read
     from tocsin.runtime.clock import SystemClock
     from tocsin.runtime.config.loader import load_project
-    from tocsin.runtime.databases import open_memory
     from tocsin.runtime.status import project_status
 
     project = load_project(project_dir.resolve(), profile)
-    with open_memory(project, SystemClock()) as memory:
+    with memory_to_read(project, SystemClock()) as memory:
         state = project_status(project, memory)
     if as_json:
         print_json({"schema_version": 1, **state})
@@ -47,7 +54,7 @@ def _show(state: dict[str, Any]) -> None:
         shows[kind](by_kind[kind])
     for row in state["monitors"]:
         if row["error"] is not None:
-            typer.echo(f"{row['name']}: {row['error']}")
+            typer.echo(f"{row['name']}: {visible_lines(row['error'])}")
     for lock in state["locks"]:
         typer.echo(f"{lock['name']} is being worked on by {lock['owner']}")
     outbox = state["outbox"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from tocsin.cli.console import JsonOption, ProfileOption, ProjectDir, count, print_json
+from tocsin.cli.console import JsonOption, ProfileOption, ProjectDir, count, print_json, visible_lines
 
 __all__ = ["validate"]
 
@@ -35,7 +35,7 @@ def validate(
         )
     else:
         for error in errors:
-            typer.echo(f"error: {error}", err=True)
+            typer.echo(f"error: {visible_lines(str(error))}", err=True)
         wrong = {error.path for error in errors}
         right = sum(str(monitor.path) not in wrong for monitor in project.monitors)
         typer.echo(f"{right} of {count(len(project.monitors), 'monitor')} valid")

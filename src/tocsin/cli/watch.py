@@ -15,8 +15,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tocsin.cli.console import ExcludeOption, ProfileOption, ProjectDir, SelectOption
-from tocsin.cli.run import report_line
+from tocsin.cli.console import (
+    ExcludeOption,
+    ProfileOption,
+    ProjectDir,
+    SelectOption,
+    ThreadsOption,
+    thread_count,
+    visible_lines,
+)
+from tocsin.cli.run import NO_NEWS, report_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,10 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["watch"]
 
-_MOST_THREADS = 4
 _ALLOCATIONS = 50_000
 _DEFAULT_LISTEN = "127.0.0.1:9187"
-_NO_NEWS = "nothing new"
 _MOST_LINES = 10_000
 _LAST_WORDS = 2.0
 
@@ -42,17 +48,7 @@ def watch(
     select: SelectOption = None,
     exclude: ExcludeOption = None,
     profile: ProfileOption = None,
-    threads: Annotated[
-        int | None,
-        typer.Option(
-            "--threads",
-            min=1,
-            max=64,
-            help="Monitors to work on at once [one a processor, at most 4].",
-            metavar="NUMBER",
-            show_default=False,
-        ),
-    ] = None,
+    threads: ThreadsOption = None,
     listen: Annotated[
         str | None,
         typer.Option(
@@ -95,7 +91,7 @@ def watch(
     options = WatchOptions(
         select=select,
         exclude=exclude,
-        threads=threads or min(os.cpu_count() or 1, _MOST_THREADS),
+        threads=thread_count(threads),
         listen=None if no_listen else _address(listen or _DEFAULT_LISTEN),
         must_listen=listen is not None,
         patience=patience,
@@ -183,7 +179,7 @@ class _Lines:
         if report.error is not None and report.error == before:
             return
         line = report_line(report)
-        if line == _NO_NEWS and not report.notes:
+        if line == NO_NEWS and not report.notes:
             if before is None:
                 return
             line = "works again"
@@ -206,7 +202,8 @@ class _Lines:
         self._put(json.dumps({"at": f"{self._clock.now():%Y-%m-%dT%H:%M:%S.%f}Z", **facts}, default=str))
 
     def _print_lines(self, *lines: str) -> None:
-        self._put("\n".join((f"{self._clock.now():%Y-%m-%d %H:%M:%S}Z {lines[0]}", *lines[1:])))
+        said = "\n".join((f"{self._clock.now():%Y-%m-%d %H:%M:%S}Z {lines[0]}", *lines[1:]))
+        self._put(visible_lines(said))
 
     def _put(self, text: str) -> None:
         try:

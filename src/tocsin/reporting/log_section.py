@@ -60,6 +60,7 @@ def _incident_rows(view: LogView, anchor: str) -> list[dict[str, Any]]:
             "state": str(incident.state),
             "start": time_text(incident.opened_at, view.zone),
             "end": time_text(incident.last_anomaly_at, view.zone),
+            "timezone": view.timezone,
             "lasted": length_text(incident.last_anomaly_at - incident.opened_at) or ABSENT,
             "direction": "",
             "sign": "lines",

@@ -235,6 +235,7 @@ def _incident_rows(view: SeriesView, anchor: str) -> list[dict[str, Any]]:
             "state": str(incident.state),
             "start": time_text(incident.opened_at, view.zone),
             "end": time_text(incident.last_anomaly_at, view.zone),
+            "timezone": view.timezone,
             "lasted": length_text(incident.last_anomaly_at - incident.opened_at, view.interval.seconds),
             "direction": incident.direction or "",
             "sign": direction_sign(incident.direction),

@@ -24,7 +24,8 @@ def main() -> int:
     elif _FOLDER.exists() and any(_FOLDER.iterdir()):
         sys.stderr.write("the folder demo/ holds something else: move it away first\n")
         return 2
-    os.environ["COLUMNS"] = os.environ.get("COLUMNS", "160")
+    if not sys.stdout.isatty():
+        os.environ["COLUMNS"] = os.environ.get("COLUMNS", "160")
     try:
         with Receiver() as receiver:
             _show(receiver)

@@ -19,6 +19,7 @@ from tocsin.errors import (
 )
 from tocsin.runtime.alerts.delivery import deliver_messages
 from tocsin.runtime.alerts.waiting import anything_waits
+from tocsin.runtime.clock import whole_milliseconds
 from tocsin.runtime.config.monitors import BrokenMonitor, EventsMonitor, LogMonitor, MetricMonitor
 from tocsin.runtime.databases import Sources
 from tocsin.runtime.gate import Gate, GatedSource
@@ -268,8 +269,7 @@ class MonitorRunner:
         return lease
 
     def _run_steps(self, monitor: Sound, lease: Lease, report: MonitorReport) -> None:
-        now = self._clock.now().astimezone(UTC)
-        now = now.replace(microsecond=now.microsecond // 1000 * 1000)
+        now = whole_milliseconds(self._clock.now().astimezone(UTC))
         if isinstance(monitor, LogMonitor):
             from tocsin.runtime.logs.step import run_log
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tocsin.database.tables import TABLE_INCIDENTS
-from tocsin.model import Direction, Incident, IncidentState
+from tocsin.alerting.records import select_incidents
+from tocsin.model import Direction
 from tocsin.runtime.metrics.load_position import from_ms
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tocsin.database import BaseDatabaseManager
-    from tocsin.model import Detections
+    from tocsin.model import Detections, Incident
 
 __all__ = ["Anomaly", "changed_incidents", "read_incidents", "worst_anomalies", "worst_of"]
 
@@ -101,10 +101,6 @@ def read_incidents(
         "updated_at <= %(until)s": until,
     }
     conditions = " AND ".join(condition for condition, value in wanted.items() if value is not None)
-    rows = memory.execute_query(
-        "SELECT rule, series, opened_at, state, last_anomaly_at, anomalies, direction, severity, told_at,"
-        f" told_severity, resolved_at FROM {memory.get_full_table_name(TABLE_INCIDENTS)}"
-        f" WHERE {conditions or 'TRUE'} ORDER BY opened_at, series, rule",
-        {"series": series, "since": since, "until": until},
-    )
-    return [Incident(**{**row, "state": IncidentState(row["state"])}) for row in rows]
+    params = {"series": series, "since": since, "until": until}
+    rows = select_incidents(memory, conditions or "TRUE", params, order="opened_at, series, rule")
+    return [row.incident for row in rows]

@@ -64,6 +64,8 @@ class MonitorReport:
         events_new: Events that were taken from a folder and stored.
         events_duplicate: Events of a folder that were there already.
         events_rejected: Messages of a folder that are no events.
+        events_waiting: Stored events that an events monitor has not looked at; the notify step at the end of
+            the run does.
         anomalies: Distinct anomalous points (or lines) among those judged.
         alerts_sent: Messages delivered.
         error: The error in one sentence, or why it was skipped, or `None`.
@@ -85,6 +87,7 @@ class MonitorReport:
     events_new: int = 0
     events_duplicate: int = 0
     events_rejected: int = 0
+    events_waiting: int = 0
     anomalies: int = 0
     alerts_sent: int = 0
     error: str | None = None
@@ -118,6 +121,7 @@ class MonitorReport:
             "status": str(self.status),
             **counts,
             "error": self.error,
+            **({"events_waiting": self.events_waiting} if self.kind == "events" else {}),
             **({"lines": [line.to_dict() for line in self.lines]} if self.kind == "log" else {}),
         }
 

@@ -1,4 +1,4 @@
-"""Fakes for who builds on alerting: a book of thresholds in memory, and messages of every kind."""
+"""A fake for who builds on alerting: a book of thresholds in memory."""
 
 from __future__ import annotations
 

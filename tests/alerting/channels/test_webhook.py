@@ -79,7 +79,8 @@ def test_a_receiver_can_check_the_signature(receiver: HttpReceiver, secret: str,
     [
         "127.0.0.1", "localhost", "[::1]", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254",
         "100.64.0.1", "0.0.0.0", "[::]", "[fe80::1]", "[fc00::1]", "[::ffff:10.0.0.1]", "224.0.0.1",
-        "[64:ff9b::a00:1]", "[2002:a00:1::]", "2130706433", "0x7f.1", "255.255.255.255",
+        "[64:ff9b::a00:1]", "[64:ff9b:1::a00:1]", "[::7f00:1]", "[2002:a00:1::]", "2130706433", "0x7f.1",
+        "255.255.255.255",
     ],
 )  # fmt: skip
 def test_a_private_address_is_refused_unless_allowed(host: str) -> None:

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from tocsin.alerting.batches import send_batches
 from tocsin.alerting.collect import queue_candidates
 from tocsin.alerting.plan import AlertingPlan
+from tocsin.alerting.relapse import tell_relapses
 from tocsin.alerting.silence_book import add_silence, new_silence
-from tocsin.alerting.tell import TellReport, tell, tell_relapses, tell_waiting
+from tocsin.alerting.tell import tell, tell_waiting
 from tocsin.model import AlertCandidate, DecisionKind, Group, MonitorKind, Severity
 from tocsin.testing.alerting import MemoryThresholds
 
 if TYPE_CHECKING:
+    from tocsin.alerting.case import TellReport
     from tocsin.database.sql_manager import SqlManager
 
 __all__ = ["NOON", "World", "at", "event", "incident"]

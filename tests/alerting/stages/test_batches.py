@@ -193,7 +193,7 @@ class TestHours:
         world.now = at(10 * 60)
         assert world.send(close_all=False) == 1
         assert world.reasons() == [
-            "the filter selects it; it waits for the hours of everyone, from 2026-03-02T22:00:00Z on"
+            "the filter selects it; it waits for the hours of everyone, from 2026-03-02 22:00:00 UTC on"
         ]
 
     def test_what_is_bad_enough_does_not_wait(self, world: World) -> None:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import random
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.alerting.stages.builders import NOON, at, event, incident
-from tocsin.alerting.tell import TellReport
+from tests.conftest import SteppingClock
+from tocsin.alerting.case import TellReport
+from tocsin.alerting.outbox import deliver
+from tocsin.alerting.records import Queued, queue_messages
+from tocsin.errors import ChannelError
 from tocsin.model import DecisionKind, Group, Inhibition, Severity
 from tocsin.testing.alerting import MemoryThresholds
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tests.alerting.stages.builders import World
 
 
@@ -60,3 +68,39 @@ def test_a_day_goes_through_all_stages(any_world: World) -> None:
     held = [row for row in world.decisions() if row["kind"] == "held"]
     assert {row["message_id"] for row in held} == {relapse["id"]}
     assert world.rows("candidates", "candidate_id") == world.rows("notices", "notice_id") == []
+
+
+def test_messages_pass_by_one_that_fails_and_those_for_nobody_are_given_up(any_world: World) -> None:
+    def queue(channel: str, *series: str) -> None:
+        messages = [
+            Queued(
+                f"{channel} {number:03}",
+                channel,
+                "first",
+                "r",
+                name,
+                json.dumps({"id": f"{channel} {number:03}", "series": name, "opened_at": "x"}),
+                NOON,
+            )
+            for number, name in enumerate(series)
+        ]
+        with any_world.database.transaction() as tx:
+            queue_messages(tx, messages, NOON)
+
+    class Picky:
+        taken: list[str] = []  # noqa: RUF012 - one receiver
+
+        def send(self, message: Mapping[str, Any]) -> None:
+            if message["series"] == "bad":
+                raise ChannelError("answered 500", transient=True)
+            self.taken.append(message["id"])
+
+    queue("ops", *["bad"] * 150, "good")
+    queue("gone", "a")
+    clock, rng = SteppingClock(NOON), random.Random(7)  # noqa: S311 - jitter keeps no secret
+    report = deliver(any_world.database, {"ops": Picky()}, clock=clock, rng=rng)
+    assert (Picky.taken, report.failed, report.pending) == (["ops 150"], 1, 151)
+    assert "1 message waits for it" in report.errors["gone"]
+    clock.advance(timedelta(hours=32))
+    report = deliver(any_world.database, {"ops": Picky()}, clock=clock, rng=rng)
+    assert (report.dead, report.pending) == (1, 150)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.alerting.stages.builders import event, incident
-from tocsin.alerting.group import compile_owners, owners_of
+from tocsin.alerting.group import Owner, compile_owners
 from tocsin.alerting.plan import AlertingPlan
 from tocsin.errors import ConfigError
 from tocsin.model import AlertCandidate, Group
@@ -27,6 +27,10 @@ GROUPS = (
     Group("same", networks=("198.51.100.0/24",)),
 )
 PLAN = AlertingPlan(groups=GROUPS, fallback="nobody")
+
+
+def owners_of(plan: AlertingPlan, candidate: AlertCandidate) -> tuple[Owner, ...]:
+    return compile_owners(plan.groups, plan.fallback).of(candidate)
 
 
 def owners(candidate: AlertCandidate) -> list[str]:

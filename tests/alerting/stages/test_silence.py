@@ -98,6 +98,8 @@ def test_a_series_with_dimensions_is_matched_by_its_name() -> None:
         ("monitor=", "'monitor=' has no pattern", "monitor=* fits whatever has a monitor"),
         ("severity=bad", "there is no severity 'bad'", "severities are info, low"),
         ("source=192.0.2.0/33", "'192.0.2.0/33' is no network", "192.0.2.0/24"),
+        ("host=192.0.2.9-192.0.2.1", "'192.0.2.9-192.0.2.1' is no range", "the lower address first"),
+        ("host=192.0.2.9-2001:db8::1", "is no range", "192.0.2.1-192.0.2.9"),
     ],
 )
 def test_a_wrong_matcher_is_an_error_that_says_what_to_write(matcher: str, said: str, hint: str) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from tests.alerting.stages.builders import World, at, event, incident, worse
 from tocsin.alerting.acknowledgements import acknowledge
+from tocsin.alerting.case import TellReport
 from tocsin.alerting.plan import AlertingPlan
-from tocsin.alerting.tell import TellReport
-from tocsin.model import DecisionKind, Group, Inhibition, Severity
+from tocsin.model import DecisionKind, Group, Inhibition, Schedule, Severity
 from tocsin.testing.alerting import MemoryThresholds
 
 FIRST, REPEAT, ESCALATED, RECOVERED = (
@@ -36,11 +37,56 @@ class TestWhoIsTold:
         report = world.tell(event(sources=("192.0.2.1", "192.0.2.2")))
         assert report == TellReport(taken=1, told=3)
         world.send()
-        assert [(one["group"], one["kind"]) for one in world.messages("ops")] == [
-            ("a", "first"),
-            ("b", "first"),
+        (shared,) = world.messages("ops")
+        assert (shared["group"], shared["groups"], shared["kind"]) == ("a", ["a", "b"], "first")
+        assert shared["text"].endswith("\nFor a and b.")
+        assert [(one["group"], one["groups"]) for one in world.messages("mail")] == [("a", ["a"])]
+        of_ops = [row for row in world.decisions() if row["channel"] == "ops"]
+        assert [(row["kind"], row["message_id"]) for row in of_ops] == [("first", shared["id"])] * 2
+
+    def test_groups_that_share_a_channel_wait_for_none_of_them_when_one_is_told_at_once(
+        self, world: World
+    ) -> None:
+        never = Schedule(days=frozenset({6}))  # it is a Monday
+        world.groups(
+            Group("a", monitors=("web",), channels=("ops",), group_wait=timedelta(minutes=5)),
+            Group("b", monitors=("web",), channels=("ops",), schedule=never),
+            Group("c", monitors=("web",), channels=("ops",)),
+        )
+        opening, *_, ended = (replace(one, channels=()) for one in LIFE)
+        world.tell(opening)
+        world.later(10)
+        world.tell(ended)
+        world.send()
+        assert [(one["kind"], one["group"], one["groups"]) for one in world.messages()] == [
+            ("first", "c", ["a", "b", "c"]),
+            ("recovered", "c", ["a", "b", "c"]),
         ]
-        assert [one["group"] for one in world.messages("mail")] == ["a"]
+        assert "waits for the hours" not in " ".join(world.reasons())
+
+    def test_where_all_groups_of_a_channel_wait_each_waits_for_its_own(self, world: World) -> None:
+        wait: dict[str, Any] = {"channels": ("ops",), "monitors": ("web",)}
+        wait["group_wait"] = timedelta(minutes=5)
+        world.groups(Group("a", **wait), Group("b", **wait))
+        world.tell(replace(OPENING, channels=()))
+        world.send()
+        assert [one["groups"] for one in world.messages()] == [["a"], ["b"]]
+
+    def test_a_relapse_of_what_several_groups_own_is_told_once_a_channel(self, world: World) -> None:
+        world.book = MemoryThresholds(TestRelapses.TIMES)
+        own: dict[str, Any] = {"monitors": ("ids",), "channels": ("ops",)}
+        world.groups(Group("a", **own), Group("b", **own))
+        world.now = at(40)
+        world.tell(event("e1", sources=("host",)), event("e2", 35, sources=("host",)))
+        world.now = at(90)
+        assert world.tell_relapses() == TellReport(taken=2, told=2)
+        world.send()
+        assert [(one["kind"], one["groups"]) for one in world.messages()] == [
+            ("first", ["a", "b"]),
+            ("relapsed", ["a", "b"]),
+        ]
+        linked = {row["message_id"] for row in world.decisions() if row["event_id"] == "e2"}
+        assert linked == {world.messages()[-1]["id"]}
 
     def test_nobody_when_there_are_no_channels(self, world: World) -> None:
         world.groups()
@@ -136,7 +182,7 @@ class TestSilences:
         assert world.tell(event()) == TellReport(taken=1)
         (row,) = world.decisions()
         assert (row["kind"], row["stage"]) == ("silenced", "silence")
-        assert row["reason"] == f"silenced by ada until 2026-03-02T14:00:00Z ({name}): we scan"
+        assert row["reason"] == f"silenced by ada until 2026-03-02 14:00:00 UTC ({name}): we scan"
         assert [one["matched"] for one in world.rows("silences", "silence_id")] == [1]
 
     def test_one_group_may_be_silent_alone(self, world: World) -> None:
@@ -186,6 +232,44 @@ class TestSilences:
         assert world.tell(loud) == TellReport(taken=1, silent=1)
         assert world.reasons()[-1].startswith("its beginning was not told: silenced by ada")
 
+    def test_the_end_of_what_was_told_is_told_when_the_silence_is_over(self, world: World) -> None:
+        world.open_incident(OPENING)
+        world.tell(OPENING)
+        world.silence("monitor=web")
+        world.open_incident(OPENING, resolved=30)
+        world.queue(LIFE[1], LIFE[3])
+        assert world.tell_waiting() == TellReport(taken=2, silenced=2)
+        world.later(30)
+        assert world.tell_waiting() == TellReport()
+        world.later(30)
+        assert world.tell_waiting() == TellReport(told=1)
+        assert world.tell_waiting() == TellReport()
+        world.send()
+        assert [one["kind"] for one in world.messages()] == ["first", "recovered"]
+        assert world.kinds(LIFE[1]) == ["silenced"]  # that it went on is no news any more
+        assert world.kinds(LIFE[3]) == ["silenced", "recovered"]
+        assert world.rows("candidates", "candidate_id") == []
+        assert [one["matched"] for one in world.rows("silences", "silence_id")] == [2]
+
+    def test_a_silenced_end_is_told_although_its_monitor_is_gone(self, world: World) -> None:
+        world.tell(OPENING)
+        world.silence("monitor=web")
+        world.queue(LIFE[3])
+        world.tell_waiting()
+        world.later(60)
+        world.plan = replace(world.plan, monitor_tags={"other": ()})
+        assert world.tell_waiting() == TellReport(told=1)
+
+    def test_a_silenced_end_is_told_to_those_alone_that_were_told_of_the_opening(self, world: World) -> None:
+        world.tell(OPENING)
+        world.silence("monitor=web")
+        world.queue(replace(LIFE[3], channels=("ops", "mail")))
+        assert world.tell_waiting() == TellReport(taken=1, silenced=2)
+        world.later(60)
+        assert world.tell_waiting() == TellReport(told=1, silent=1)
+        world.send()
+        assert [one["kind"] for one in world.messages("mail")] == []
+
     def test_what_follows_is_told_to_whom_the_opening_was_told_at_last(self, world: World) -> None:
         world.silence("monitor=web", minutes=10)
         world.open_incident(OPENING)
@@ -214,6 +298,27 @@ class TestWhatFollows:
         assert world.tell(LIFE[3]) == TellReport(taken=1, told=1, silent=1)
         rows = [row for row in world.decisions() if row["kind"] == "recovered"]
         assert [row["group_name"] for row in rows] == ["web"]
+
+    def test_for_a_channel_that_is_gone_it_goes_to_what_the_group_has_now(self, world: World) -> None:
+        world.groups(Group("web", monitors=("web",), channels=("old", "mail")))
+        opening, repeated, _, ended = (replace(one, channels=()) for one in LIFE)
+        world.tell(opening)
+        world.groups(
+            Group("web", monitors=("web",), channels=("new", "mail")), channels=frozenset({"new", "mail"})
+        )
+        assert world.tell(repeated) == TellReport(taken=1, told=2)
+        assert world.tell(ended) == TellReport(taken=1, told=2)
+        world.send()
+        assert [one["kind"] for one in world.messages("old")] == ["first"]
+        assert [one["kind"] for one in world.messages("new")] == ["repeat", "recovered"]
+        assert [one["kind"] for one in world.messages("mail")] == ["first", "repeat", "recovered"]
+
+    def test_without_another_channel_it_waits_for_the_one_that_is_gone(self, world: World) -> None:
+        world.tell(OPENING)
+        world.groups(channels=frozenset({"mail"}))
+        assert world.tell(LIFE[3]) == TellReport(taken=1, told=1)
+        world.send()
+        assert [one["kind"] for one in world.messages("ops")] == ["first", "recovered"]
 
     def test_it_is_told_in_the_batch_of_the_beginning(self, world: World) -> None:
         assert world.tell(*LIFE) == TellReport(taken=4, told=4)
@@ -246,7 +351,7 @@ class TestInhibitions:
         assert world.tell(event("e1", 10)) == TellReport(taken=1, inhibited=1)
         assert world.tell(event("e1", 10)) == TellReport(taken=1)
         assert world.tell(event("e2", 30)) == TellReport(taken=1, told=1)
-        assert world.reasons()[0] == "host, which mutes it, has an incident since 2026-03-02T12:00:00Z"
+        assert world.reasons()[0] == "host, which mutes it, has an incident since 2026-03-02 12:00:00 UTC"
 
     def test_an_opening_is_told_when_the_trouble_is_over(self, world: World) -> None:
         world.open_incident(incident("host"))

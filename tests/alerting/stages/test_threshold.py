@@ -42,7 +42,7 @@ def test_no_question_is_from_the_future() -> None:
             answer(DecisionKind.HELD, held_count=1),
             "held",
             (
-                "Recon.Scanning of 192.0.2.1 was told before and is silent until 2026-03-02T13:00:00Z;"
+                "Recon.Scanning of 192.0.2.1 was told before and is silent until 2026-03-02 13:00:00 UTC;"
                 " 1 was held back since then"
             ),
         ),

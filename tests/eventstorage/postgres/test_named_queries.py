@@ -84,8 +84,9 @@ def test_a_cancellation_never_hits_what_the_session_does_next(backend: PostgresB
 
     thread, errors = in_thread(cancel)
     session = backend.session()
-    cancelled = 0
-    for _ in range(300):
+    cancelled = rounds = 0
+    while rounds < 300 or (not cancelled and rounds < 30_000):  # a machine may be slow to cancel
+        rounds += 1
         try:
             with session.named("victim", None):
                 session.execute("SELECT pg_sleep(0.0005)")
@@ -99,8 +100,7 @@ def test_a_cancellation_never_hits_what_the_session_does_next(backend: PostgresB
     thread.join()
 
     assert not errors
-    assert cancelled <= sum(hits)
-    assert cancelled > 0
+    assert 0 < cancelled <= sum(hits)
 
 
 def test_a_stream_is_cancelled_between_two_pages(backend: PostgresBackend) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -72,6 +73,16 @@ class EventsWorkspace(Workspace):
         project = self.load()
         with open_memory(project, self.clock) as memory:
             return notify(project, memory, clock=self.clock, **options)
+
+    def notify_at_once(self, number: int) -> list[NotifyReport]:
+        """Let several threads notify at once."""
+        reports: list[NotifyReport] = []
+        threads = [Thread(target=lambda: reports.append(self.notify())) for _ in range(number)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return reports
 
     def told(self) -> list[dict[str, Any]]:
         """Give the messages of the outbox, in the order of event time."""

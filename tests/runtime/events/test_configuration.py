@@ -91,6 +91,7 @@ def test_a_name_is_taken_across_all_kinds(project: EventsWorkspace) -> None:
         ("groups:\n  - name: a\n    monitors: [idss, 'x*']\n", "groups.yml:3: there is no monitor 'idss'"),
         ("groups:\n  - name: a\n    tags: [secure]\n", "there is no monitor with the tag 'secure'"),
         ("inhibitions:\n  - when: [idx]\n    mutes: ['*']\n", "groups.yml:2: there is no monitor 'idx'"),
+        ("inhibitions:\n  - when: ['id[sx]']\n    mutes: ['*']\n", "there is no monitor 'id[sx]'"),
         ("inhibitions:\n  - when: ['*']\n    mutes: ['tag:web']\n", "no monitor with the tag 'web'"),
         ("groups:\n  - name: shop\nfallback: shopp\n", "groups.yml:3: there is no group 'shopp'"),
     ],
@@ -102,6 +103,13 @@ def test_what_groups_name_is_to_be_there(project: EventsWorkspace, text: str, sa
     (error,) = errors_of(project)
 
     assert said in error
+
+
+def test_patterns_of_an_inhibition_may_match_something_one_day(project: EventsWorkspace) -> None:
+    project.events(tags=["security"])
+    groups_of(project, "inhibitions:\n  - when: ['web-*', 'tag:web?']\n    mutes: ['tag:sec*']\n")
+
+    assert errors_of(project) == []
 
 
 @pytest.mark.parametrize(

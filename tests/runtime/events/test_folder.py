@@ -51,6 +51,22 @@ def test_a_file_in_which_something_is_wrong_is_set_aside_and_what_is_right_in_it
     assert any("no usable ID" in note for note in report.notes)
 
 
+def test_a_file_that_has_to_stay_fails_the_monitor_after_all_others_were_taken(
+    project: EventsWorkspace,
+) -> None:
+    project.events(**FOLDER)
+    project.drop("1.jsonl", [event(1, 0), {"no": "event"}])
+    project.drop("2.jsonl", [event(2, 0)])
+    (project.folder / "queue" / "errors").symlink_to("nowhere")
+
+    report = project.run_one()
+
+    assert report.status is RunStatus.FAILED
+    assert "1.jsonl is imported, but cannot be moved away" in (report.error or "")
+    assert report.events_new == 2
+    assert names(project, ".") == ["1.jsonl"]
+
+
 def test_a_folder_that_is_not_there_fails_the_monitor_and_no_other(project: EventsWorkspace) -> None:
     project.events(**FOLDER)
     project.events("other")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -253,13 +252,8 @@ def test_two_at_once_tell_nothing_twice(project: EventsWorkspace, clock: Steppin
     clock.time = BEGIN + timedelta(days=1)
     project.events()
     project.store([event(n, n / 10_000, f"192.0.2.{n % 50}") for n in range(3000)])
-    reports: list[Any] = []
-    threads = [Thread(target=lambda: reports.append(project.notify())) for _ in range(2)]
 
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    reports = project.notify_at_once(2)
 
     assert sum(report.events for report in reports) == 3000
     assert sum(report.messages for report in reports) == len(project.told()) == 50

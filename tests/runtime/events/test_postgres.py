@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from tests.runtime.events.conftest import BEGIN, EventsWorkspace, event
@@ -73,13 +72,8 @@ def test_two_at_once_tell_nothing_twice_on_a_server(
     clock.time = BEGIN + timedelta(days=1)
     server.events()
     server.store([event(n, n / 10_000, f"192.0.2.{n % 20}") for n in range(1500)])
-    reports: list[Any] = []
-    threads = [Thread(target=lambda: reports.append(server.notify())) for _ in range(3)]
 
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    reports = server.notify_at_once(3)
 
     assert sum(report.events for report in reports) == 1500
     assert sum(report.messages for report in reports) == len(server.told()) == 20

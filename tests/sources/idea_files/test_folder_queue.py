@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -142,3 +144,48 @@ def test_a_file_that_cannot_be_moved_stays_and_is_released(folder: Path) -> None
 
     with claimed(queue, "a.json"):
         assert queue.names() == ["a.json", "b.json", "done"]
+
+
+def test_a_file_that_was_replaced_meanwhile_waits_for_the_next_claim(folder: Path) -> None:
+    queue = FolderQueue(folder)
+    file = claimed(queue, "a.json")
+    (folder / ".new").write_text("another")
+    (folder / ".new").replace(folder / "a.json")
+
+    assert file.finish() is None
+
+    assert queue.names() == ["a.json", "b.json"]
+    assert claimed(queue, "a.json").finish() == folder / "done" / "a.json"
+    assert (folder / "done" / "a.json").read_text() == "another"
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP])
+def test_a_file_that_can_have_one_name_only_is_moved_and_replaces_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", refuse)
+    queue = FolderQueue(folder)
+    assert claimed(queue, "a.json").finish() == folder / "done" / "a.json"
+    (folder / "a.json").write_text("another")
+
+    assert claimed(queue, "a.json").finish() == folder / "done" / "a.json.1"
+    assert claimed(queue, "b.json").finish(["1: not JSON"]) == folder / "errors" / "b.json"
+
+    assert queue.names() == []
+    there = {path.name: path.read_text() for path in (folder / "done").iterdir()}
+    assert there == {"a.json": "a.json", "a.json.1": "another"}
+
+
+def test_a_folder_that_may_not_be_looked_into_is_an_error_that_says_so(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    monkeypatch.setattr(type(folder), "is_dir", refuse)
+
+    with pytest.raises(LoadError, match="cannot be read: Permission denied"):
+        FolderQueue(folder)

@@ -160,6 +160,7 @@ def test_another_user_is_told_what_may_not_be_read(tmp_path: Path) -> None:
     (tmp_path / "a.log").write_text("secret\n")
     (tmp_path / "a.log").chmod(0)
     (tmp_path / "b.log").write_text("one\n")
+    (tmp_path / "b.log").chmod(0o644)  # whatever the umask is
     (tmp_path / "private").mkdir(mode=0o700)
     done = subprocess.run(
         [sys.executable, "-c", _AS_NOBODY, str(tmp_path)], capture_output=True, text=True, check=False

@@ -31,6 +31,8 @@ LARGEST_RESPONSE = 65_536
 USER_AGENT = "tocsin"
 _TRANSIENT = frozenset({408, 425, 429})
 _CLEAR_TEXT_LENGTH = 200
+# A network's own NAT64 (RFC 8215) and IPv4 in the old form of IPv6: older Pythons take them for global.
+_NEVER_GLOBAL = (ipaddress.ip_network("64:ff9b:1::/48"), ipaddress.ip_network("::/96"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +200,8 @@ def _addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, tuple[A
 def _refuse_private(host: str, addresses: Sequence[tuple[socket.AddressFamily, tuple[Any, ...]]]) -> None:
     for _, address in addresses:
         ip = ipaddress.ip_address(str(address[0]).partition("%")[0])
-        if not all(inner.is_global and not inner.is_multicast for inner in _inner(ip)):
+        inside = any(ip.version == net.version and ip in net for net in _NEVER_GLOBAL)
+        if inside or not all(inner.is_global and not inner.is_multicast for inner in _inner(ip)):
             raise ChannelError(
                 f"{host} has the address {ip}, which is not a public one",
                 hint="set allow_private: true for a receiver in your own network",

@@ -25,13 +25,15 @@ __all__ = ["build_buckets", "build_channels", "deliver_messages"]
 def build_channels(project: Project, clock: Clock) -> tuple[dict[str, Channel], dict[str, ConfigError]]:
     """Make the channels of a project, and the errors of those whose configuration is wrong, by name."""
     from tocsin.alerting.channels import build_channel
+    from tocsin.runtime.alerts.patience import PatientChannel
 
     channels: dict[str, Channel] = {}
     errors: dict[str, ConfigError] = {}
     for name, settings in project.channels.items():
         rest = dict(settings)
         try:
-            channels[name] = build_channel(name, str(rest.pop("type", "")), rest, clock=clock)
+            channel = build_channel(name, str(rest.pop("type", "")), rest, clock=clock)
+            channels[name] = PatientChannel(name, channel)
         except ConfigError as error:
             errors[name] = error
     return channels, errors
@@ -51,7 +53,7 @@ def build_buckets(project: Project, memory: BaseDatabaseManager, clock: Clock) -
         except ValueError:
             continue  # the channel is not built, and says why
         now = clock.now()
-        buckets[name] = TokenBucket(limit, now, sent_since(memory, name, now - limit.period))
+        buckets[name] = TokenBucket(limit, now, sent_since(memory, name, now - limit.period, now))
     return buckets
 
 
@@ -74,6 +76,7 @@ def deliver_messages(project: Project, memory: BaseDatabaseManager, clock: Clock
             rng=random.Random(),  # noqa: S311  # jitter, not a secret
             owner=this_process(),
             is_dead=is_dead,
+            broken=broken,
             buckets=buckets,
         )
         for series, count in delivery.sent_of.items():
@@ -86,9 +89,7 @@ def deliver_messages(project: Project, memory: BaseDatabaseManager, clock: Clock
     for monitor in report.monitors:
         monitor.alerts_sent += sent[monitor.name]
     report.notes.extend(str(error) for error in broken.values())
-    report.notes.extend(
-        f"channel {name}: {problem}" for name, problem in problems.items() if name not in broken
-    )
+    report.notes.extend(f"channel {name}: {problem}" for name, problem in problems.items())
     if given_up:
         report.notes.append(f"messages that were given up: {given_up}")
     if delivery.pending:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from tocsin.model import AlertCandidate, DecisionKind, MonitorKind, Severity
+from tocsin.runtime.clock import whole_milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,7 +90,8 @@ class EventCandidates:
             rule=name,
             kind=DecisionKind.FIRST,
             reason=f"an event that {monitor.name} looks for",
-            at=_whole_milliseconds(min(event.detecttime or now, now)),
+            # An event from before the memory's calendar is at its beginning.
+            at=max(whole_milliseconds(min(event.detecttime or now, now)), _NONE_BEFORE),
             severity=severity,
             condition="event",
             event_ids=(event.id,),
@@ -102,8 +104,3 @@ class EventCandidates:
             event=event,
             message=self._messages[name],
         )
-
-
-def _whole_milliseconds(at: datetime) -> datetime:
-    """Give the time as the memory keeps it; one from before the memory's calendar is its beginning."""
-    return max(at.replace(microsecond=at.microsecond // 1000 * 1000), _NONE_BEFORE)

@@ -5,34 +5,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tocsin.alerting.message import TOLD_KINDS
+from tocsin.alerting.rows import named
 from tocsin.database.tables import TABLE_DECISIONS
-from tocsin.model import DecisionKind, Severity
+from tocsin.model import DecisionKind, MonitorKind, Severity
+from tocsin.runtime.alerts.memory import events_to_read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from tocsin.abc import Transaction
     from tocsin.database import BaseDatabaseManager
+    from tocsin.runtime.config.loader import Project
 
 __all__ = [
     "TELLING_KINDS",
     "DecisionRow",
     "HistoryFilter",
     "Page",
+    "point_of",
     "read_decisions",
     "read_history",
-    "read_page",
 ]
 
-TELLING_KINDS = (
-    DecisionKind.FIRST,
-    DecisionKind.NO_DATA,
-    DecisionKind.REPEAT,
-    DecisionKind.ESCALATED,
-    DecisionKind.RELAPSED,
-    DecisionKind.RECOVERED,
-)
+TELLING_KINDS = tuple(kind for kind in DecisionKind if kind in TOLD_KINDS)
 """The decisions by which people are told; all others are silent."""
 
 _COLUMNS = (
@@ -105,7 +102,7 @@ class HistoryFilter:
         kinds: Kinds of decisions.
         start: Decided at this time or later.
         end: Decided before this time.
-        event: The id of an event.
+        event: The id of an event: also what told of it with others, and what its point of a series came to.
     """
 
     monitor: str | None = None
@@ -126,14 +123,13 @@ class HistoryFilter:
             "channel = %(channel)s": ("channel", self.channel),
             "decided_at >= %(start)s": ("start", self.start),
             "decided_at < %(end)s": ("end", self.end),
-            "event_id = %(event)s": ("event", self.event),
         }
         conditions = [condition for condition, (_, value) in wanted.items() if value is not None]
         params = {name: value for name, value in wanted.values() if value is not None}
         if self.kinds:
-            names = {f"kind_{place}": kind.value for place, kind in enumerate(self.kinds)}
-            conditions.append(_in("kind", names))
-            params |= names
+            names, values = named([kind.value for kind in self.kinds], "kind")
+            conditions.append(f"kind IN ({names})")
+            params |= values
         return conditions, params
 
 
@@ -146,13 +142,13 @@ class Page:
     id: str
 
 
-def read_page(decision: DecisionRow) -> Page:
-    """Give the page that begins behind a decision."""
-    return Page(decision.decided_at, decision.at, decision.id)
-
-
 def read_history(
-    memory: BaseDatabaseManager, wanted: HistoryFilter, *, limit: int, before: Page | None = None
+    memory: BaseDatabaseManager,
+    wanted: HistoryFilter,
+    *,
+    limit: int,
+    before: Page | None = None,
+    point: tuple[str, datetime] | None = None,
 ) -> list[DecisionRow]:
     """Read decisions, those made last first; of one moment the latest event first.
 
@@ -161,8 +157,13 @@ def read_history(
         wanted: Which ones.
         limit: How many at most.
         before: Behind which decision to go on.
+        point: The series and the instant of the wanted event, where one of the project's monitors found it.
     """
     conditions, params = wanted.conditions()
+    if wanted.event is not None:
+        about, ids = _about_event(memory, wanted.event, point)
+        conditions.append(about)
+        params |= ids
     if before is not None:
         conditions.append(
             "(decided_at < %(decided)s OR (decided_at = %(decided)s AND (event_at < %(at)s"
@@ -172,6 +173,70 @@ def read_history(
         params |= {"decided": before.decided_at, "at": before.at, "id": before.id}
     order = f"decided_at DESC, event_at DESC, decision_id DESC LIMIT {int(limit)}"
     return read_decisions(memory, " AND ".join(conditions), params, order=order)
+
+
+def point_of(project: Project, memory: BaseDatabaseManager, event_id: str) -> tuple[str, datetime] | None:
+    """Give the series and the instant of an event that a metric of the project became; `None`: it is another.
+
+    Args:
+        project: The project.
+        memory: Its memory.
+        event_id: The id of an event, which need not be there.
+    """
+    with events_to_read(project, memory) as events:
+        event = None if events is None else events.fetch_event(event_id)
+    details = None if event is None else event.get("_Tocsin")
+    if event is None or not isinstance(details, dict) or details.get("Kind") != MonitorKind.METRIC:
+        return None
+    series, at = details.get("Series"), event.detecttime
+    return (series, at) if isinstance(series, str) and at is not None else None
+
+
+def _about_event(
+    memory: BaseDatabaseManager, event: str, point: tuple[str, datetime] | None
+) -> tuple[str, dict[str, Any]]:
+    """Give the condition that a decision is about an event, alone or with others, and its parameters.
+
+    A decision names the first of its events. The others are those of its point, one a detector; what led to
+    it, which is said to belong to its incident; and what was held back before, which has its notice.
+    """
+    own, params = "event_id = %(event)s", dict[str, Any](event=event)
+    if point is not None:
+        own += " OR (series = %(series_of)s AND event_at = %(at_of)s AND condition <> 'event')"
+        params |= {"series_of": point[0], "at_of": point[1]}
+    rows = read_decisions(memory, own, params)
+    candidates = {row.candidate_id for row in rows if row.candidate_id}
+    for row in rows:
+        if row.opened_at is not None and not row.candidate_id:
+            candidates |= _told_with(memory, row)
+    notices = {row.notice_id for row in rows if row.kind is DecisionKind.HELD and row.notice_id}
+    if candidates:
+        names, values = named(sorted(candidates), "candidate")
+        own += f" OR candidate_id IN ({names})"
+        params |= values
+    if notices:
+        names, values = named(sorted(notices), "notice")
+        own += f" OR (notice_id IN ({names}) AND kind <> '{DecisionKind.HELD}')"
+        params |= values
+    return f"({own})", params
+
+
+def _told_with(memory: BaseDatabaseManager, point: DecisionRow) -> set[str]:
+    """Give the candidates by which an incident was next told of after one of its points."""
+    rows = read_decisions(
+        memory,
+        "series = %(series)s AND rule = %(rule)s AND opened_at = %(opened_at)s AND condition = %(condition)s"
+        " AND candidate_id <> '' AND event_at >= %(at)s AND kind <> %(recovered)s",
+        {
+            "series": point.series,
+            "rule": point.rule,
+            "opened_at": point.opened_at,
+            "condition": point.condition,
+            "at": point.at,
+            "recovered": DecisionKind.RECOVERED.value,
+        },
+    )
+    return {row.candidate_id for row in rows if row.at == rows[0].at}
 
 
 def read_decisions(
@@ -203,7 +268,3 @@ def _decision(row: dict[str, Any]) -> DecisionRow:
     return DecisionRow(
         id=identity, kind=DecisionKind(kind), severity=Severity.of(severity), group=group, at=at, **row
     )
-
-
-def _in(column: str, names: Iterable[str]) -> str:
-    return f"{column} IN ({', '.join(f'%({name})s' for name in names)})"

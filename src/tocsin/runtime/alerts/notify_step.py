@@ -9,12 +9,14 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tocsin.alerting.batches import send_batches
+from tocsin.alerting.case import TellReport
 from tocsin.alerting.record import Stage, decision_about, write_decisions
 from tocsin.alerting.relapse import tell_relapses
 from tocsin.alerting.silence_book import close_expired
 from tocsin.alerting.tell import tell, tell_waiting
 from tocsin.model import DecisionKind
 from tocsin.runtime.alerts.threshold_book import StoreThresholds, threshold_rules
+from tocsin.runtime.clock import whole_milliseconds
 from tocsin.runtime.events.clock import EventClock
 from tocsin.runtime.events.reading import EventReading
 from tocsin.runtime.events.store import event_service
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tocsin.abc import Clock, Transaction
-    from tocsin.alerting.tell import TellReport
     from tocsin.database import BaseDatabaseManager
     from tocsin.eventstorage.cursor import EventStorageCursor
     from tocsin.model import Silence
@@ -43,37 +44,20 @@ _FORGOTTEN_AT_ONCE = 200
 
 
 @dataclass(slots=True)
-class NotifyReport:
+class NotifyReport(TellReport):
     """What a notify step did.
 
     Attributes:
         events: Events that monitors select, among those that are new.
-        taken: Candidates that were decided about; of several groups and channels each counts below.
-        told: Decisions to tell.
-        held: Decisions to hold back: it was told, and is silent.
-        silenced: Decisions that a silence made.
-        inhibited: Decisions that an inhibition made.
-        silent: Other decisions not to tell.
         messages: Messages that were put into the outbox.
         more: Whether events were left, as the limit was reached.
         notes: What people should know, e.g. a silence that ended without having matched anything.
     """
 
     events: int = 0
-    taken: int = 0
-    told: int = 0
-    held: int = 0
-    silenced: int = 0
-    inhibited: int = 0
-    silent: int = 0
     messages: int = 0
     more: bool = False
     notes: list[str] = field(default_factory=list)
-
-    def add(self, told: TellReport) -> None:
-        """Count what was decided."""
-        for name in ("taken", "told", "held", "silenced", "inhibited", "silent"):
-            setattr(self, name, getattr(self, name) + getattr(told, name))
 
 
 def notify(
@@ -112,7 +96,7 @@ class _Step:
     def __init__(self, project: Project, memory: BaseDatabaseManager, clock: Clock) -> None:
         self.report = NotifyReport()
         self._project, self._memory = project, memory
-        self._now = _present(clock)
+        self._now = whole_milliseconds(clock.now().astimezone(UTC))
         self._plan = project.plan
         self._rules = threshold_rules(project.groups)
         self._reading = EventReading(project)
@@ -231,12 +215,6 @@ class _Step:
 
 
 _LAST = datetime.max.replace(tzinfo=UTC)
-
-
-def _present(clock: Clock) -> datetime:
-    """Give whole milliseconds, as the memory keeps times."""
-    now = clock.now().astimezone(UTC)
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 def _ended(silence: Silence) -> str:

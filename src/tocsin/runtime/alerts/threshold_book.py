@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tocsin.model import AlertCandidate
     from tocsin.runtime.config.groups import GroupsConfig
 
-__all__ = ["StoreThresholds", "threshold_rules"]
+__all__ = ["StoreThresholds", "incident_class", "threshold_rules"]
 
 _MOST_IDS = 100
 _KINDS = {kind: DecisionKind(kind.value) for kind in VerdictKind}
@@ -33,6 +33,11 @@ def threshold_rules(groups: GroupsConfig) -> dict[str, ThresholdRule]:
     }
 
 
+def incident_class(monitor: str, rule: str) -> str:
+    """Give the class that an incident is told as."""
+    return f"{monitor}/{rule}"
+
+
 class StoreThresholds:
     """A `tocsin.alerting.plan.ThresholdBook` over the event storage's `Thresholder`.
 
@@ -42,7 +47,6 @@ class StoreThresholds:
     Args:
         cursor: Within the open transaction of the memory, which ends what is written here.
         rules: Severity → rule, where it is not the default.
-        passed: Relapses are due by this event time, even when the clock is further; `None` goes by the clock.
 
     Attributes:
         shortest: The shortest silence that may relapse, `None` when none may.
@@ -56,18 +60,16 @@ class StoreThresholds:
         self,
         cursor: EventStorageCursor,
         rules: Mapping[str, ThresholdRule] | None = None,
-        *,
-        passed: datetime | None = None,
     ) -> None:
         self._cursor = cursor
         self._thresholder = Thresholder(cursor, rules)
-        self._passed = passed
+        self._passed: datetime | None = None
         self.asked: tuple[datetime, datetime] | None = None
         times = [self._thresholder.rule(severity) for severity in Severity]
         self.shortest = min((rule.silence for rule in times if rule.relapse), default=None)
 
     def pass_to(self, at: datetime) -> None:
-        """Go on to an event time: what is due by then is due."""
+        """Go on to an event time: relapses are due by then, even when the clock is further."""
         self._passed = at
 
     def any_due(self) -> bool:
@@ -157,7 +159,7 @@ def _event(candidate: AlertCandidate) -> Mapping[str, Any]:
         "Category": ["Anomaly.Behaviour"],
         "Node": [{"Name": candidate.series}],
         "_Tocsin": {
-            "EventClass": f"{candidate.monitor}/{candidate.rule}",
+            "EventClass": incident_class(candidate.monitor, candidate.rule),
             "EventSeverity": candidate.severity.value,
         },
     }

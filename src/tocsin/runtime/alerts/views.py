@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from tocsin.alerting.acknowledgements import read_acknowledgements
 from tocsin.alerting.message import iso
-from tocsin.alerting.records import incident_key
+from tocsin.alerting.patterns import glob
+from tocsin.alerting.records import incident_key, select_incidents
 from tocsin.database.tables import TABLE_INCIDENTS, TABLE_NOTICES, TABLE_OUTBOX
-from tocsin.model import DecisionKind, Incident, IncidentState, OutboxState, Severity
+from tocsin.model import DecisionKind, IncidentState, OutboxState, Severity
 from tocsin.runtime.alerts.history import DecisionRow, read_decisions
 from tocsin.runtime.alerts.memory import event_time, events_to_read, leaves_at, thresholder_of
 from tocsin.runtime.project_state import metric_of
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
     from tocsin.alerting.acknowledgements import Acknowledgement
     from tocsin.alerting.plan import AlertingPlan
+    from tocsin.alerting.records import IncidentKey
     from tocsin.database import BaseDatabaseManager
+    from tocsin.model import AlertRule, Incident
     from tocsin.runtime.config.loader import Project
-
-    IncidentKey = tuple[str, str, str, datetime]
 
 __all__ = [
     "MOST_COUNTED",
@@ -44,10 +44,6 @@ __all__ = [
 ]
 
 MOST_COUNTED = 10_000
-_COLUMNS = (
-    "rule, series, opened_at, state, last_anomaly_at, anomalies, direction, severity, told_at,"
-    " told_severity, resolved_at"
-)
 _FIRING = f"state IN ('{IncidentState.FIRING}', '{IncidentState.RECOVERING}')"
 
 
@@ -172,35 +168,29 @@ def open_incidents(
         group: Only what this group was told of, or would have been.
         monitor: Only of this monitor, or of those that a pattern (`*`, `?`) matches.
     """
-    table = memory.get_full_table_name(TABLE_INCIDENTS)
-    rows = memory.execute_query(
-        f"SELECT {_COLUMNS} FROM {table} WHERE {_FIRING} ORDER BY opened_at DESC, series, rule"
-    )
-    decisions = _decisions_of_open(memory, table)
+    rows = select_incidents(memory, _FIRING, order="opened_at DESC, series, rule")
+    decisions = _decisions_of_open(memory)
     acknowledged = read_acknowledgements(memory)
-    severities, plan = _severities(project), project.plan
-    found = [
-        _open(Incident(**{**row, "state": IncidentState(row["state"])}), decisions, acknowledged, severities)
-        for row in rows
-    ]
+    rules, plan = project.alert_rules, project.plan
+    found = [_open(row.incident, decisions, acknowledged, rules) for row in rows]
+    fits = glob("*" if monitor is None else monitor)
     chosen = [
         one
         for one in found
-        if (monitor is None or fnmatchcase(one.monitor, monitor))
+        if fits(one.monitor)
         and (group is None or group in one.groups)
         and plan.looks_after(one.monitor, one.incident.rule)
     ]
     return sorted(chosen, key=lambda one: -one.severity.rank)
 
 
-def _decisions_of_open(
-    memory: BaseDatabaseManager, incidents: str
-) -> Mapping[IncidentKey, list[DecisionRow]]:
+def _decisions_of_open(memory: BaseDatabaseManager) -> Mapping[IncidentKey, list[DecisionRow]]:
     """Give what was decided about open incidents, but for the points of which a rule told nothing."""
     rows = read_decisions(
         memory,
         "(d.series, d.rule, d.opened_at, d.condition) IN"
-        f" (SELECT series, rule, opened_at, condition FROM {incidents} WHERE {_FIRING})"
+        " (SELECT series, rule, opened_at, condition"
+        f" FROM {memory.get_full_table_name(TABLE_INCIDENTS)} WHERE {_FIRING})"
         " AND NOT (d.kind = %(none)s AND d.stage = %(rule)s)",
         {"none": DecisionKind.NONE.value, "rule": "rule"},
     )
@@ -215,13 +205,14 @@ def _open(
     incident: Incident,
     decisions: Mapping[IncidentKey, list[DecisionRow]],
     acknowledged: Mapping[IncidentKey, Acknowledgement],
-    severities: Mapping[tuple[str, str], Severity],
+    rules: Mapping[tuple[str, str], AlertRule],
 ) -> OpenIncident:
     key = incident_key(incident)
     monitor = metric_of(incident.series)
     rows = decisions.get(key, [])
     told = tuple(row for row in rows if row.told)
-    severity = severities.get((monitor, incident.rule), Severity.MEDIUM)
+    rule = rules.get((monitor, incident.rule))
+    severity = Severity.MEDIUM if rule is None else rule.severity
     return OpenIncident(
         id=incident_id(key),
         monitor=monitor,
@@ -236,18 +227,6 @@ def _open(
 def _latest(rows: Iterable[DecisionRow]) -> tuple[DecisionRow, ...]:
     """Give the last decision for each group and channel."""
     return tuple({(row.group, row.channel): row for row in rows}.values())
-
-
-def _severities(project: Project) -> dict[tuple[str, str], Severity]:
-    """Give how bad what each rule finds is: (monitor, rule) → severity."""
-    from tocsin.runtime.config.monitors import LogMonitor, MetricMonitor
-
-    return {
-        (monitor.name, rule.name): rule.severity
-        for monitor in project.monitors
-        if isinstance(monitor, MetricMonitor | LogMonitor)
-        for rule in monitor.config.rules()
-    }
 
 
 def find_open_incidents(project: Project, memory: BaseDatabaseManager, name: str) -> list[OpenIncident]:

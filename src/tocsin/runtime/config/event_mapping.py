@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from tocsin.errors import ConfigError
-from tocsin.runtime.config.metric import TimeZone
+from tocsin.runtime.config.fields import TimeZone
 from tocsin.runtime.config.yaml_file import StrictModel, error_at, read_text, validate
 from tocsin.sources.idea_files.idea_paths import parse_path
 from tocsin.sources.idea_files.mapping import ColumnMapping, CsvMapping

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from tocsin.model import Severity
-from tocsin.runtime.config.metric import MonitorName, TimeZone, check_tags
+from tocsin.runtime.config.fields import MonitorName, RuleName, Tags, TimeZone, enabled_rules, one_or_many
 from tocsin.runtime.config.yaml_file import StrictModel
 
 __all__ = ["EventsAlertingConfig", "EventsConfig", "EventsSourceConfig"]
@@ -23,7 +23,7 @@ class EventsSourceConfig(StrictModel):
 class EventsAlertingConfig(StrictModel):
     """When to tell whom about events."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")] | None = None
+    name: RuleName | None = None
     enabled: bool = True
     timezone: TimeZone = "UTC"
     channels: tuple[str, ...] = ()
@@ -38,23 +38,14 @@ class EventsConfig(StrictModel):
 
     name: MonitorName
     description: str = ""
-    tags: tuple[str, ...] = ()
+    tags: Tags = ()
     enabled: bool = True
     source: EventsSourceConfig | None = None
     filter: dict[str, Any] = Field(default_factory=dict)
     findings: bool = False
     alerting: Annotated[
-        tuple[EventsAlertingConfig, ...],
-        BeforeValidator(
-            lambda value: [value] if isinstance(value, dict) else value,
-            json_schema_input_type=EventsAlertingConfig | tuple[EventsAlertingConfig, ...],
-        ),
+        tuple[EventsAlertingConfig, ...], one_or_many(EventsAlertingConfig | tuple[EventsAlertingConfig, ...])
     ] = ()
-
-    @field_validator("tags", mode="after")
-    @classmethod
-    def _tags_are_words(cls, tags: tuple[str, ...]) -> tuple[str, ...]:
-        return check_tags(tags)
 
     @model_validator(mode="after")
     def _names_differ(self) -> EventsConfig:
@@ -67,8 +58,4 @@ class EventsConfig(StrictModel):
 
     def rules(self) -> tuple[tuple[str, EventsAlertingConfig], ...]:
         """Give the enabled alerting rules, each with a name of its own."""
-        return tuple(
-            (config.name or ("default" if index == 0 else f"rule-{index + 1}"), config)
-            for index, config in enumerate(self.alerting)
-            if config.enabled
-        )
+        return enabled_rules(self.alerting)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tocsin.alerting.inhibit import TAG_PREFIX
 from tocsin.runtime.config.groups import GROUPS_FILE
-from tocsin.runtime.config.yaml_file import error_at, read_text, suggest
+from tocsin.runtime.config.yaml_file import error_at, is_there, read_text, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -15,14 +16,13 @@ if TYPE_CHECKING:
 
 __all__ = ["group_errors"]
 
-_WILDCARDS = "*?["
-_TAG = "tag:"
+_WILDCARDS = "*?"
 
 
 def group_errors(project: Project) -> list[ConfigError]:
     """Find what `groups.yml` names and the project does not have, each with its line."""
     path = project.folder / GROUPS_FILE
-    if not path.is_file():
+    if not is_there(path):
         return []
     text = read_text(path)
     return [error_at(message, text, path, where, hint) for message, where, hint in _wrong(project)]
@@ -51,10 +51,10 @@ def _wrong(project: Project) -> Iterator[_Wrong]:
     for number, inhibition in enumerate(project.groups.inhibitions):
         for key, names in (("when", inhibition.when), ("mutes", inhibition.mutes)):
             place = ("inhibitions", number, key)
-            named = [name for name in names if not name.startswith(_TAG)]
-            tagged = [name.removeprefix(_TAG) for name in names if name.startswith(_TAG)]
+            named = [name for name in names if not name.startswith(TAG_PREFIX)]
+            tagged = [name.removeprefix(TAG_PREFIX) for name in names if name.startswith(TAG_PREFIX)]
             yield from _missing("monitor", _plain(named), monitors, place)
-            yield from _missing("monitor with the tag", tagged, tags, place)
+            yield from _missing("monitor with the tag", _plain(tagged), tags, place)
 
 
 def _plain(patterns: Iterable[str]) -> list[str]:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from tocsin.alerting.patterns import read_network
 from tocsin.alerting.plan import AlertingPlan
+from tocsin.errors import ConfigError
 from tocsin.model import Group, Inhibition, Schedule, Severity
-from tocsin.runtime.config.metric import Duration, TimeZone
-from tocsin.runtime.config.yaml_file import StrictModel, read_text, validate
+from tocsin.runtime.config.fields import Duration, TimeZone
+from tocsin.runtime.config.yaml_file import StrictModel, is_there, read_text, validate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,13 +43,9 @@ _OneOrMany = BeforeValidator(
 
 def _check_network(text: str) -> str:
     try:
-        ipaddress.ip_network(text.strip())
-    except ValueError:
-        try:
-            hint = f"did you mean {ipaddress.ip_network(text.strip(), strict=False)}?"
-        except ValueError:
-            hint = "write an address or a network, such as 192.0.2.0/24 or 2001:db8::/32"
-        message = f"{text!r} is no network: {hint}"
+        read_network(text)
+    except ConfigError as error:
+        message = f"{error.message}: {error.hint}"
         raise ValueError(message) from None
     return text.strip()
 
@@ -208,4 +206,4 @@ def load_groups(folder: Path) -> GroupsConfig:
         ConfigError: The file is wrong.
     """
     path = folder / GROUPS_FILE
-    return validate(GroupsConfig, read_text(path), path) if path.is_file() else GroupsConfig()
+    return validate(GroupsConfig, read_text(path), path) if is_there(path) else GroupsConfig()

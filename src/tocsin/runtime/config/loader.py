@@ -10,13 +10,14 @@ from tocsin.errors import ConfigError
 from tocsin.runtime.config.groups import GroupsConfig, load_groups
 from tocsin.runtime.config.monitors import LogMonitor, MetricMonitor, load_monitors
 from tocsin.runtime.config.project import MemoryConfig, ProfileConfig, ProfilesConfig, ProjectConfig
-from tocsin.runtime.config.yaml_file import read_text, suggest, validate
+from tocsin.runtime.config.yaml_file import is_there, read_text, suggest, validate
 from tocsin.runtime.servers import memory_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tocsin.alerting.plan import AlertingPlan
+    from tocsin.model import AlertRule
     from tocsin.runtime.config.monitors import Monitor
 
 __all__ = ["PROFILES_FILE", "PROJECT_FILE", "Project", "load_project"]
@@ -39,6 +40,16 @@ class Project:
     groups: GroupsConfig = field(default_factory=GroupsConfig)
 
     @property
+    def alert_rules(self) -> dict[tuple[str, str], AlertRule]:
+        """The rules of metrics and logs: (monitor, rule) → rule."""
+        return {
+            (monitor.name, rule.name): rule
+            for monitor in self.monitors
+            if isinstance(monitor, MetricMonitor | LogMonitor)
+            for rule in monitor.config.rules()
+        }
+
+    @property
     def plan(self) -> AlertingPlan:
         """How the project alerts."""
         tags = {monitor.name: monitor.tags for monitor in self.monitors}
@@ -49,7 +60,7 @@ class Project:
             for monitor in self.monitors
             if isinstance(monitor, MetricMonitor | LogMonitor)
         }
-        return self.groups.plan(self.config.name, tags, rules)
+        return replace(self.groups.plan(self.config.name, tags, rules), channels=frozenset(self.channels))
 
     @property
     def memory_path(self) -> Path:
@@ -85,14 +96,14 @@ def load_project(folder: Path, profile: str | None = None, *, home: Path | None 
             is a `BrokenMonitor` of the result.
     """
     path = folder / PROJECT_FILE
-    if not path.is_file():
+    if not is_there(path):
         raise ConfigError(
             f"{folder} is not a Tocsin project: it has no {PROJECT_FILE}",
             hint="run `tocsin init NAME`, or point to a project with -p",
         )
     config = validate(ProjectConfig, read_text(path), path)
-    home_file = (Path.home() if home is None else home) / ".tocsin" / PROFILES_FILE
-    files = tuple(path for path in (home_file, folder / PROFILES_FILE) if path.is_file())
+    own = folder / PROFILES_FILE
+    files = (*_profiles_at_home(home), *([own] if is_there(own) else []))
     profiles = _load_profiles(files)
     chosen = profile or config.default_profile or profiles.default_profile or next(iter(profiles.profiles))
     _require_profile(chosen, profiles.profiles, folder / PROFILES_FILE)
@@ -110,6 +121,15 @@ def load_project(folder: Path, profile: str | None = None, *, home: Path | None 
         groups=load_groups(folder),
     )
     return replace(project, monitors=load_monitors(project))
+
+
+def _profiles_at_home(home: Path | None) -> tuple[Path, ...]:
+    """Find the user's profiles; a service may have no home, or one that it may not look into."""
+    try:
+        path = (Path.home() if home is None else home) / ".tocsin" / PROFILES_FILE
+        return (path,) if path.is_file() else ()
+    except (OSError, RuntimeError):
+        return ()
 
 
 def _load_profiles(files: tuple[Path, ...]) -> ProfilesConfig:

@@ -5,10 +5,19 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from tocsin.model import AlertRule, DirectionRule, Severity, Subject
-from tocsin.runtime.config.metric import Duration, FindingsConfig, MonitorName, TimeZone, check_tags
+from tocsin.runtime.config.fields import (
+    Duration,
+    MonitorName,
+    RuleName,
+    Tags,
+    TimeZone,
+    enabled_rules,
+    one_or_many,
+)
+from tocsin.runtime.config.metric import FindingsConfig
 from tocsin.runtime.config.yaml_file import StrictModel
 
 __all__ = [
@@ -74,7 +83,7 @@ class EventDetectorConfig(StrictModel):
 class LogAlertingConfig(StrictModel):
     """When to tell whom about anomalous lines."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")] | None = None
+    name: RuleName | None = None
     enabled: bool = True
     timezone: TimeZone | None = None
     channels: tuple[str, ...] = ()
@@ -116,7 +125,7 @@ class LogConfig(StrictModel):
 
     name: MonitorName
     description: str = ""
-    tags: tuple[str, ...] = ()
+    tags: Tags = ()
     enabled: bool = True
     source: LogSourceConfig
     parser: ParserConfig
@@ -134,18 +143,9 @@ class LogConfig(StrictModel):
     timezone: TimeZone = "UTC"
     findings: FindingsConfig = FindingsConfig()
     alerting: Annotated[
-        tuple[LogAlertingConfig, ...],
-        BeforeValidator(
-            lambda value: [value] if isinstance(value, dict) else value,
-            json_schema_input_type=LogAlertingConfig | tuple[LogAlertingConfig, ...],
-        ),
+        tuple[LogAlertingConfig, ...], one_or_many(LogAlertingConfig | tuple[LogAlertingConfig, ...])
     ] = ()
     state: StateConfig = StateConfig()
-
-    @field_validator("tags", mode="after")
-    @classmethod
-    def _tags_are_words(cls, tags: tuple[str, ...]) -> tuple[str, ...]:
-        return check_tags(tags)
 
     @model_validator(mode="after")
     def _forgets_what_it_learns(self) -> Self:
@@ -169,11 +169,6 @@ class LogConfig(StrictModel):
     def rules(self) -> tuple[AlertRule, ...]:
         """Give the enabled alerting rules, each with a name of its own."""
         return tuple(
-            config.rule(
-                config.name or ("default" if index == 0 else f"rule-{index + 1}"),
-                self.timezone,
-                self.findings.severity,
-            )
-            for index, config in enumerate(self.alerting)
-            if config.enabled
+            config.rule(name, self.timezone, self.findings.severity)
+            for name, config in enabled_rules(self.alerting)
         )

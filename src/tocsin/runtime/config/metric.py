@@ -2,94 +2,41 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, field_validator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from tocsin.model import AlertRule, DirectionRule, Interval, Severity, parse_duration
+from tocsin.model import AlertRule, DirectionRule, Severity
+from tocsin.runtime.config.fields import (
+    Duration,
+    Instant,
+    IntervalField,
+    MonitorName,
+    RuleName,
+    Tags,
+    TimeZone,
+    enabled_rules,
+    one_or_many,
+)
 from tocsin.runtime.config.yaml_file import StrictModel
 
 __all__ = [
     "EVENT_WINDOW",
     "AlertingConfig",
     "DetectorConfig",
-    "Duration",
     "EndpointMap",
     "FindingsConfig",
     "MetricConfig",
-    "MonitorName",
     "NoDataConfig",
     "QueryColumns",
-    "TimeZone",
-    "check_tags",
 ]
-
-_DURATION_SCHEMA = {
-    "description": "a length of time: 30s, 10min, 1h, 1d, 1w, or seconds",
-    "anyOf": [{"type": "string"}, {"type": "number"}],
-}
-
-
-def _parse_instant(value: Any) -> datetime:
-    """Read an instant; one without a zone is UTC."""
-    message = f"{value!r} is not a date or time: write 2024-01-31 or 2024-01-31 12:00:00"
-    try:
-        if isinstance(value, str):
-            value = datetime.fromisoformat(value)
-        if isinstance(value, date) and not isinstance(value, datetime):
-            value = datetime(value.year, value.month, value.day, tzinfo=UTC)
-        if isinstance(value, datetime):
-            return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise ValueError(message) from None
-    raise ValueError(message)
-
-
-def _check_timezone(name: Any) -> str:
-    try:
-        ZoneInfo(str(name))
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        message = f"{name!r} is not a time zone: write an IANA name such as Europe/Berlin"
-        raise ValueError(message) from error
-    return str(name)
-
-
-def check_tags(tags: tuple[str, ...]) -> tuple[str, ...]:
-    """Check that each tag can be selected.
-
-    Raises:
-        ValueError: One is empty, or has a comma or white space.
-    """
-    for tag in tags:
-        if not tag or any(character in tag for character in ", \t\n"):
-            message = f"the tag {tag!r} must be one word without commas, so that it can be selected"
-            raise ValueError(message)
-    return tags
 
 
 def _country(value: Any) -> Any:
     """Undo what YAML makes of Norway: an unquoted NO is false."""
     return "NO" if value is False else value
 
-
-Duration = Annotated[timedelta, BeforeValidator(parse_duration), WithJsonSchema(_DURATION_SCHEMA)]
-Instant = Annotated[
-    datetime,
-    BeforeValidator(_parse_instant),
-    PlainSerializer(datetime.isoformat),
-    WithJsonSchema({"type": "string", "description": "a date or an ISO time; UTC unless it has an offset"}),
-]
-IntervalField = Annotated[
-    Interval,
-    BeforeValidator(lambda value: value if isinstance(value, Interval) else Interval.parse(value)),
-    PlainSerializer(str),
-    WithJsonSchema(_DURATION_SCHEMA),
-]
-TimeZone = Annotated[str, BeforeValidator(_check_timezone)]
-# A monitor's name becomes part of series names, file names and messages; { } = are used by dimensions.
-MonitorName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,127}$")]
 
 SeasonalityColumn = Literal[
     "minute", "hour", "day_of_week", "day_of_month", "week_of_month", "month", "is_weekend", "is_holiday"
@@ -124,7 +71,7 @@ class NoDataConfig(StrictModel):
 class AlertingConfig(StrictModel):
     """When to tell whom; see `tocsin.model.AlertRule` for the meaning of each key."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")] | None = None
+    name: RuleName | None = None
     enabled: bool = True
     timezone: TimeZone | None = None
     channels: tuple[str, ...] = ()
@@ -202,7 +149,7 @@ class MetricConfig(StrictModel):
     name: MonitorName
     description: str = ""
     unit: str = ""
-    tags: tuple[str, ...] = ()
+    tags: Tags = ()
     enabled: bool = True
     profile: str | None = None
     source: Literal["sql", "events"] = "sql"
@@ -229,17 +176,8 @@ class MetricConfig(StrictModel):
     detectors: tuple[DetectorConfig, ...] = ()
     findings: FindingsConfig = FindingsConfig()
     alerting: Annotated[
-        tuple[AlertingConfig, ...],
-        BeforeValidator(
-            lambda value: [value] if isinstance(value, dict) else value,
-            json_schema_input_type=AlertingConfig | tuple[AlertingConfig, ...],
-        ),
+        tuple[AlertingConfig, ...], one_or_many(AlertingConfig | tuple[AlertingConfig, ...])
     ] = ()
-
-    @field_validator("tags", mode="after")
-    @classmethod
-    def _tags_are_words(cls, tags: tuple[str, ...]) -> tuple[str, ...]:
-        return check_tags(tags)
 
     @model_validator(mode="after")
     def _keys_fit_together(self) -> Self:
@@ -278,11 +216,6 @@ class MetricConfig(StrictModel):
     def rules(self) -> tuple[AlertRule, ...]:
         """Give the enabled alerting rules, each with a name of its own."""
         return tuple(
-            config.rule(
-                config.name or ("default" if index == 0 else f"rule-{index + 1}"),
-                self.timezone,
-                self.findings.severity,
-            )
-            for index, config in enumerate(self.alerting)
-            if config.enabled
+            config.rule(name, self.timezone, self.findings.severity)
+            for name, config in enabled_rules(self.alerting)
         )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tocsin.errors import ConfigError, TocsinError
@@ -16,13 +18,12 @@ from tocsin.runtime.config.checks import (
 from tocsin.runtime.config.events import EventsConfig
 from tocsin.runtime.config.log import LogConfig
 from tocsin.runtime.config.metric import EVENT_WINDOW, MetricConfig
-from tocsin.runtime.config.yaml_file import error_at, read_text, suggest, validate
+from tocsin.runtime.config.yaml_file import error_at, is_there, read_text, suggest, validate
 from tocsin.runtime.logs.parts import create_log_detector, create_log_parser
 from tocsin.runtime.registry import create_detector
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tocsin.abc import Detector
     from tocsin.detectors.events import CoreDetector
@@ -138,8 +139,7 @@ def load_monitors(project: Project) -> tuple[Monitor, ...]:
         ("events", paths.events, _load_events),
     )
     for kind, folder, load in kinds:
-        files = (project.folder / folder).rglob("*")
-        for path in sorted(path for path in files if path.suffix in {".yml", ".yaml"}):
+        for path in _files_in(project.folder / folder):
             if path.stem.endswith(_MAPPING) and kind == "events":
                 continue
             try:
@@ -160,6 +160,23 @@ def load_monitors(project: Project) -> tuple[Monitor, ...]:
                 stdin = path
             monitors.append(monitor)
     return tuple(monitors)
+
+
+def _files_in(folder: Path) -> list[Path]:
+    """Find the YAML files of a folder and those below it; without the folder there are none.
+
+    Raises:
+        ConfigError: One of the folders cannot be read: what is in it must not be taken for deleted.
+    """
+    found: list[Path] = []
+    for base, folders, files in os.walk(folder, onerror=_refuse):
+        found += [Path(base, name) for name in (*folders, *files)]
+    return sorted(path for path in found if path.suffix in {".yml", ".yaml"})
+
+
+def _refuse(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise ConfigError(f"cannot be read ({error.strerror})", path=str(error.filename)) from error
 
 
 def _load_log(project: Project, path: Path) -> LogMonitor:
@@ -200,7 +217,7 @@ def _mapping_of(project: Project, config: EventsConfig, text: str, path: Path) -
     from tocsin.runtime.config.event_mapping import load_mapping
 
     for folder in (path.parent, project.folder):
-        if (folder / name).is_file():
+        if is_there(folder / name):
             return load_mapping(folder / name)
     raise error_at(
         f"the mapping file {name!r} is not there",
@@ -234,7 +251,7 @@ def _query_of(project: Project, config: MetricConfig, text: str, path: Path) -> 
         return config.query
     name = config.query_file or ""
     for folder in (project.folder / project.config.paths.sql, path.parent, project.folder):
-        if (folder / name).is_file():
+        if is_there(folder / name):
             return read_text(folder / name)
     where = f"in {project.config.paths.sql}/, beside the metric, or in the project folder"
     raise error_at(

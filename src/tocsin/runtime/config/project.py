@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
-from tocsin.runtime.config.metric import Duration
+from tocsin.runtime.config.fields import Duration
 from tocsin.runtime.config.yaml_file import StrictModel
 from tocsin.runtime.servers import MEMORY_SERVERS
 

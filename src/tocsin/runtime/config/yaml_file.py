@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "StrictModel",
     "error_at",
+    "is_there",
     "line_of",
     "parse_yaml",
     "read_text",
@@ -31,6 +32,7 @@ __all__ = [
 
 _DEEPEST = 50
 _MOST_VALUES = 1_000_000  # with aliases written out: a few lines can stand for billions
+_MOST_BITS = 1_000  # of an integer: beyond, Python neither writes it as text nor makes it a float
 _LARGEST = 2_000_000  # bytes; a configuration file is written by hand
 _CALL = re.compile(
     r"""\{\{\s*env_var\(\s*(['"])(?P<name>\w+)\1\s*(?:,\s*(['"])(?P<default>.*?)\3\s*)?\)\s*\}\}"""
@@ -94,6 +96,15 @@ class _UniqueKeyLoader(_Loader):  # type: ignore[valid-type,misc]
         mapping: dict[Hashable, Any] = super().construct_mapping(node, deep=deep)
         return mapping
 
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        number: int = super().construct_yaml_int(node)
+        if number.bit_length() > _MOST_BITS:
+            raise yaml.MarkedYAMLError(problem="the number is too large", problem_mark=node.start_mark)
+        return number
+
+
+_UniqueKeyLoader.add_constructor("tag:yaml.org,2002:int", _UniqueKeyLoader.construct_yaml_int)
+
 
 def parse_yaml(text: str, path: Path) -> dict[str, Any]:
     """Read a YAML document that is a mapping.
@@ -104,18 +115,29 @@ def parse_yaml(text: str, path: Path) -> dict[str, Any]:
     try:
         if _is_too_deep(text):
             raise ConfigError("the file is nested too deeply", path=str(path))
-        data = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506  # a safe loader, see above
+        data = _load(text, path)
     except yaml.MarkedYAMLError as error:
         line = None if error.problem_mark is None else error.problem_mark.line + 1
         raise ConfigError(f"not valid YAML: {error.problem}", path=str(path), line=line) from error
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"not valid YAML: {str(error).splitlines()[0]}", path=str(path)) from error
-    if _size_of(data, {}) > _MOST_VALUES:
-        raise ConfigError("the file's aliases make it too large", path=str(path))
+    except (LookupError, AttributeError, TypeError) as error:  # `!!int ""`, `!!bool maybe`, `!!set [a]`
+        raise ConfigError("not valid YAML: a value is not what its tag says", path=str(path)) from error
     if not isinstance(data, dict):
         what = "empty" if data is None else f"a {type(data).__name__}"
         raise ConfigError(f"the file is {what}", path=str(path), line=1, hint="it must hold keys and values")
     return data
+
+
+def _load(text: str, path: Path) -> Any:
+    loader = _UniqueKeyLoader(text)
+    try:
+        node = loader.get_single_node()
+        if _size_of(node, {}) > _MOST_VALUES:  # before it is built: merging (`<<`) writes aliases out
+            raise ConfigError("the file's aliases make it too large", path=str(path))
+        return None if node is None else loader.construct_document(node)
+    finally:
+        loader.dispose()
 
 
 def _is_too_deep(text: str) -> bool:
@@ -133,15 +155,15 @@ def _is_too_deep(text: str) -> bool:
     return False
 
 
-def _size_of(value: Any, known: dict[int, float]) -> float:
+def _size_of(node: yaml.Node | None, known: dict[int, float]) -> float:
     """Count the values of a document with its aliases written out; one that holds itself is infinite."""
-    if not isinstance(value, dict | list):
+    if not isinstance(node, yaml.CollectionNode):
         return 1
-    if id(value) not in known:
-        known[id(value)] = math.inf
-        parts = value.values() if isinstance(value, dict) else value
-        known[id(value)] = 1 + sum(_size_of(part, known) for part in parts)
-    return known[id(value)]
+    if id(node) not in known:
+        known[id(node)] = math.inf
+        parts = [value for _, value in node.value] if isinstance(node, yaml.MappingNode) else node.value
+        known[id(node)] = 1 + sum(_size_of(part, known) for part in parts)
+    return known[id(node)]
 
 
 def read_text(path: Path) -> str:
@@ -156,6 +178,18 @@ def read_text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError("the file is not UTF-8 text", path=str(path)) from error
+    except OSError as error:
+        raise ConfigError(f"cannot be read ({error.strerror})", path=str(path)) from error
+
+
+def is_there(path: Path) -> bool:
+    """Say whether a configuration file is there.
+
+    Raises:
+        ConfigError: Nobody lets us look into its folder.
+    """
+    try:
+        return path.is_file()
     except OSError as error:
         raise ConfigError(f"cannot be read ({error.strerror})", path=str(path)) from error
 

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tocsin.database.series_store import delete_position, write_position
 from tocsin.database.tables import TABLE_POSITIONS
+from tocsin.runtime.metrics.load_position import from_ms, to_ms
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from tocsin.abc import Transaction
     from tocsin.database import BaseDatabaseManager
 
@@ -23,8 +26,6 @@ __all__ = ["CLOCK_POSITION", "EventClock"]
 
 CLOCK_POSITION = "alerts:clock"
 _LOWEST = "alerts:lowest:"  # and the day: the earliest event time that was asked about on it
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 _DAY = timedelta(days=1)
 
 
@@ -50,7 +51,7 @@ class EventClock:
         )
         if not rows:
             return None
-        return cls(_EPOCH + json.loads(rows[0]["position"])["at"] * _MILLISECOND, rows[0]["updated_at"])
+        return cls(from_ms(json.loads(rows[0]["position"])["at"]), rows[0]["updated_at"])
 
     def now(self, present: datetime) -> datetime:
         """Tell the time: as much after the latest event as has passed since, never before it."""
@@ -61,10 +62,10 @@ class EventClock:
         """Keep that something of these event times was decided about."""
         before = cls.read(tx)
         if before is None or before.at < latest:
-            write_position(tx, CLOCK_POSITION, {"at": _milliseconds(latest)}, present)
+            write_position(tx, CLOCK_POSITION, {"at": to_ms(latest)}, present)
         today, lowest = _day(present), _lowest(tx)
-        if today not in lowest or _milliseconds(earliest) < lowest[today]:
-            write_position(tx, today, {"at": _milliseconds(earliest)}, present)
+        if today not in lowest or to_ms(earliest) < lowest[today]:
+            write_position(tx, today, {"at": to_ms(earliest)}, present)
         for name in lowest:
             if name < _day(present - _DAY):
                 delete_position(tx, name)
@@ -73,11 +74,7 @@ class EventClock:
     def horizon(tx: Transaction) -> datetime | None:
         """Give the earliest event time that was asked about today or on the day before, if anything was."""
         lowest = _lowest(tx)
-        return _EPOCH + min(lowest.values()) * _MILLISECOND if lowest else None
-
-
-def _milliseconds(at: datetime) -> int:
-    return (at - _EPOCH) // _MILLISECOND
+        return from_ms(min(lowest.values())) if lowest else None
 
 
 def _day(present: datetime) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tocsin.runtime.config.loader import Project
     from tocsin.runtime.config.monitors import EventsMonitor
 
-__all__ = ["NO_EVENTS", "events_facts", "events_position_name", "newest_event"]
+__all__ = ["NO_EVENTS", "events_facts", "events_position_name", "events_waiting", "newest_event"]
 
 NO_EVENTS = {"files_waiting": 0, "events_waiting": 0}
 """The facts of a monitor of which nothing is known."""
@@ -36,11 +36,10 @@ def events_facts(project: Project, memory: BaseDatabaseManager, monitor: EventsM
 
     Events that its filter does not want are among them until it has passed by.
     """
-    position = read_position(memory, events_position_name(monitor.name)) or {}
-    at = position.get("at")
+    at = _position(memory, monitor).get("at")
     return {
         "files_waiting": _files(project, monitor),
-        "events_waiting": _events(memory, monitor, position.get("cursor", 0)),
+        "events_waiting": events_waiting(memory, monitor),
         "last_point": None if at is None else f"{from_ms(at):%Y-%m-%d %H:%M}",
     }
 
@@ -56,10 +55,15 @@ def _files(project: Project, monitor: EventsMonitor) -> int:
         return 0
 
 
-def _events(memory: BaseDatabaseManager, monitor: EventsMonitor, cursor: int) -> int:
+def events_waiting(memory: BaseDatabaseManager, monitor: EventsMonitor) -> int:
+    """Give how many stored events the rules of a monitor have not looked at, also those it filters out."""
     if not monitor.config.rules() or not memory.table_exists(_STORE):
         return 0
-    return max(0, newest_event(memory) - cursor)
+    return max(0, newest_event(memory) - int(_position(memory, monitor).get("cursor", 0)))
+
+
+def _position(memory: BaseDatabaseManager, monitor: EventsMonitor) -> dict[str, Any]:
+    return read_position(memory, events_position_name(monitor.name)) or {}
 
 
 def newest_event(memory: Transaction | BaseDatabaseManager) -> int:

@@ -65,6 +65,7 @@ class ImportReport:
         files: Files that were read.
         rejections: The first hundred of the rejected.
         failed: The files that could not be read to their end.
+        stuck: The files that are still in a queue, as they could not be read at all, or not be moved away.
         more: Whether files of a queue were left, as the limit was reached.
     """
 
@@ -74,6 +75,7 @@ class ImportReport:
     files: int = 0
     rejections: list[Rejection] = field(default_factory=list)
     failed: list[FailedFile] = field(default_factory=list)
+    stuck: list[FailedFile] = field(default_factory=list)
     more: bool = False
 
     def to_dict(self) -> dict[str, Any]:
@@ -83,7 +85,7 @@ class ImportReport:
             "duplicate": self.duplicate,
             "rejected": self.rejected,
             "files": self.files,
-            "failed": [{"file": one.file, "error": str(one.error)} for one in self.failed],
+            "failed": [{"file": one.file, "error": str(one.error)} for one in (*self.failed, *self.stuck)],
         }
 
 
@@ -160,7 +162,7 @@ def import_queue(
 
     Raises:
         EventStorageException: The storage failed.
-        LoadError: The folder cannot be read, or a file not be moved.
+        LoadError: The folder cannot be read.
     """
     batch = _Batch(service, batch_size, listener, ntp_times=ntp_times)
     try:
@@ -171,7 +173,7 @@ def import_queue(
             try:
                 claimed = queue.claim(name)
             except LoadError as error:
-                batch.report.failed.append(FailedFile(name, error))
+                batch.report.stuck.append(FailedFile(name, error))
                 continue
             if claimed is not None:
                 work = batch.claimed(claimed)
@@ -296,9 +298,16 @@ class _Batch:
         for work in finished:
             if work.claimed is not None:
                 self._claimed.discard(work.claimed)
-                work.claimed.finish(work.reasons)
+                self._move_away(work.claimed, work.reasons)
         if self._listener is not None:
             self._listener.progressed(self._bytes_read, self.report)
+
+    def _move_away(self, file: ClaimedFile, reasons: list[str]) -> None:
+        """Move a file away; one that has to stay does not keep those behind it."""
+        try:
+            file.finish(reasons)
+        except LoadError as error:
+            self.report.stuck.append(FailedFile(str(file.path), error))
 
     def _reject(self, work: _Work, number: int, reason: str) -> None:
         work.reasons.append(f"{number}: {reason}")

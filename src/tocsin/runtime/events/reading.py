@@ -47,13 +47,11 @@ class Window:
 
     Attributes:
         found: What they select, in the order of the events, then of the monitors.
-        events: How many events that was.
         end: The number of the last event of the part, selected or not.
         behind: The monitors that begin before it, and where.
     """
 
     found: Sequence[Found]
-    events: int
     end: int
     behind: dict[str, dict[str, Any]]
 
@@ -134,7 +132,7 @@ class EventReading:
         order = {name: number for number, name in enumerate(self._monitors)}
         inside = [one for one in found if one.seq <= end]
         inside.sort(key=lambda one: (one.seq, order[one.candidate.monitor]))
-        return Window(inside, len({one.seq for one in inside}), end, behind)
+        return Window(inside, end, behind)
 
     def _behind(self, memory: BaseDatabaseManager) -> tuple[int, dict[str, dict[str, Any]]]:
         """Give the number of the newest event, and the positions of those that are not there yet."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tocsin.runtime.events.facts import events_waiting
 from tocsin.runtime.events.importing import import_queue
 from tocsin.sources.idea_files import FolderQueue
 
@@ -34,7 +35,8 @@ def run_events(job: Job[EventsMonitor], events: EventStorageService, *, limit: i
 
     Raises:
         EventStorageException: The storage failed; files that are not stored stay where they are.
-        LoadError: The folder is not there, or cannot be read.
+        LoadError: The folder is not there, or cannot be read; or a file in it has to stay, while all others
+            were taken.
     """
     source, name = job.monitor.config.source, job.monitor.name
     more = False
@@ -42,7 +44,10 @@ def run_events(job: Job[EventsMonitor], events: EventStorageService, *, limit: i
         queue = FolderQueue(job.project.folder / source.folder)
         taken = import_queue(events, queue, job.monitor.mapping, limit=limit)
         _count(job, taken)
+        if taken.stuck:  # a failure is tried again after a wait, and not all the time
+            raise taken.stuck[0].error
         more = taken.more
+    job.report.events_waiting = events_waiting(job.memory, job.monitor)
     with job.memory.transaction(lease=job.lease):
         job.memory.upsert_task_status(name, "load", "load", "completed")
     return more
@@ -54,8 +59,9 @@ def _count(job: Job[EventsMonitor], taken: ImportReport) -> None:
     report.events_duplicate += taken.duplicate
     report.events_rejected += taken.rejected
     notes = [f"{one.file}: {one.error}" for one in taken.failed]
+    notes += [str(one.error) for one in taken.stuck[1:]]
     notes += [f"{one.file}, {one.number}: {one.reason}" for one in taken.rejections]
     report.notes += notes[:_MOST_NOTES]
-    more = len(taken.failed) + taken.rejected - _MOST_NOTES
+    more = len(taken.failed) + len(taken.stuck[1:]) + taken.rejected - _MOST_NOTES
     if more > 0:
         report.notes.append(f"and {more:,} more that could not be read")

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from tocsin.database import BaseDatabaseManager
     from tocsin.eventstorage import EventStorageService
     from tocsin.eventstorage.thresholds.looking import Holding
-    from tocsin.model import AlertRule
     from tocsin.runtime.alerts.history import DecisionRow
     from tocsin.runtime.config.loader import Project
     from tocsin.runtime.why.facts import IncidentStory
@@ -54,7 +53,7 @@ class AnswerReader:
         self._memory, self._now, self._plan = memory, now, project.plan
         self._event_time = event_time(memory, now)
         self._holdings = HoldingReader(project, memory, events, found)
-        self._rules = _rules_of(project)
+        self._rules = project.alert_rules
 
     def of(self, decisions: Sequence[DecisionRow], incident: IncidentStory | None) -> tuple[Answer, ...]:
         """Put together what was decided for each group and channel.
@@ -96,6 +95,8 @@ class AnswerReader:
         holding: Holding | None,
         incident: IncidentStory | None,
     ) -> Again:
+        if told and incident is not None and _is_end_silenced(own[-1], incident):
+            return Again(Next.SILENCED_END, own[-1].until)
         if incident is not None and incident.goes_on:
             again = self._of_what_goes_on(own, told, incident)
             if again is not None:
@@ -180,12 +181,7 @@ class AnswerReader:
         return int(found[0]["n"])
 
 
-def _rules_of(project: Project) -> dict[tuple[str, str], AlertRule]:
-    from tocsin.runtime.config.monitors import LogMonitor, MetricMonitor
-
-    return {
-        (monitor.name, rule.name): rule
-        for monitor in project.monitors
-        if isinstance(monitor, MetricMonitor | LogMonitor)
-        for rule in monitor.config.rules()
-    }
+def _is_end_silenced(last: DecisionRow, incident: IncidentStory) -> bool:
+    """Tell whether what was decided last is that the end of an incident is not told yet."""
+    end = incident.incident.resolved_at
+    return last.kind is DecisionKind.SILENCED and end is not None and last.at >= end

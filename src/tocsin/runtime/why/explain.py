@@ -7,9 +7,10 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from tocsin.alerting.acknowledgements import read_acknowledgements
+from tocsin.alerting.records import incident_key, select_incidents
 from tocsin.alerting.silence_book import read_silences
-from tocsin.database.tables import TABLE_CANDIDATES, TABLE_DECISIONS, TABLE_INCIDENTS
-from tocsin.model import DecisionKind, Incident, IncidentState
+from tocsin.database.tables import TABLE_CANDIDATES, TABLE_DECISIONS
+from tocsin.model import DecisionKind
 from tocsin.runtime.alerts.history import DecisionRow, read_decisions
 from tocsin.runtime.alerts.memory import events_to_read
 from tocsin.runtime.alerts.views import incident_id
@@ -33,10 +34,8 @@ __all__ = ["explain"]
 
 _FEW_IDS = 3
 _SILENCE_ID = re.compile(r"\b[0-9a-f]{8}\b")
-_INCIDENT = (
-    "SELECT rule, series, opened_at, state, last_anomaly_at, anomalies, direction, severity, told_at,"
-    " told_severity, resolved_at, last_reason FROM {table} WHERE series = %(series)s AND rule = %(rule)s"
-    " AND condition = %(condition)s AND opened_at = %(opened_at)s"
+_IS_ABOUT = (
+    "series = %(series)s AND rule = %(rule)s AND opened_at = %(opened_at)s AND condition = %(condition)s"
 )
 
 _About = tuple[str, str, str, "datetime | None"]  # series, rule, condition, the incident's first point
@@ -106,7 +105,7 @@ class _Reader:
         return read_decisions(self._memory, " OR ".join(conditions), params) if conditions else []
 
     def _story(self, about: _About, rows: Sequence[DecisionRow]) -> RuleStory:
-        series, rule, condition, opened_at = about
+        _, rule, _, opened_at = about
         point = next((row for row in rows if not row.candidate_id), None)
         decided = [row for row in rows if row.candidate_id]
         incident = None
@@ -121,31 +120,26 @@ class _Reader:
             point=point,
             incident=incident,
             answers=self._answers.of(decided, incident),
-            waits=not decided and opened_at is not None and self._waits(series, rule, condition, opened_at),
+            waits=not decided and opened_at is not None and self._waits(about),
         )
 
     def _of_incident(self, about: _About) -> list[DecisionRow]:
         return read_decisions(
             self._memory,
-            "series = %(series)s AND rule = %(rule)s AND opened_at = %(opened_at)s"
-            " AND condition = %(condition)s AND candidate_id <> ''",
+            f"{_IS_ABOUT} AND candidate_id <> ''",
             _params(about),
         )
 
     def _incident(self, about: _About) -> IncidentStory | None:
-        rows = self._memory.execute_query(
-            _INCIDENT.format(table=self._memory.get_full_table_name(TABLE_INCIDENTS)), _params(about)
-        )
+        rows = select_incidents(self._memory, _IS_ABOUT, _params(about), order="opened_at")
         if not rows:
             return None
-        row = rows[0]
-        reason = row.pop("last_reason")
-        incident = Incident(**{**row, "state": IncidentState(row["state"])})
-        key = (incident.series, incident.rule, about[2], incident.opened_at)
+        incident = rows[0].incident
+        key = incident_key(incident)
         return IncidentStory(
             id=incident_id(key),
             incident=incident,
-            last_reason=reason,
+            last_reason=rows[0].decision.reason,
             points=HeldBack(
                 incident.anomalies, incident.opened_at, incident.last_anomaly_at, self._ids_of(about)
             ),
@@ -156,19 +150,17 @@ class _Reader:
     def _ids_of(self, about: _About) -> tuple[str, ...]:
         rows = self._memory.execute_query(
             f"SELECT event_id FROM {self._memory.get_full_table_name(TABLE_DECISIONS)}"
-            " WHERE series = %(series)s AND rule = %(rule)s AND opened_at = %(opened_at)s"
-            " AND condition = %(condition)s AND event_id IS NOT NULL"
+            f" WHERE {_IS_ABOUT} AND event_id IS NOT NULL"
             " GROUP BY event_id ORDER BY min(event_at), event_id LIMIT %(limit)s",
             {**_params(about), "limit": _FEW_IDS},
         )
         return tuple(str(row["event_id"]) for row in rows)
 
-    def _waits(self, series: str, rule: str, condition: str, opened_at: datetime) -> bool:
+    def _waits(self, about: _About) -> bool:
         rows = self._memory.execute_query(
             f"SELECT 1 AS one FROM {self._memory.get_full_table_name(TABLE_CANDIDATES)}"
-            " WHERE series = %(series)s AND rule = %(rule)s AND opened_at = %(opened_at)s"
-            " AND condition = %(condition)s LIMIT 1",
-            _params((series, rule, condition, opened_at)),
+            f" WHERE {_IS_ABOUT} LIMIT 1",
+            _params(about),
         )
         return bool(rows)
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from tocsin.alerting.acknowledgements import Acknowledgement
     from tocsin.eventstorage.thresholds.looking import Holding
-    from tocsin.model import Incident, Severity, Silence
+    from tocsin.model import Incident, Silence
     from tocsin.runtime.alerts.history import DecisionRow
     from tocsin.runtime.why.found import Found
 
@@ -74,6 +74,7 @@ class Next(StrEnum):
     ACKNOWLEDGED = "acknowledged"  # when it gets worse or ends; not repeated
     CHANGE = "change"  # when it gets worse or ends
     SILENCED = "silenced"  # it was told, and what it comes to is silenced until that time
+    SILENCED_END = "silenced_end"  # that it is over, when the silence is over
     NOBODY = "nobody"  # nobody looks after it: its rule is gone, or not enabled
     NEVER = "never"
 
@@ -218,7 +219,6 @@ class Why:
         rules: What each rule, and the stages behind it, made of it.
         silences: The silences that applied.
         watchers: When no rule looked at it: the monitors that could have.
-        severity: How bad it is.
     """
 
     asked: str
@@ -226,4 +226,3 @@ class Why:
     rules: tuple[RuleStory, ...] = ()
     silences: tuple[Silence, ...] = ()
     watchers: tuple[Watcher, ...] = ()
-    severity: Severity | None = None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tocsin.database.series_store import series_of_metric
 from tocsin.database.tables import TABLE_DECISIONS, TABLE_DETECTIONS
 from tocsin.errors import ConfigError, DataError
+from tocsin.runtime.alerts.event_candidates import is_finding
 from tocsin.runtime.config.yaml_file import suggest
 from tocsin.runtime.project_state import metric_of
 
@@ -215,7 +216,7 @@ def _series_of(details: Mapping[str, Any]) -> str | None:
 
 def _from_event(event: Idea) -> Found:
     row, details = event.row, _details(event)
-    is_ours = _NODE in row.node_name and isinstance(details.get("Monitor"), str)
+    is_ours = is_finding(event)
     lower, upper = _bounds(details.get("Bounds"))
     return Found(
         event_id=event.id,

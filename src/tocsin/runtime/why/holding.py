@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tocsin.alerting.threshold import held_as
+from tocsin.eventstorage.thresholds import ThresholdKey, VerdictKind
+from tocsin.eventstorage.thresholds.entities import facts_of
+from tocsin.eventstorage.thresholds.looking import Holding
 from tocsin.model import DecisionKind
 from tocsin.runtime.alerts.history import read_decisions
 from tocsin.runtime.alerts.memory import thresholder_of
+from tocsin.runtime.alerts.threshold_book import incident_class
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tocsin.database import BaseDatabaseManager
     from tocsin.eventstorage import EventStorageService
-    from tocsin.eventstorage.thresholds import ThresholdKey
-    from tocsin.eventstorage.thresholds.looking import Holding
+    from tocsin.eventstorage.thresholds.entities import Side
     from tocsin.runtime.alerts.history import DecisionRow
     from tocsin.runtime.config.loader import Project
     from tocsin.runtime.why.found import Found
@@ -28,7 +32,7 @@ _PASS_THRESHOLDS = (
     DecisionKind.RELAPSED,
     DecisionKind.HELD,
 )
-_SIDES = ("source", "target")
+_SIDES: tuple[Side, ...] = ("source", "target")
 _FEW_IDS = 3
 _SAME = (
     "series = %(series)s AND rule = %(rule)s AND group_name = %(group)s AND channel = %(channel)s"
@@ -101,9 +105,6 @@ class HoldingReader:
 
     def _from_decisions(self, opening: DecisionRow, keys: Sequence[ThresholdKey]) -> Holding | None:
         """Put together from the decisions what the thresholds have forgotten, as they do when it is over."""
-        from tocsin.eventstorage.thresholds import VerdictKind
-        from tocsin.eventstorage.thresholds.looking import Holding
-
         verdicts = {kind.value: kind for kind in VerdictKind}
         alike = read_decisions(self._memory, _SAME, _same(opening))
         told = [row for row in alike if row.told]
@@ -136,28 +137,31 @@ class HoldingReader:
 
     def _keys(self, row: DecisionRow) -> list[ThresholdKey]:
         """Give what it may have been told as."""
-        from tocsin.eventstorage.thresholds import ThresholdKey
-
         if row.condition != "event":
-            classes = (f"{row.monitor}/{row.rule}",)
-            return [_key(ThresholdKey, row, "source", classes, "node", row.series)]
+            classes = (incident_class(row.monitor, row.rule),)
+            return [_key(row, "source", classes, "node", row.series)]
         event = self._found.event
         if event is None:
             return []
-        from tocsin.eventstorage.thresholds.entities import facts_of
-
-        keys: list[Any] = []
+        keys: list[ThresholdKey] = []
         for side in _SIDES:
-            facts = facts_of(event, side)  # type: ignore[arg-type]  # one of the two
-            keys += [
-                _key(ThresholdKey, row, side, facts.classes, facts.entity_from, entity)
-                for entity in facts.entities
-            ]
+            facts = facts_of(event, side)
+            keys += [_key(row, side, facts.classes, facts.entity_from, one) for one in facts.entities]
         return keys
 
 
-def _key(kind: Any, row: DecisionRow, side: str, classes: tuple[str, ...], place: str, entity: str) -> Any:
-    return kind(row.group, row.channel, side, shadow=False, classes=classes, entity_from=place, entity=entity)
+def _key(
+    row: DecisionRow, side: Side, classes: tuple[str, ...], entity_from: str, entity: str
+) -> ThresholdKey:
+    return ThresholdKey(
+        row.group,
+        row.channel,
+        side,
+        shadow=False,
+        classes=classes,
+        entity_from=entity_from,
+        entity=entity,
+    )
 
 
 def _same(row: DecisionRow) -> dict[str, Any]:
@@ -172,9 +176,4 @@ def _same(row: DecisionRow) -> dict[str, Any]:
 
 def _is_about(row: DecisionRow, keys: Sequence[ThresholdKey]) -> bool:
     """Tell by its reason whether it was held back as the same thing."""
-    return any(row.reason.startswith(f"{_about(key)} was told before") for key in keys)
-
-
-def _about(key: ThresholdKey) -> str:
-    what = ", ".join(key.classes) or "it"
-    return f"{what} of {key.entity}" if key.entity else what
+    return any(row.reason.startswith(held_as(key.classes, key.entity)) for key in keys)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
@@ -19,6 +20,8 @@ __all__ = ["ClaimedFile", "FolderQueue"]
 
 _UNFINISHED = (".tmp", ".part", ".swp", "~")
 _MOST_REASONS = 1000
+# The file system has no second names; or the file is somebody else's, and Linux lets nobody give it one.
+_NO_LINKS = frozenset({errno.EPERM, errno.EMLINK, errno.ENOSYS, errno.EOPNOTSUPP})
 
 
 class FolderQueue:
@@ -36,14 +39,18 @@ class FolderQueue:
         incoming: Where files wait.
 
     Raises:
-        LoadError: There is no such folder.
+        LoadError: There is no such folder, or it cannot be looked into.
     """
 
     def __init__(self, folder: Path, *, remove: bool = False) -> None:
-        if not folder.is_dir():
-            raise LoadError(f"{folder} is not a folder", hint="a queue is a folder that files are moved into")
         incoming = folder / "incoming"
-        self.incoming = incoming if incoming.is_dir() else folder
+        try:
+            is_there, has_incoming = folder.is_dir(), incoming.is_dir()
+        except OSError as error:
+            raise LoadError(f"{folder} cannot be read: {error.strerror or error}") from error
+        if not is_there:
+            raise LoadError(f"{folder} is not a folder", hint="a queue is a folder that files are moved into")
+        self.incoming = incoming if has_incoming else folder
         self._done = None if remove else folder / "done"
         self._errors = folder / "errors"
 
@@ -109,24 +116,31 @@ class ClaimedFile:
     def finish(self, reasons: Sequence[str] = ()) -> Path | None:
         """Move it away: all that is good in it is stored.
 
+        When another file was moved over it meanwhile, that one is left where it is, for the next claim.
+
         Args:
             reasons: What was wrong with it; with any it goes to the errors, beside a file that tells them.
 
         Returns:
-            Where it is now, `None` when it is removed.
+            Where it is now, `None` when it is removed, or was replaced.
 
         Raises:
             LoadError: It cannot be moved; it is still there, and released.
         """
         target: Path | None = None
         try:
+            if not self._is_there():
+                return None
             if reasons:
-                target = _link(self.path, self._errors)
+                target = _second_name(self.path, self._errors)
                 text = "".join(f"{reason}\n" for reason in reasons[:_MOST_REASONS])
                 target.with_name(f"{target.name}.reason").write_text(text, encoding="utf-8", errors="replace")
             elif self._done is not None:
-                target = _link(self.path, self._done)
-            self.path.unlink()
+                target = _second_name(self.path, self._done)
+            if target is None or target.samefile(self.path):
+                self.path.unlink()
+            else:
+                self.path.replace(target)
         except OSError as error:
             raise LoadError(
                 f"{self.path} is imported, but cannot be moved away: {error.strerror or error}",
@@ -135,6 +149,16 @@ class ClaimedFile:
         finally:
             self.release()
         return target
+
+    def _is_there(self) -> bool:
+        """Say whether what has its name is still what was claimed."""
+        if self._descriptor is None:
+            return True
+        try:
+            there = os.stat(self.path, follow_symlinks=False)  # noqa: PTH116 - with what fstat gives
+        except FileNotFoundError:
+            return False
+        return os.path.samestat(there, os.fstat(self._descriptor))
 
     def release(self) -> None:
         """Give it back as it is; releasing twice is fine."""
@@ -154,8 +178,8 @@ class ClaimedFile:
         self.release()
 
 
-def _link(path: Path, folder: Path) -> Path:
-    """Give a file a second name in a folder, a name that is free."""
+def _second_name(path: Path, folder: Path) -> Path:
+    """Give a file a second name in a folder, a free one; or only take that name, with an empty file."""
     folder.mkdir(exist_ok=True)
     for number in count():
         target = folder / (f"{path.name}.{number}" if number else path.name)
@@ -165,5 +189,12 @@ def _link(path: Path, folder: Path) -> Path:
             if os.path.samefile(path, target):  # noqa: PTH121 - killed between the two names
                 return target
             continue
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            try:
+                target.touch(exist_ok=False)
+            except FileExistsError:
+                continue
         return target
     raise AssertionError

@@ -289,9 +289,9 @@ class QueryContract(EventStoreContract):
     def test_a_limit_is_for_its_block_alone(self, conncfg: dict[str, Any]) -> None:
         release = threading.Event()
         with session_of(conncfg) as session:
-            with session.named("short", 0.05):
+            with session.named("short", 0.5):  # a slow machine needs more than a few milliseconds
                 session.execute("SELECT 1")
-            release.wait(0.1)  # the limit is over by now
+            release.wait(0.6)  # the limit is over by now
             assert session.execute("SELECT 1") == [(1,)]
 
     def test_searches_take_a_name_and_a_limit(self, store: EventStorageService) -> None:
