@@ -76,6 +76,7 @@ def test_the_payload_says_everything(memory: Memory) -> None:
         "queued_at": "2026-03-01T12:00:00Z",
         # What the stages add.
         "group": "everyone",
+        "groups": ["everyone"],
         "severity_word": "medium",
         "until": None,
         "held_count": 0,
