@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from contextlib import contextmanager
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from tocsin.collector import collector_at_rest
 from tocsin.detectors.metadata import metadata_dicts
 from tocsin.detectors.parameters import Parameter, integer, optional, read_parameters
 from tocsin.errors import DetectorError
 from tocsin.model import DetectionResult
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -83,7 +82,7 @@ class BaseDetector(ABC):
             DetectorError: As for `detect_arrays`, which is the fast way when the list is not needed.
         """
         found = self.detect_arrays(data)
-        with _collection_paused():
+        with collector_at_rest():
             columns = (found.value, found.confidence_lower, found.confidence_upper)
             value, lower, upper = (_none_for_nan(column) for column in columns)
             anomaly = found.is_anomaly.tolist()
@@ -121,18 +120,6 @@ class BaseDetector(ABC):
     def __repr__(self) -> str:
         given = ", ".join(f"{name}={value!r}" for name, value in self._get_non_default_params().items())
         return f"{type(self).__name__}({given})"
-
-
-@contextmanager
-def _collection_paused() -> Iterator[None]:
-    """Keep the garbage collector out while many objects are made that all stay: half of the time is its."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _none_for_nan(column: NDArray[np.float64]) -> list[float | None]:

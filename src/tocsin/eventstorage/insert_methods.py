@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from tocsin.collector import collector_at_rest
 from tocsin.errors import DataError, StorageIntegrityError
 from tocsin.eventstorage.dead_letters import keep_rejected
 from tocsin.eventstorage.idea import row_of
@@ -92,4 +93,5 @@ class InsertMethods(Methods):
             keep_rejected(session, rejected)
             return [(NEW if next(fresh) else DUPLICATE) if one is None else one for one in results]
 
-        return self._run(work, replay=True)
+        with collector_at_rest():
+            return self._run(work, replay=True)
