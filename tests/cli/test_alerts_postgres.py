@@ -60,12 +60,15 @@ def answers(cli: Cli, folder: Path, url: str | None) -> list[str]:
         answer = cli("alerts", *command, *here)
         text = repr(same(answer.json)) if "--json" in command else _PRESENT.sub("", answer.out)
         said.append(_TIME.sub("", text.replace(name, "SILENCE")))
-    return said
+    page = folder / "report.html"
+    cli("report", "--output", str(page), *here)
+    return [*said, _TIME.sub("", page.read_text(encoding="utf-8"))]
 
 
 def test_a_server_and_a_file_say_the_same(cli: Cli, tmp_path: Path, postgres_database: str) -> None:
     on_server = answers(cli, tmp_path / "server", postgres_database)
     in_file = answers(cli, tmp_path / "file", None)
 
-    for command, there, here in zip(("list", *_COMMANDS), on_server, in_file, strict=True):
+    for command, there, here in zip(("list", *_COMMANDS, "report"), on_server, in_file, strict=True):
         assert there == here, command
+    assert "Events monitor" in on_server[-1]

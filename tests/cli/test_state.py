@@ -118,6 +118,29 @@ def test_what_is_allowed_never_alerts_again_and_can_be_taken_back(cli: Cli, lear
     assert anomalies(cli, learned, entry(102, "sudo")) == ["sudo"]
 
 
+def test_an_event_that_was_never_met_is_allowed_with_a_note(cli: Cli, learned: LogWorkspace) -> None:
+    assert learned.folder.is_dir()
+    answer = cli("state", "allow", "--event", "logim")
+
+    assert answer.out == "allowed by new_event, new_value\n"
+    assert answer.err == "note: no detector has met the event 'logim' so far; did you mean 'login'?\n"
+    assert "did you mean" not in cli("state", "allow", "--event", "logim", "--take-back").err
+    assert cli("state", "allow", "--event", "4711", "--json").err == (
+        "note: no detector has met the event '4711' so far; `tocsin state show` lists those that were met\n"
+    )
+
+
+def test_an_event_that_was_learned_or_an_anomaly_is_allowed_without_a_note(
+    cli: Cli, learned: LogWorkspace
+) -> None:
+    odd = 'C:\\x "50%" _ü'
+    assert anomalies(cli, learned, entry(100, "sudo"), entry(101, odd)) == ["sudo", odd]
+
+    for event in ("login", "sudo", odd):
+        assert cli("state", "allow", "--event", event).err == ""
+    assert "no detector has met" in cli("state", "allow", "--event", "sud").err
+
+
 def test_a_value_is_allowed_for_one_detector(cli: Cli, learned: LogWorkspace) -> None:
     options = ("--detector", "new_value", "--event", "login", "--variable", "user", "--value", "eve")
 

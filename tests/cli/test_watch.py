@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import threading
@@ -67,6 +68,20 @@ def test_a_watch_says_in_lines_what_it_does(
     assert any(line.startswith("error: broken is not run: ") for line in said)
     assert any(line.startswith("cpu: 200 points loaded, 200 judged, ") for line in said)
     assert said[-1] == "stopped; the next start goes on from here"
+
+
+def test_a_monitor_whose_events_are_in_the_store_is_watched_too(
+    cli: Cli, project: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project.folder / "events").mkdir()
+    project.write("events/ids.yml", {"name": "ids", "alerting": {}})
+    project.write("events/off.yml", {"name": "off", "alerting": {}, "enabled": False})
+
+    with asked_to_stop_after_the_first_run(monkeypatch):
+        said = cli("watch", "--no-listen", "--json").out.splitlines()
+
+    started = json.loads(said[0])
+    assert (started["text"], started["monitors"]) == ("watching 2 monitors of test", 2)
 
 
 @contextmanager

@@ -209,6 +209,9 @@ class _Stopping:
     def progressed(self, monitor: str, done: int, total: int) -> None:
         pass
 
+    def decided(self, done: int, total: int) -> None:
+        pass
+
     def finished(self, report: MonitorReport) -> None:
         pass
 

@@ -18,10 +18,14 @@ from tocsin.cli.console import (
     visible,
 )
 from tocsin.cli.event_filter import instant
+from tocsin.cli.event_view import what_and_whom
 from tocsin.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tocsin.model import DecisionKind
+    from tocsin.runtime.alerts.about import About
     from tocsin.runtime.alerts.history import DecisionRow, Page
 
 __all__ = ["decision_facts", "history"]
@@ -73,6 +77,7 @@ def history(
 
     With --all also who was not, and why; with --kind or --event all that is like that.
     """
+    from tocsin.runtime.alerts.about import read_about
     from tocsin.runtime.alerts.history import TELLING_KINDS, HistoryFilter, point_of, read_history
 
     kinds = _kinds(kind)
@@ -91,13 +96,16 @@ def history(
     with reading(project_dir, profile) as (project, memory, _clock):
         point = None if event is None else point_of(project, memory, event)
         rows = read_history(memory, wanted, limit=limit, before=page, point=point)
+        about = read_about(project, memory, rows)
     behind = _behind(rows[-1]) if len(rows) == limit else None
     if as_json:
         print_json(
             {
                 "schema_version": 1,
                 "count": len(rows),
-                "decisions": [decision_facts(row) for row in rows],
+                "decisions": [
+                    {**decision_facts(row), "event": _event_facts(_event_of(row, about))} for row in rows
+                ],
                 "before": behind,
             }
         )
@@ -107,7 +115,7 @@ def history(
             "no decision is like that" + ("; --all shows those that told nobody, too" if only_told else "")
         )
         return
-    _show(rows)
+    _show(rows, about)
     left_out = "; --all shows those that told nobody, too" if only_told else ""
     more = f"; for the next ones add --before '{behind}'" if behind else ""
     typer.echo(f"{count(len(rows), 'decision')}{left_out}{more}")
@@ -136,15 +144,41 @@ def decision_facts(row: DecisionRow) -> dict[str, Any]:
     }
 
 
-def _show(rows: list[DecisionRow]) -> None:
+def _event_of(row: DecisionRow, about: Mapping[str, About]) -> About | None:
+    """Give the event of a decision; `None`: it is about a metric or a log, which say it in their reason."""
+    return about.get(row.event_id or "") if row.condition == "event" else None
+
+
+def _event_facts(event: About | None) -> dict[str, Any] | None:
+    """Give what JSON says about the event of a decision."""
+    if event is None:
+        return None
+    return {
+        "stored": event.stored,
+        "categories": list(event.categories),
+        "sources": list(event.sources),
+        "targets": list(event.targets),
+    }
+
+
+def _show(rows: list[DecisionRow], about: Mapping[str, About]) -> None:
     for row in rows:
         whom = " by ".join(visible(name) for name in (row.group, row.channel) if name) or "nobody"
-        about = row.event_id if row.condition == "event" else f"rule {row.rule}"
+        by = row.event_id if row.condition == "event" else f"rule {row.rule}"
         typer.echo(
             f"{moment(row.decided_at)}  {row.kind.value.replace('_', ' '):<9}  {visible(row.series)}"
-            f" ({visible(about or '')}) at {moment(row.at)}, {row.severity}: {whom}"
+            f" ({visible(by or '')}) at {moment(row.at)}, {row.severity}: {whom}"
         )
+        event = _event_of(row, about)
+        if event is not None and (said := _event_words(event)):
+            typer.echo(f"    {said}")
         typer.echo(f"    {visible(row.reason)}")
+
+
+def _event_words(event: About) -> str:
+    if not event.stored:
+        return "the event is no longer stored"
+    return what_and_whom(event.categories, event.sources, event.targets)
 
 
 def _kinds(names: list[str] | None) -> list[DecisionKind]:

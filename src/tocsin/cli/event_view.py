@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tocsin.eventstorage.idea import Idea
 
-__all__ = ["COUNTED", "CsvOption", "counted_by", "plain", "print_csv", "print_events"]
+__all__ = ["COUNTED", "CsvOption", "counted_by", "plain", "print_csv", "print_events", "what_and_whom"]
 
 CsvOption = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
 
@@ -97,8 +97,22 @@ def print_events(events: Sequence[Idea]) -> None:
         print_table(None, columns, [[row[name] for name in columns] for row in cells])
 
 
+def what_and_whom(categories: Sequence[str], sources: Sequence[str], targets: Sequence[str]) -> str:
+    """Write in a few words what an event was, and whom it is about.
+
+    >>> what_and_whom(["Recon.Scanning"], ["192.0.2.7"], ["www.example.org"])
+    'Recon.Scanning, 192.0.2.7 → www.example.org'
+    """
+    what, source, target = (_cut(visible(_some(values))) for values in (categories, sources, targets))
+    return ", ".join(filter(None, (what, _places(source, target))))
+
+
+def _places(source: str, target: str) -> str:
+    return f"{source} → {target}".strip() if target else source
+
+
 def _lines(row: dict[str, str]) -> Iterator[str]:
-    places = f"{row['source']} → {row['target']}".strip() if row["target"] else row["source"]
+    places = _places(row["source"], row["target"])
     yield "  ".join(filter(None, (row["detected (UTC)"], row["severity"], row["category"])))
     for text in (places, ": ".join(filter(None, (row["detector"], row["description"]))), row["id"]):
         if text:

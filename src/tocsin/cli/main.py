@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import os
 import sys
@@ -28,6 +27,7 @@ from tocsin.cli import (
     validate,
     watch,
 )
+from tocsin.cli.output import OutputError, checked_output
 from tocsin.errors import TocsinError
 
 if TYPE_CHECKING:
@@ -97,9 +97,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     _open_what_is_closed()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # what a terminal cannot show must not stop a run
-            stream.reconfigure(errors="backslashreplace")
+    with checked_output():
+        _run(words)
+
+
+def _run(words: list[str]) -> None:
     debug = "--debug" in words or os.environ.get("TOCSIN_DEBUG", "").lower() in _YES
     try:
         app(args=words, prog_name="tocsin")
@@ -109,10 +111,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from tocsin.cli.console import exit_with
 
         exit_with(error)
-    except BrokenPipeError:  # the reader of our output (head, less) has gone
-        # What Python still has to write at its end goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    except OutputError:
+        raise
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:

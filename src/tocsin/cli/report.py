@@ -38,12 +38,14 @@ def report(
 ) -> None:
     """Write one HTML page of what was found.
 
-    It has the monitors, their incidents, a chart of every series, and the anomalous lines of every log.
+    It has the monitors, their incidents, a chart of every series, the anomalous lines of every log, and
+    how many events were told.
     """
     from tocsin.reporting import report_html
     from tocsin.runtime.clock import SystemClock
     from tocsin.runtime.config.loader import load_project
     from tocsin.runtime.databases import open_memory
+    from tocsin.runtime.events.views import events_view
     from tocsin.runtime.logs.views import log_views
     from tocsin.runtime.project_state import monitors_in_state
     from tocsin.runtime.selection import select_monitors
@@ -58,8 +60,10 @@ def report(
         window = {"start": parse_time(start, "--from"), "end": parse_time(end, "--to")}
         views = project_views(project, memory, monitors, **window)
         logs = log_views(memory, monitors, **window)
+        events = events_view(memory, monitors, **window)
+    name, now = project.config.name, clock.now()
     try:
-        report_html(views, output, project=project.config.name, generated_at=clock.now(), logs=logs)
+        report_html(views, output, project=name, generated_at=now, logs=logs, events=events)
     except OSError as error:
         raise ConfigError(f"{output} cannot be written ({error.strerror})") from error
     print_written([output], as_json=as_json)

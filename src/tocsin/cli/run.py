@@ -181,6 +181,10 @@ class _Progress:
 
             self._bar.update(self._task, description=f"{escape(monitor)} {done / total:.0%}")
 
+    def decided(self, done: int, total: int) -> None:
+        if self._bar is not None and self._task is not None and total:
+            self._bar.update(self._task, description=f"who is told: {done:,} of {total:,} events")
+
     def finished(self, report: MonitorReport) -> None:
         self._done += 1
         if self._bar is not None and self._task is not None:

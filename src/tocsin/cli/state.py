@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +19,7 @@ from tocsin.cli.console import (
     print_written,
     warn,
 )
-from tocsin.cli.state_selection import selections
+from tocsin.cli.state_selection import hint_on_event, selections
 from tocsin.cli.state_view import generation_facts, show_detector
 from tocsin.errors import ConfigError, DetectorError
 
@@ -265,7 +266,7 @@ def allow(
 ) -> None:
     """Never alert again about an event or a value.
 
-    What is left out means any.
+    What is left out means any. What no detector has met so far can be allowed, too; a note says so.
     """
     if event is None and variable is None:
         raise ConfigError("say what is fine: --event EVENT or --variable NAME", hint="and --value VALUE")
@@ -280,7 +281,16 @@ def allow(
                 done.append(one.name)
         return done
 
-    _change(log, project_dir, profile, change, "taken back" if take_back else "allowed", as_json=as_json)
+    def hint(state: LearnedState, memory: BaseDatabaseManager) -> str | None:
+        from tocsin.runtime.logs.detections import was_detected
+
+        if event is None or take_back:
+            return None
+        detected = partial(was_detected, memory, state.monitor.name)
+        return hint_on_event(event, state.detectors.values(), detected)
+
+    what = "taken back" if take_back else "allowed"
+    _change(log, project_dir, profile, change, what, hint=hint, as_json=as_json)
 
 
 @contextmanager
@@ -301,15 +311,25 @@ def _change(
     change: Callable[[LearnedState], list[str]],
     what: str,
     *,
+    hint: Callable[[LearnedState, BaseDatabaseManager], str | None] = lambda *_: None,
     as_json: bool,
 ) -> None:
     from tocsin.runtime.clock import SystemClock
     from tocsin.runtime.logs.state import change_state, find_log
 
     done: list[str] = []
+    note: str | None = None
+
+    def change_it(state: LearnedState) -> None:
+        nonlocal note
+        done.extend(change(state))
+        note = hint(state, memory)
+
     with _memory(project_dir, profile) as (project, memory):
         monitor = find_log(project, log)
-        info = change_state(monitor, memory, SystemClock(), lambda state: done.extend(change(state)))
+        info = change_state(monitor, memory, SystemClock(), change_it)
+    if note is not None:
+        warn(note)
     if as_json:
         found = None if info is None else generation_facts(info)
         print_json({"schema_version": 1, "log": monitor.name, "detectors": done, "generation": found})

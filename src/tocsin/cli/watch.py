@@ -110,10 +110,11 @@ def watch(
         memory.close()
         raise
     finally:
-        lines.close()
-    if unfinished:  # a thread that hangs in a driver must not keep the process from ending
+        heard = lines.close()
+    if not unfinished:
+        memory.close()
+    if unfinished or not heard:  # a thread that hangs, in a driver or in writing, must not keep the process
         os._exit(0)
-    memory.close()
 
 
 def _address(text: str) -> tuple[str, int]:
@@ -192,11 +193,12 @@ class _Lines:
         else:
             self._print_lines(f"error: {text}" if what == "error" else text)
 
-    def close(self) -> None:
-        """Write what waits, as far as somebody reads it within a few seconds."""
+    def close(self) -> bool:
+        """Write what waits, as far as somebody reads it within a few seconds; false: nobody does."""
         with suppress(Full):
             self._waiting.put(None, timeout=_LAST_WORDS)
         self._writer.join(_LAST_WORDS)
+        return not self._writer.is_alive()
 
     def _print(self, facts: dict[str, Any]) -> None:
         self._put(json.dumps({"at": f"{self._clock.now():%Y-%m-%dT%H:%M:%S.%f}Z", **facts}, default=str))

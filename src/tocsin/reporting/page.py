@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from tocsin.model import IncidentState
+from tocsin.reporting.events_section import events_section
+from tocsin.reporting.events_view import EventsView
 from tocsin.reporting.log_section import length_text, log_section
 from tocsin.reporting.look import COLOURS
 from tocsin.reporting.plot import svg_text
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["plot_html", "report_html"]
 
 _MOST_ROWS = 200  # anomalies listed a series: a page of millions of rows helps nobody
+
+_NO_EVENTS: Final = EventsView()
 
 _LIGHT: Final = {**COLOURS, "page": "#f2f4f6", "edge": "#d5dae0", "link": "#0b5cad"}
 _LIGHT["up"] = "#b84a00"  # as text it needs more contrast than as a triangle; so it does as both
@@ -73,6 +77,7 @@ def report_html(
     generated_at: datetime,
     timezone: str = "UTC",
     logs: Sequence[LogView] = (),
+    events: EventsView = _NO_EVENTS,
 ) -> None:
     """Write the report of a project as one page; it needs no other file and no script.
 
@@ -83,6 +88,7 @@ def report_html(
         generated_at: When the report is made, aware.
         timezone: IANA zone in which `generated_at` is shown; each series has its own.
         logs: The logs, likewise.
+        events: The events monitors, if there are any.
 
     Raises:
         OSError: The file cannot be written.
@@ -93,6 +99,7 @@ def report_html(
     incidents.sort(key=lambda row: row["opened_at"], reverse=True)
     still_open = sum(row["state"] != IncidentState.RESOLVED for row in incidents)
     statuses = [*(view.status for view in views), *(log.status for log in logs)]
+    statuses += [one.status for one in events.monitors]
     series_totals = [
         ("Series", f"{len(views):,}"),
         ("Slots", f"{sum(view.timestamp.size for view in views):,}"),
@@ -103,9 +110,11 @@ def report_html(
         ("Lines", f"{sum(log.read for log in logs):,}"),
         ("Anomalous lines", f"{sum(log.found for log in logs):,}"),
     ]
+    event_totals = [("Events", f"{sum(one.found for one in events.monitors):,}")]
     totals = [
-        *(series_totals if views or not logs else []),
+        *(series_totals if views or not (logs or events.monitors) else []),
         *(log_totals if logs else []),
+        *(event_totals if events.monitors else []),
         ("Incidents", f"{len(incidents):,}"),
         ("Not resolved", f"{still_open:,}"),
         *([("Failed", f"{failed:,}")] if (failed := sum(status != "ok" for status in statuses)) else []),
@@ -119,6 +128,7 @@ def report_html(
         totals=totals,
         all_series=all_series,
         logs=all_logs,
+        events=events_section(events),
         incidents=incidents,
     )
     _write(page, target)

@@ -17,7 +17,7 @@ from tocsin.errors import (
     StoreReadOnlyError,
     TocsinError,
 )
-from tocsin.runtime.alerts.delivery import deliver_messages
+from tocsin.runtime.alerts.delivery import Delivery
 from tocsin.runtime.alerts.waiting import anything_waits
 from tocsin.runtime.clock import whole_milliseconds
 from tocsin.runtime.config.monitors import BrokenMonitor, EventsMonitor, LogMonitor, MetricMonitor
@@ -31,7 +31,7 @@ from tocsin.runtime.project_state import break_leases, last_update, lease_holder
 from tocsin.runtime.run_report import MonitorReport, RunReport, RunStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import TypeAlias
 
     from tocsin.abc import Clock
@@ -96,6 +96,9 @@ class RunListener(Protocol):
     def progressed(self, monitor: str, done: int, total: int) -> None:
         """So many bytes of a log, of so many, were read."""
 
+    def decided(self, done: int, total: int) -> None:
+        """So many stored events, of so many, were looked at to decide who is told."""
+
     def finished(self, report: MonitorReport) -> None:
         """A monitor is done."""
 
@@ -114,7 +117,7 @@ def run_monitors(
     clock: Clock,
     listener: RunListener | None = None,
 ) -> RunReport:
-    """Run the steps over monitors, then deliver what is in the outbox.
+    """Run the steps over monitors, then decide who is told, and deliver what is in the outbox.
 
     Errors of a monitor are in its report; nothing is raised for them.
     """
@@ -131,22 +134,36 @@ def run_monitors(
     reports = dict(zip(map(id, [*events, *others]), done, strict=True))
     report.monitors.extend(reports[id(monitor)] for monitor in monitors)
     if "alert" in options.steps:
+        delivery = Delivery(project, memory, clock)
+
+        def between(done: int, total: int) -> None:
+            if listener is not None:
+                listener.decided(done, total)
+            delivery.send_in_between()
+
         try:
-            _notify(project, memory, clock, report)
-            deliver_messages(project, memory, clock, report)
+            _notify(project, memory, clock, report, between)
+            delivery.send_all()
         except TocsinError as error:  # what was found is kept, and sent by a later run
             report.failed = True
             report.notes.append(f"messages could not be sent: {error}")
+        delivery.add_to(report)
     return report
 
 
-def _notify(project: Project, memory: BaseDatabaseManager, clock: Clock, report: RunReport) -> None:
+def _notify(
+    project: Project,
+    memory: BaseDatabaseManager,
+    clock: Clock,
+    report: RunReport,
+    between: Callable[[int, int], None],
+) -> None:
     """Decide who is told of what was found; nobody may come back soon, so that nothing waits for others."""
     if not anything_waits(project, memory):
         return
     from tocsin.runtime.alerts.notify_step import notify
 
-    told = notify(project, memory, clock=clock, close_all=True)
+    told = notify(project, memory, clock=clock, close_all=True, between=between)
     report.notes.extend(told.notes)
     report.decisions.update({name: getattr(told, name) for name in report.decisions})
 

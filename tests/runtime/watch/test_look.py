@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from tocsin.runtime.config.events import EventsSourceConfig
@@ -11,6 +12,8 @@ from tocsin.runtime.watch.look import FolderLook, LogLook
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 
 def test_a_log_is_due_when_it_changed_and_once_more_when_it_has_been_quiet(tmp_path: Path) -> None:
@@ -54,6 +57,28 @@ def test_what_failed_is_tried_again_after_waits_that_grow(tmp_path: Path) -> Non
     look.ran(RunStatus.COMPLETED, 15.0)
     log.write_text("one\ntwo\n")
     assert look.is_due(15.5)
+
+
+def test_a_log_file_that_may_not_be_read_keeps_no_others_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, private = tmp_path / "a.log", tmp_path / "private.log"
+    private.touch()
+    monkeypatch.setattr(os, "access", lambda path, _: path != str(private))  # root may read everything
+    look = LogLook(LogSourceConfig(files=("*.log",)), tmp_path)
+    now = 0.0
+    for _ in range(5):  # so that the waits of what failed have grown
+        assert look.is_due(now)
+        look.ran(RunStatus.FAILED, now)
+        log.write_text(f"{now}\n")
+        assert not look.is_due(now + 4.9)  # not all the time
+        now += 5.0
+    assert look.is_due(now)
+    look.ran(RunStatus.FAILED, now)
+    assert look.is_due(now + 6.0)  # a last line without its end counts now
+    look.ran(RunStatus.FAILED, now + 6.0)
+    assert not look.is_due(now + 30.0)  # nothing has changed
+    assert look.is_due(now + 306.0)
 
 
 def test_what_another_process_has_is_tried_again_soon(tmp_path: Path) -> None:

@@ -128,13 +128,29 @@ def test_a_pipe_or_a_device_does_not_make_anybody_wait(tmp_path: Path, follow: F
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="modes do not bind root; the same is tried in a process below")
-def test_a_file_that_may_not_be_read_is_a_note(tmp_path: Path, follow: FollowerFactory) -> None:
+def test_a_file_that_may_not_be_read_is_named_and_the_others_are_read(
+    tmp_path: Path, follow: FollowerFactory
+) -> None:
     (tmp_path / "a.log").write_text("secret\n")
     (tmp_path / "a.log").chmod(0)
     (tmp_path / "b.log").write_text("one\n")
     follower = follow()
     assert follower.texts() == ["one"]
-    assert follower.files.notes == [f"{tmp_path}/a.log is not read: Permission denied"]
+    assert follower.files.unreadable == [f"{tmp_path}/a.log cannot be read: Permission denied"]
+    assert follower.files.notes == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file whose content gives an error")
+def test_a_file_whose_content_cannot_be_read_is_named_and_the_others_are_read(
+    tmp_path: Path, follow: FollowerFactory
+) -> None:
+    (tmp_path / "a.log").symlink_to("/proc/self/mem")
+    (tmp_path / "b.log").write_text("one\n")
+    follower = follow()
+    assert follower.texts() == ["one"]
+    assert follower.files.unreadable == [f"{tmp_path}/a.log cannot be read: Input/output error"]
+    (tmp_path / "a.log").unlink()
+    assert (follower.texts(), follower.files.unreadable) == ([], [])
 
 
 _AS_NOBODY = """
@@ -145,10 +161,10 @@ from tocsin.sources.log_files import LogFiles
 files = LogFiles(["**/*.log"], Path(sys.argv[1]))
 chunks = files.read(None, now=datetime(2100, 1, 1, tzinfo=UTC))
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
-files = LogFiles(["**/*.log"], Path(sys.argv[1]))
+files = LogFiles(["**/*.log", "private/x.log"], Path(sys.argv[1]))
 for chunk in files.read(None, now=datetime(2100, 1, 1, tzinfo=UTC)):
     print(chunk.lines.texts)
-print(files.notes)
+print(files.unreadable)
 """
 
 
@@ -166,10 +182,11 @@ def test_another_user_is_told_what_may_not_be_read(tmp_path: Path) -> None:
         [sys.executable, "-c", _AS_NOBODY, str(tmp_path)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    lines, notes = done.stdout.splitlines()
+    lines, unreadable = done.stdout.splitlines()
     assert lines == "['one']"
-    assert "a.log is not read: Permission denied" in notes
-    assert "private cannot be read: Permission denied" in notes
+    assert "a.log cannot be read: Permission denied" in unreadable
+    assert "private cannot be read: Permission denied" in unreadable
+    assert "private/x.log cannot be read: Permission denied" in unreadable
 
 
 def test_what_is_not_text_is_not_read(tmp_path: Path, follow: FollowerFactory) -> None:

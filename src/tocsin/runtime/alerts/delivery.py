@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -14,12 +15,17 @@ from tocsin.runtime.project_state import metric_of
 
 if TYPE_CHECKING:
     from tocsin.abc import Channel, Clock
+    from tocsin.alerting.outbox import DeliveryReport
     from tocsin.alerting.rate_limit import TokenBucket
     from tocsin.database import BaseDatabaseManager
     from tocsin.runtime.config.loader import Project
     from tocsin.runtime.run_report import RunReport
 
-__all__ = ["build_buckets", "build_channels", "deliver_messages"]
+__all__ = ["Delivery", "build_buckets", "build_channels"]
+
+_EVERY = 5.0  # seconds between two times of sending while there is other work
+_SHARE = 4.0  # how much longer than such a sending the other work goes on, however slow a receiver is
+_SLICE, _LONGEST = 5.0, 60.0  # seconds that a channel is given at once: while there is other work, and then
 
 
 def build_channels(project: Project, clock: Clock) -> tuple[dict[str, Channel], dict[str, ConfigError]]:
@@ -57,45 +63,86 @@ def build_buckets(project: Project, memory: BaseDatabaseManager, clock: Clock) -
     return buckets
 
 
-def deliver_messages(project: Project, memory: BaseDatabaseManager, clock: Clock, report: RunReport) -> None:
-    """Send what is due, and add to the report what was sent and what was not."""
-    if not _any_waiting(memory):
-        return
-    from tocsin.alerting.outbox import deliver
+class Delivery:
+    """Sends what is due, as often as it is asked to in one run, and tells the run's report at its end.
 
-    channels, broken = build_channels(project, clock)
-    buckets = build_buckets(project, memory, clock)
-    sent: Counter[str] = Counter()
-    problems: dict[str, str] = {}
-    given_up = 0
-    while True:
+    Args:
+        project: The project.
+        memory: Its memory.
+        clock: The present.
+    """
+
+    def __init__(self, project: Project, memory: BaseDatabaseManager, clock: Clock) -> None:
+        self._project, self._memory, self._clock = project, memory, clock
+        self._channels: dict[str, Channel] | None = None  # made when there is something to send
+        self._broken: dict[str, ConfigError] = {}
+        self._buckets: dict[str, TokenBucket] = {}
+        self._sent: Counter[str] = Counter()
+        self._problems: dict[str, str] = {}
+        self._given_up = self._pending = 0
+        self._ended_at, self._took = time.monotonic(), 0.0  # the last time of sending in between
+
+    def send_in_between(self, every: float = _EVERY) -> None:
+        """Send some of what is due, if that was not done for a while: who asks has other work to do.
+
+        Args:
+            every: For how many seconds, at least.
+        """
+        began = time.monotonic()
+        if began - self._ended_at < max(every, _SHARE * self._took):
+            return
+        if self._any_waiting():
+            self._deliver(time_limit=_SLICE)
+        self._ended_at = time.monotonic()
+        self._took = self._ended_at - began
+
+    def send_all(self) -> None:
+        """Send all that is due."""
+        if not self._any_waiting():
+            return
+        while True:
+            delivery = self._deliver(time_limit=_LONGEST)
+            if not delivery.sent:
+                break
+            # Look again: a run that found this one sending leaves its own messages to it.
+        self._pending = delivery.pending
+
+    def add_to(self, report: RunReport) -> None:
+        """Add to the report what was sent and what was not."""
+        for monitor in report.monitors:
+            monitor.alerts_sent += self._sent[monitor.name]
+        report.notes.extend(str(error) for error in self._broken.values())
+        report.notes.extend(f"channel {name}: {problem}" for name, problem in self._problems.items())
+        if self._given_up:
+            report.notes.append(f"messages that were given up: {self._given_up}")
+        if self._pending:
+            report.notes.append(f"messages that wait to be sent again by a later run: {self._pending}")
+
+    def _deliver(self, *, time_limit: float) -> DeliveryReport:
+        from tocsin.alerting.outbox import deliver
+
+        if self._channels is None:
+            self._channels, self._broken = build_channels(self._project, self._clock)
+            self._buckets = build_buckets(self._project, self._memory, self._clock)
         delivery = deliver(
-            memory,
-            channels,
-            clock=clock,
+            self._memory,
+            self._channels,
+            clock=self._clock,
             rng=random.Random(),  # noqa: S311  # jitter, not a secret
+            time_limit=time_limit,
             owner=this_process(),
             is_dead=is_dead,
-            broken=broken,
-            buckets=buckets,
+            broken=self._broken,
+            buckets=self._buckets,
         )
         for series, count in delivery.sent_of.items():
-            sent[metric_of(series)] += count
-        problems |= delivery.errors
-        given_up += delivery.dead
-        if not delivery.sent:
-            break
-        # Look again: a run that found this one sending leaves its own messages to it.
-    for monitor in report.monitors:
-        monitor.alerts_sent += sent[monitor.name]
-    report.notes.extend(str(error) for error in broken.values())
-    report.notes.extend(f"channel {name}: {problem}" for name, problem in problems.items())
-    if given_up:
-        report.notes.append(f"messages that were given up: {given_up}")
-    if delivery.pending:
-        report.notes.append(f"messages that wait to be sent again by a later run: {delivery.pending}")
+            self._sent[metric_of(series)] += count
+        self._problems |= delivery.errors
+        self._given_up += delivery.dead
+        return delivery
 
-
-def _any_waiting(memory: BaseDatabaseManager) -> bool:
-    query = f"SELECT 1 FROM {memory.get_full_table_name(TABLE_OUTBOX)} WHERE state = %(state)s LIMIT 1"
-    return bool(memory.execute_query(query, {"state": str(OutboxState.PENDING)}))
+    def _any_waiting(self) -> bool:
+        """Tell whether there may be anything to send, without loading what sends."""
+        table = self._memory.get_full_table_name(TABLE_OUTBOX)
+        query = f"SELECT 1 FROM {table} WHERE state = %(state)s LIMIT 1"
+        return bool(self._memory.execute_query(query, {"state": str(OutboxState.PENDING)}))

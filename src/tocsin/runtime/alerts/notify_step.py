@@ -23,7 +23,7 @@ from tocsin.runtime.events.store import event_service
 from tocsin.runtime.findings.store import as_database_errors, events_in, make_event_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tocsin.abc import Clock, Transaction
     from tocsin.database import BaseDatabaseManager
@@ -67,6 +67,7 @@ def notify(
     clock: Clock,
     close_all: bool = True,
     limit: int | None = None,
+    between: Callable[[int, int], None] = lambda *_: None,
 ) -> NotifyReport:
     """Decide about all that waits for a decision, and put what is to be told into the outbox.
 
@@ -81,27 +82,36 @@ def notify(
         close_all: Send all that is to be told now, as nobody comes back soon; otherwise what travels together
             waits for as long as its group says.
         limit: How many events to look at, at most; `NotifyReport.more` says that some are left.
+        between: Called between two transactions, while none is open, with how many events of the store were
+            looked at, and of how many; it may send what is in the outbox.
 
     Raises:
         DatabaseError: The memory failed; what was decided before is kept.
     """
     make_event_tables(memory, project)
-    step = _Step(project, memory, clock)
+    step = _Step(project, memory, clock, between)
     step.look_at_events(limit)
     step.tell_the_rest(close_all=close_all)
     return step.report
 
 
 class _Step:
-    def __init__(self, project: Project, memory: BaseDatabaseManager, clock: Clock) -> None:
+    def __init__(
+        self,
+        project: Project,
+        memory: BaseDatabaseManager,
+        clock: Clock,
+        between: Callable[[int, int], None],
+    ) -> None:
         self.report = NotifyReport()
-        self._project, self._memory = project, memory
+        self._project, self._memory, self._between = project, memory, between
         self._now = whole_milliseconds(clock.now().astimezone(UTC))
         self._plan = project.plan
         self._rules = threshold_rules(project.groups)
         self._reading = EventReading(project)
         self._passed: datetime | None = None  # the latest time among the events of this step
         self._size = _FEWEST
+        self._waiting = self._left = self._reading.waiting(memory)
 
     @contextmanager
     def _transaction(self) -> Iterator[tuple[Transaction, EventStorageCursor, StoreThresholds]]:
@@ -116,7 +126,7 @@ class _Step:
 
     def look_at_events(self, limit: int | None) -> None:
         """Decide about the new events of the store."""
-        if not self._reading.any_new(self._memory):
+        if not self._left:
             return
         with as_database_errors(), event_service(self._project) as events:
             while limit is None or self.report.events < limit:
@@ -129,7 +139,15 @@ class _Step:
                         self._decide(tx, book, window)
                 took = max(time.monotonic() - began, 0.001)
                 self._size = int(min(max(self._size * min(_LONGEST / took, 2.0), _FEWEST), _MOST))
-        self.report.more = self._reading.any_new(self._memory)
+                self._pause()
+        self.report.more = self._left > 0
+
+    def _pause(self) -> None:
+        """Let others do what is to be done while no transaction is open."""
+        left = self._reading.waiting(self._memory)
+        self._waiting += max(0, left - self._left)  # some came meanwhile
+        self._left = left
+        self._between(self._waiting - left, self._waiting)
 
     def _decide(self, tx: Transaction, book: StoreThresholds, window: Window) -> None:
         """Decide about events in order; when that takes long, only about the first of them."""
@@ -180,15 +198,13 @@ class _Step:
                 self.report.add(told)
                 self._advance(tx, book)
                 self._forget(tx, book)
-                if told.taken >= _AT_ONCE:
-                    continue
-                if self._tell_relapses(tx, book) >= _AT_ONCE:
-                    continue
-                expired = close_expired(tx, self._now)
-                self.report.notes += [_ended(one) for one in expired if not one.matched]
-                sent = send_batches(tx, plan=self._plan, now=self._now, close_all=close_all)
-                self.report.messages += sent
-                return
+                if told.taken < _AT_ONCE and self._tell_relapses(tx, book) < _AT_ONCE:
+                    expired = close_expired(tx, self._now)
+                    self.report.notes += [_ended(one) for one in expired if not one.matched]
+                    sent = send_batches(tx, plan=self._plan, now=self._now, close_all=close_all)
+                    self.report.messages += sent
+                    return
+            self._between(self._waiting - self._left, self._waiting)
 
     def _tell_relapses(self, tx: Transaction, book: StoreThresholds) -> int:
         """Tell again what was still going on near the end of its silence, and give how much that was."""

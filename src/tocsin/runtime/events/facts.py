@@ -9,12 +9,21 @@ from tocsin.errors import LoadError
 from tocsin.runtime.metrics.load_position import from_ms
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from tocsin.abc import Transaction
     from tocsin.database import BaseDatabaseManager
     from tocsin.runtime.config.loader import Project
     from tocsin.runtime.config.monitors import EventsMonitor
 
-__all__ = ["NO_EVENTS", "events_facts", "events_position_name", "events_waiting", "newest_event"]
+__all__ = [
+    "NO_EVENTS",
+    "events_facts",
+    "events_position_name",
+    "events_waiting",
+    "last_looked_at",
+    "newest_event",
+]
 
 NO_EVENTS = {"files_waiting": 0, "events_waiting": 0}
 """The facts of a monitor of which nothing is known."""
@@ -36,12 +45,18 @@ def events_facts(project: Project, memory: BaseDatabaseManager, monitor: EventsM
 
     Events that its filter does not want are among them until it has passed by.
     """
-    at = _position(memory, monitor).get("at")
+    at = last_looked_at(memory, monitor)
     return {
         "files_waiting": _files(project, monitor),
         "events_waiting": events_waiting(memory, monitor),
-        "last_point": None if at is None else f"{from_ms(at):%Y-%m-%d %H:%M}",
+        "last_point": None if at is None else f"{at:%Y-%m-%d %H:%M}",
     }
+
+
+def last_looked_at(memory: BaseDatabaseManager, monitor: EventsMonitor) -> datetime | None:
+    """Give the time of the last event that a monitor looked at, `None` before the first."""
+    at = _position(memory, monitor).get("at")
+    return None if at is None else from_ms(at)
 
 
 def _files(project: Project, monitor: EventsMonitor) -> int:

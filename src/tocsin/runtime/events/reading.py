@@ -94,9 +94,12 @@ class EventReading:
             if isinstance(monitor, EventsMonitor) and monitor.config.enabled
         }
 
-    def any_new(self, memory: BaseDatabaseManager) -> bool:
-        """Tell whether any monitor has something to look at."""
-        return bool(self._monitors) and bool(self._behind(memory)[1])
+    def waiting(self, memory: BaseDatabaseManager) -> int:
+        """Give how many events are left to look at, for the monitor that has most of them before it."""
+        if not self._monitors:
+            return 0
+        newest, behind = self._behind(memory)
+        return max((newest - position["cursor"] for position in behind.values()), default=0)
 
     def read(
         self, memory: BaseDatabaseManager, events: EventStorageService, *, now: datetime, limit: int

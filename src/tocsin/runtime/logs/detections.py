@@ -25,11 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tocsin.abc import Transaction
+    from tocsin.database import BaseDatabaseManager
     from tocsin.detectors.events import CoreDetector
     from tocsin.model import LogAlert
     from tocsin.runtime.findings.endpoints import Whom
 
-__all__ = ["AnomalousLine", "LineAlert", "Written", "forget_lines", "write_line_alerts"]
+__all__ = ["AnomalousLine", "LineAlert", "Written", "forget_lines", "was_detected", "write_line_alerts"]
 
 _LONGEST_LOG = 2000
 _LAST_MS = 253_402_300_799_000  # the year 9999: what a time in a database can be
@@ -183,6 +184,25 @@ def forget_lines(tx: Transaction, monitor: str, is_gone: Callable[[str], bool]) 
             {"monitor": monitor, "instant": instant},
         )
     return len(gone)
+
+
+def was_detected(memory: BaseDatabaseManager, monitor: str, event_id: int | str) -> bool:
+    """Say whether an anomalous line of a log that is still kept was such an event.
+
+    Args:
+        memory: The project's memory.
+        monitor: The log.
+        event_id: The EventID.
+    """
+    # The metadata begin with it. A backslash would take its meaning from the character behind it.
+    beginning = f'{{"EventID": {json.dumps(event_id)}, '.replace("\\", "_")
+    return bool(
+        memory.execute_query(
+            f"SELECT 1 FROM {memory.get_full_table_name(TABLE_DETECTIONS)}"
+            " WHERE metric_name = %(monitor)s AND detection_metadata LIKE %(beginning)s LIMIT 1",
+            {"monitor": monitor, "beginning": f"{beginning}%"},
+        )
+    )
 
 
 def _instants(tx: Transaction, monitor: str, alerts: Sequence[LineAlert], now: int) -> dict[str, int]:

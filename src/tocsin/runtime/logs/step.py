@@ -12,6 +12,7 @@ import numpy as np
 from tocsin.alerting.evaluate import evaluate
 from tocsin.database import series_store as store
 from tocsin.database.leases import LONGEST_LEASE_SECONDS
+from tocsin.errors import LoadError
 from tocsin.runtime.findings.lines import LineFacts, LogFindings
 from tocsin.runtime.findings.store import store_findings
 from tocsin.runtime.logs.detections import LineAlert, write_line_alerts
@@ -35,6 +36,7 @@ __all__ = ["run_log"]
 _COMMIT_SECONDS = 2.0  # how much work a kill can cost; each commit costs some, too
 _CHUNK_LINES = 10_000
 _MOST_LINES = 200_000  # what is read between two commits is held in memory
+_MOST_NAMED = 3
 _FILES, _STREAM = "sources", "stream"  # where in the position each kind of source keeps its own
 
 
@@ -44,6 +46,7 @@ def run_log(job: Job[LogMonitor]) -> None:
     Reading and judging are one step (`detect`): what is read without being judged would have to be kept.
 
     Raises:
+        LoadError: Some of the files cannot be read; all was done for the others.
         TocsinError: The files, the memory or what was learned cannot be used; what was committed before
             is kept.
     """
@@ -57,6 +60,7 @@ def run_log(job: Job[LogMonitor]) -> None:
         run.read()
     if "alert" in job.options.steps:
         run.decide()
+    run.check_all_was_read()
 
 
 class _LogRun:
@@ -72,6 +76,7 @@ class _LogRun:
         self._rejected: list[RejectedLine] = []
         self._lines = 0
         self._cut_lines = 0
+        self._unreadable: list[str] = []
         self._findings = LogFindings(job.project, job.monitor)
         self._lease, self._renewed_at = job.lease, time.monotonic()
 
@@ -91,11 +96,20 @@ class _LogRun:
             if self._lines >= _MOST_LINES or time.monotonic() - committed_at >= _COMMIT_SECONDS:
                 self._commit(memory)
                 committed_at = time.monotonic()
-        if memory is None:
+        if memory is None and not self._unreadable:
             self._note_success()
-        else:
+        elif memory is not None:
             self._commit(memory)
             self._report.notes.extend(self._findings.notes())
+
+    def check_all_was_read(self) -> None:
+        """Have the run of this monitor fail if it saw less than it was asked to watch."""
+        named, more = self._unreadable[:_MOST_NAMED], len(self._unreadable) - _MOST_NAMED
+        if named:
+            raise LoadError(
+                "; ".join(named) + (f"; and {more:,} more" if more > 0 else ""),
+                hint="let this user read it, or write narrower patterns; all else was read",
+            )
 
     def _chunks(self) -> Iterator[LogChunk]:
         source = self._config.source
@@ -112,6 +126,7 @@ class _LogRun:
         )
         yield from reader.read(self._position.get(_FILES), now=self._job.now, max_lines=_CHUNK_LINES)
         self._report.notes.extend(reader.notes)
+        self._unreadable = reader.unreadable
         if self._cut_lines:
             self._report.notes.append(f"lines longer than 1 MiB, cut there: {self._cut_lines}")
 

@@ -206,8 +206,9 @@ def _sample(files: list[str], now: datetime) -> tuple[list[RawLines], int, bool]
         if chunk.lines.texts:
             batches.append(chunk.lines)
             count += len(chunk.lines.texts)
-    if not count and reader.notes:
-        raise ConfigError(f"nothing can be read: {reader.notes[0]}")
+    reasons = [*reader.unreadable, *reader.notes]
+    if not count and reasons:
+        raise ConfigError(f"nothing can be read: {reasons[0]}")
     return batches, count, True
 
 

@@ -50,6 +50,7 @@ class Crew:
     Attributes:
         project: See above.
         monitors: Those that are worked on, by the names of their leases.
+        told_only: How many there are besides: their events are in the store, and are told of from there.
         notes: What there is to say about those that are not.
     """
 
@@ -58,6 +59,7 @@ class Crew:
     ) -> None:
         self.project = project
         self.monitors: dict[str, MetricMonitor | LogMonitor | EventsMonitor] = {}
+        self.told_only = 0
         self.notes: list[str] = []
         self._memory, self._clock = memory, clock
         self._looks: dict[str, Look] = {}
@@ -89,10 +91,16 @@ class Crew:
                 return
             self._looks[key] = LogLook(monitor.config.source, self.project.folder)
         elif isinstance(monitor, EventsMonitor):
-            if monitor.config.source is None:  # its events are in the store, and are told of from there
+            if monitor.config.source is None:
+                self.told_only += 1
                 return
             self._looks[key] = FolderLook(monitor.config.source, self.project.folder)
         self.monitors[key] = monitor
+
+    @property
+    def size(self) -> int:
+        """How many monitors are watched: those that are worked on, and those that are told of only."""
+        return len(self.monitors) + self.told_only
 
     def timings(self) -> dict[str, Timing]:
         """Say when each monitor is due."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from typing import TYPE_CHECKING, Protocol
 
@@ -63,6 +64,7 @@ class LogLook:
     """Compares names, sizes and times of the files of a log with those of the last run.
 
     A last line without its end counts once its file has not changed for a while: then there is one more run.
+    What failed is tried again after waits that grow; a file that may not be read keeps no others waiting.
 
     Args:
         source: Which files.
@@ -75,10 +77,11 @@ class LogLook:
         self._seen: object = None
         self._settled_at: float | None = None
         self._retry = _Retry()
+        self._others_at = 0.0
 
     def is_due(self, now: float) -> bool:
         """See `Look`; what changes while a run goes on is seen the next time."""
-        if self._retry.waits and not self._retry.is_due(now):
+        if self._retry.waits and not self._retry.is_due(now) and now < self._others_at:
             return False  # a file that grows all the time does not make what failed be tried all the time
         there = self._look()
         if there != self._seen:
@@ -92,6 +95,13 @@ class LogLook:
     def ran(self, status: RunStatus, now: float) -> None:
         """See `Look`."""
         self._retry.ran(status, now)
+        if self._retry.waits:
+            self._others_at = now + (_FIRST_WAIT if self._is_partly_readable() else math.inf)
+
+    def _is_partly_readable(self) -> bool:
+        """Tell whether some of the files cannot be read, so that the run did what it could."""
+        found = find_paths(self._patterns, self._base, ())
+        return bool(found.unreadable) or not all(os.access(path, os.R_OK) for path in found.paths)
 
     def _look(self) -> tuple[tuple[str, int, int, int], ...]:
         found = []

@@ -125,7 +125,7 @@ class Watch:
         listener.said(
             "started",
             f"watching {_monitors(crew)} of {crew.project.config.name}",
-            {"monitors": len(crew.monitors), "project": crew.project.config.name},
+            {"monitors": crew.size, "project": crew.project.config.name},
         )
         for note in crew.notes:
             listener.said("error", note)
@@ -313,9 +313,7 @@ class Watch:
             self._failed("reloading channels", error)
         self._teller.routine.wake()
         text = f"reloaded: {_monitors(crew)}"
-        self._listener.said(
-            "reloaded", text, {"monitors": len(crew.monitors), "kept": [m.name for m in kept]}
-        )
+        self._listener.said("reloaded", text, {"monitors": crew.size, "kept": [m.name for m in kept]})
         for monitor in kept:
             self._listener.said("error", f"{monitor.path.name} is broken, {monitor.name} goes on as before")
         for note in crew.notes:
@@ -340,5 +338,4 @@ class Watch:
 
 
 def _monitors(crew: Crew) -> str:
-    number = len(crew.monitors)
-    return f"{number:,} monitor{'' if number == 1 else 's'}"
+    return f"{crew.size:,} monitor{'' if crew.size == 1 else 's'}"

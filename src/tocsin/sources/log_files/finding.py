@@ -25,13 +25,15 @@ class FoundPaths:
         paths: Each once, sorted within its pattern; folders may be among them.
         plain: Those of them that were named as they are.
         missing: Plain paths that are not there.
-        notes: Patterns without a match, folders that cannot be read.
+        notes: Patterns without a match.
+        unreadable: Folders that cannot be read, and plain paths below such, in sentences.
     """
 
     paths: list[str] = field(default_factory=list)
     plain: set[str] = field(default_factory=set)
     missing: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
 
 
 def find_paths(patterns: Sequence[str], base: str, ignore: Sequence[str]) -> FoundPaths:
@@ -47,9 +49,11 @@ def find_paths(patterns: Sequence[str], base: str, ignore: Sequence[str]) -> Fou
         path = join(base, pattern)
         if is_plain := _exists(path):
             found.plain.add(path)
-        matches = [path] if is_plain else sorted(set(_expand(path, found.notes)))
+        matches = [path] if is_plain else sorted(set(_expand(path, found.unreadable)))
         if not matches and _MAGIC.search(pattern):
             found.notes.append(f"no file matches {pattern}")
+        elif not matches and (reason := _hidden(path)):
+            found.unreadable.append(f"{path} cannot be read: {reason}")
         elif not matches:
             found.missing.append(path)
         for match in matches:
@@ -59,15 +63,15 @@ def find_paths(patterns: Sequence[str], base: str, ignore: Sequence[str]) -> Fou
     return found
 
 
-def names_in(folder: str, notes: list[str]) -> list[os.DirEntry[str]]:
-    """Give what is in a folder, sorted by name; a note if it cannot be read."""
+def names_in(folder: str, unreadable: list[str]) -> list[os.DirEntry[str]]:
+    """Give what is in a folder, sorted by name; a sentence more if it cannot be read."""
     try:
         with os.scandir(folder or ".") as entries:
             return sorted(entries, key=lambda entry: entry.name)
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
-        notes.append(f"the folder {folder} cannot be read: {error.strerror}")
+        unreadable.append(f"the folder {folder} cannot be read: {error.strerror}")
         return []
 
 
@@ -83,6 +87,17 @@ def _exists(path: str) -> bool:
         return False
 
 
+def _hidden(path: str) -> str | None:
+    """Say why nobody can tell whether a path is there; `None` when it is not."""
+    try:
+        os.lstat(path)
+    except PermissionError as error:
+        return error.strerror
+    except (OSError, ValueError):
+        pass
+    return None
+
+
 def _ignored(path: str, base: str, ignore: Sequence[str]) -> bool:
     if not ignore:
         return False
@@ -90,7 +105,7 @@ def _ignored(path: str, base: str, ignore: Sequence[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in ignore for name in names)
 
 
-def _expand(path: str, notes: list[str]) -> Iterator[str]:
+def _expand(path: str, unreadable: list[str]) -> Iterator[str]:
     parts = [part for part in path.split("/") if part not in ("", ".")]
     folders = ["/"] if path.startswith("/") else [""]
     if parts and parts[-1] == "**":
@@ -98,27 +113,27 @@ def _expand(path: str, notes: list[str]) -> Iterator[str]:
     while parts:
         part = parts.pop(0)
         if part == "**":
-            folders = [deep for folder in folders for deep in _folders_below(folder, notes)]
+            folders = [deep for folder in folders for deep in _folders_below(folder, unreadable)]
         elif _MAGIC.search(part):
-            folders = [match for folder in folders for match in _matches(folder, part, notes)]
+            folders = [match for folder in folders for match in _matches(folder, part, unreadable)]
         else:
             folders = [joined for folder in folders if _exists(joined := join(folder, part))]
     yield from folders
 
 
-def _matches(folder: str, pattern: str, notes: list[str]) -> Iterator[str]:
-    for entry in names_in(folder, notes):
+def _matches(folder: str, pattern: str, unreadable: list[str]) -> Iterator[str]:
+    for entry in names_in(folder, unreadable):
         if fnmatchcase(entry.name, pattern) and (pattern[0] == "." or entry.name[0] != "."):
             yield join(folder, entry.name)
 
 
-def _folders_below(folder: str, notes: list[str]) -> Iterator[str]:
+def _folders_below(folder: str, unreadable: list[str]) -> Iterator[str]:
     waiting = [folder]
     while waiting:
         current = waiting.pop()
         yield current
         waiting += [
             join(current, entry.name)
-            for entry in names_in(current, notes)
+            for entry in names_in(current, unreadable)
             if entry.name[0] != "." and entry.is_dir(follow_symlinks=False)
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["LogFiles"]
 
 _WINDOW_BYTES_PER_LINE = 256
+_NOWHERE = {errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR}  # there is nothing where a link leads
 
 
 class LogFiles:
@@ -77,11 +79,17 @@ class LogFiles:
         self._unfinished_line_after = unfinished_line_after
         self._forget_after = forget_after
         self._notes: list[str] = []
+        self._unreadable: list[str] = []
 
     @property
     def notes(self) -> list[str]:
         """What the last reading met so far that somebody may want to know, in sentences."""
         return list(self._notes)
+
+    @property
+    def unreadable(self) -> list[str]:
+        """Which files and folders the last reading should have read and could not so far, in sentences."""
+        return list(self._unreadable)
 
     def read(
         self,
@@ -106,7 +114,7 @@ class LogFiles:
             ConfigError: A path without wildcards is not there, and never was.
             PersistencyLoadError: The position is damaged, or of a newer version.
         """
-        self._notes = []
+        self._notes, self._unreadable = [], []
         entries = read_position(position)
         matched = match_files(self._look(entries), entries, self._notes)
         reading = Reading(entries, matched.known, now, self._forget_after)
@@ -145,14 +153,23 @@ class LogFiles:
         except FileNotFoundError:
             return  # renamed since it was found: the next reading finds it again
         except OSError as error:
-            self._note(file, f"cannot be read: {error.strerror or error}")
+            self._unreadable.append(f"{display(file.path)} cannot be read: {error.strerror or error}")
 
     def _note(self, file: LogFile, what: str) -> None:
         self._notes.append(f"{display(file.path)} {what}")
 
+    def _note_failure(self, path: str, error: OSError | ValueError) -> None:
+        """Keep apart what cannot be read and what is not to be read: a pipe, a link that leads nowhere."""
+        if isinstance(error, OSError) and error.errno is not None and error.errno not in _NOWHERE:
+            self._unreadable.append(f"{display(path)} cannot be read: {error.strerror}")
+        else:
+            reason = getattr(error, "strerror", None) or error
+            self._notes.append(f"{display(path)} is not read: {reason}")
+
     def _look(self, entries: Mapping[str, FileEntry]) -> list[LogFile]:
         found = find_paths(self._patterns, self._base, self._ignore)
         self._notes += [display(note) for note in found.notes]
+        self._unreadable += [display(sentence) for sentence in found.unreadable]
         if found.missing:
             self._check_missing(found.missing, entries)
         files: dict[tuple[int, int], LogFile] = {}
@@ -162,8 +179,7 @@ class LogFiles:
             except FileNotFoundError:
                 continue
             except (OSError, ValueError) as error:
-                reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-                self._notes.append(f"{display(path)} is not read: {reason}")
+                self._note_failure(path, error)
                 continue
             if file is None and path in found.plain:
                 raise ConfigError(f"{display(path)} is a folder", hint=f"write {display(path)}/*.log")
