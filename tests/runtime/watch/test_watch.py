@@ -265,7 +265,10 @@ def test_two_watches_on_one_project_share_the_work_and_one_tells(
     assert len(receiver.requests) == 10
 
 
-def test_a_reader_that_does_not_read_stops_nothing(project: WatchedProject, receiver: HttpReceiver) -> None:
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_reader_that_does_not_read_stops_nothing(
+    project: WatchedProject, receiver: HttpReceiver, stream: str
+) -> None:
     project.channels(ops=receiver.url)
     project.steady_metric("cpu")
     read, write = os.pipe()
@@ -275,10 +278,11 @@ def test_a_reader_that_does_not_read_stops_nothing(project: WatchedProject, rece
             os.write(write, b"x" * 65_536)
     os.set_blocking(write, True)
     with subprocess.Popen(
-        [sys.executable, "-m", "tocsin", "watch", "--no-listen"],
+        [sys.executable, "-m", "tocsin", "watch", "--no-listen", *(["--json"] if stream == "stdout" else [])],
         cwd=project.folder,
         stdin=subprocess.DEVNULL,
-        stderr=write,
+        stdout=write if stream == "stdout" else None,
+        stderr=write if stream == "stderr" else None,
         env={**os.environ, "HOME": str(project.folder)},
     ) as process:
         os.close(write)
