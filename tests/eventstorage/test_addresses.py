@@ -12,12 +12,16 @@ from hypothesis import strategies as st
 
 from tocsin.errors import DataError
 from tocsin.eventstorage.addresses import (
+    ALL_SIZES,
     Range,
     address_text,
     blocks,
     enclosing_beginnings,
     parse_addresses,
     parse_range,
+    sizes_bytes,
+    sizes_of,
+    sizes_text,
 )
 
 
@@ -133,7 +137,7 @@ def test_the_widest_ranges_have_62_and_254_blocks() -> None:
 def test_blocks_that_enclose_and_that_begin_within_are_every_overlap(stored: Range, asked: Range) -> None:
     if stored.family != asked.family:
         return
-    beginnings = enclosing_beginnings(asked.low)
+    beginnings = enclosing_beginnings(asked.family, asked.low)
     found = any(
         asked.low <= low <= asked.high or (low in beginnings and high >= asked.low)
         for low, high in blocks(stored)
@@ -141,6 +145,21 @@ def test_blocks_that_enclose_and_that_begin_within_are_every_overlap(stored: Ran
 
     assert found == (stored.low <= asked.high and asked.low <= stored.high)
     assert len(beginnings) == len(set(beginnings)) <= (33 if asked.family == 4 else 129)
+
+
+@given(stored=ranges, asked=ranges)
+def test_only_blocks_of_sizes_that_there_are_need_to_be_looked_for(stored: Range, asked: Range) -> None:
+    sizes = sizes_of({(stored.family, high - low) for low, high in blocks(stored)})
+    beginnings = enclosing_beginnings(asked.family, asked.low, sizes)
+    enclosing = [low for low, high in blocks(stored) if low <= asked.low <= high]
+
+    if stored.family == asked.family:
+        assert set(enclosing) <= set(beginnings) <= set(enclosing_beginnings(asked.family, asked.low))
+    else:
+        assert beginnings == [asked.low]
+    assert sizes & ALL_SIZES == sizes
+    assert len(sizes_text(sizes)) == len(sizes_text(0)) == len(sizes_text(ALL_SIZES))
+    assert (int(sizes_text(sizes), 2), int.from_bytes(sizes_bytes(sizes))) == (sizes, sizes)
 
 
 @given(what=ranges)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tocsin.testing.event_stores import (
+    BlockSizesContract,
     CursorContract,
     QueryContract,
     RemovingContract,
@@ -20,7 +21,13 @@ if TYPE_CHECKING:
 
 
 class Contract(
-    StoringContract, CursorContract, RemovingContract, SharingContract, TendingContract, QueryContract
+    StoringContract,
+    CursorContract,
+    RemovingContract,
+    SharingContract,
+    TendingContract,
+    QueryContract,
+    BlockSizesContract,
 ):
     """All of it."""
 

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from socket import AF_INET, AF_INET6, inet_pton
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tocsin.errors import DataError
 from tocsin.eventstorage.row import ADDRESS_BITS
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 __all__ = [
+    "ALL_SIZES",
     "Range",
     "address_text",
     "blocks",
     "enclosing_beginnings",
     "parse_addresses",
     "parse_range",
+    "sizes_bytes",
+    "sizes_of",
+    "sizes_text",
 ]
 
 _FORM = "an address, a network (1.2.3.0/24) or a range (1.2.3.4-1.2.3.9)"
 _LAST_IP4 = 0xFFFFFFFF
+_FIRST_SIZE = {4: 0, 6: 33}
+"""Family → the number of the bit that stands for blocks of one address; the next one for blocks of two."""
+_SIZES_BITS = 33 + 129
+_SIZES_BYTES = (_SIZES_BITS + 7) // 8
+ALL_SIZES = (1 << _SIZES_BITS) - 1
+"""The sizes of blocks that there can be, as bits of a number: see `sizes_of`."""
 
 
 class Range(NamedTuple):
@@ -97,23 +111,62 @@ def blocks(what: Range) -> list[tuple[int, int]]:
     return found
 
 
-def enclosing_beginnings(address: int) -> list[int]:
-    """Give where every CIDR block begins that holds an address, the address itself first, 0 last.
+def sizes_of(blocks: Iterable[tuple[int, int]]) -> int:
+    """Give which sizes some CIDR blocks have, as bits of a number.
+
+    Args:
+        blocks: Family, and the last address less the first one.
+
+    Example:
+        >>> bin(sizes_of({(4, 0), (4, 255)}))
+        '0b100000001'
+    """
+    sizes = 0
+    for family, span in blocks:
+        sizes |= 1 << _FIRST_SIZE[family] + span.bit_length()
+    return sizes
+
+
+def sizes_bytes(sizes: int) -> bytes:
+    """Write sizes as SQLite keeps them."""
+    return sizes.to_bytes(_SIZES_BYTES)
+
+
+def sizes_text(sizes: int) -> str:
+    """Write sizes as PostgreSQL keeps them: a bit string."""
+    return f"{sizes:0{_SIZES_BITS}b}"
+
+
+def enclosing_beginnings(family: int, address: int, sizes: int = ALL_SIZES) -> list[int]:
+    """Give where every CIDR block begins that holds an address, the smallest block first.
 
     A block that begins at one of them holds the address if it does not end before it.
 
+    Args:
+        family: 4 or 6.
+        address: The address as a number.
+        sizes: Only blocks of these sizes matter.
+
     Returns:
-        33 numbers for IPv4 at most, 129 for IPv6: one more than the address has bits that are 1.
+        33 numbers for IPv4 at most, 129 for IPv6, each once.
 
     Example:
-        >>> [f"{beginning:b}" for beginning in enclosing_beginnings(0b1011)]
+        >>> [f"{beginning:b}" for beginning in enclosing_beginnings(4, 0b1011)]
         ['1011', '1010', '1000', '0']
+        >>> enclosing_beginnings(4, 0x0A0B0C0D, sizes_of({(4, 255)})) == [0x0A0B0C00]
+        True
     """
-    beginnings = [address]
-    while address:
-        address &= address - 1
-        beginnings.append(address)
-    return beginnings
+    return list(dict.fromkeys([address >> bits << bits for bits in _host_bits(family, sizes)]))
+
+
+@lru_cache(maxsize=64)
+def _host_bits(family: int, sizes: int) -> tuple[int, ...]:
+    """Give for each of some sizes of a family how many bits tell the addresses in a block apart.
+
+    Where there are none, there is nothing to find: one look says so.
+    """
+    every = range(ADDRESS_BITS[family] + 1)
+    return tuple(bits for bits in every if sizes >> _FIRST_SIZE[family] + bits & 1) or (0,)
 
 
 def address_text(what: Range) -> str:

@@ -37,6 +37,14 @@ class Session(Protocol):
         """Whether the events have a text index."""
         ...
 
+    def block_sizes(self, *, anew: bool = False) -> int:
+        """Tell which sizes the blocks of addresses may have: see `addresses.sizes_of`.
+
+        Args:
+            anew: Look into the store; else what was last seen is as good, and may be wrong.
+        """
+        ...
+
     @property
     def in_transaction(self) -> bool:
         """Whether something is open that a commit would keep."""

@@ -88,6 +88,39 @@ def test_the_plan_is_kept_and_the_next_search_is_another(
     session.close()
 
 
+@pytest.mark.parametrize(
+    ("parameters", "plans"),
+    [
+        ({}, 1),
+        ({"after": ("{}", "e1")}, 1),
+        ({"dt_from": "{}", "after": ("{}", "e1"), "sortby": "detecttime.asc"}, 1),
+        ({"st_from": "{}", "st_to": "2026-05-01", "sortby": "storagetime.desc"}, 1),
+        ({"page": 2}, 0),
+        ({"limit": 1001}, 0),
+        ({"st_from": "{}"}, 0),  # the index of one time says nothing of the other
+    ],
+)
+def test_the_plan_of_a_page_is_kept(backend: PostgresBackend, parameters: dict[str, Any], plans: int) -> None:
+    def filled(value: Any, minute: int) -> Any:
+        if isinstance(value, tuple):
+            return tuple(filled(one, minute) for one in value)
+        return value.format(f"2026-03-01T00:{minute:02}:00Z") if isinstance(value, str) else value
+
+    session = backend.session()
+    session.begin()  # one connection for all
+    for minute in range(8):
+        page = {"limit": 7, **{name: filled(value, minute) for name, value in parameters.items()}}
+        find(session, read_parameters(page), "select")
+
+    rows = session.execute(
+        "SELECT generic_plans + custom_plans FROM pg_prepared_statements WHERE statement LIKE %s",
+        ("SELECT f.%",),
+    )
+
+    assert rows == [(8,)] * plans
+    session.close()
+
+
 @pytest.mark.parametrize("qtype", ["select", "select_ghost"])
 def test_a_kept_plan_knows_of_new_and_dropped_months(
     backend: PostgresBackend, clock: SteppingClock, postgres_database: str, qtype: str

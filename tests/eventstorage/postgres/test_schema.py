@@ -11,6 +11,7 @@ from tocsin.errors import EventStorageException, StorageIntegrityError
 from tocsin.eventstorage import EventStorageService
 from tocsin.eventstorage.columns import TABLES
 from tocsin.eventstorage.postgres import PostgresBackend
+from tocsin.eventstorage.postgres.migrations import VERSION
 from tocsin.eventstorage.postgres.schema import OWN_TABLES
 from tocsin.testing.event_stores import message
 
@@ -57,11 +58,13 @@ def test_many_who_make_the_tables_at_once_make_them_once(postgres_database: str)
 
 def test_tables_of_a_newer_version_are_not_touched(backend: PostgresBackend) -> None:
     session = backend.session()
-    session.execute_count("UPDATE event_store SET version = 2")
+    session.execute_count("UPDATE event_store SET version = version + 1")
     session.commit()
 
     for change in (backend.create, backend.drop, backend.index_create):
-        with pytest.raises(StorageIntegrityError, match="version 2, this tocsin reads up to 1"):
+        with pytest.raises(
+            StorageIntegrityError, match=f"version {VERSION + 1}, this tocsin reads up to {VERSION}"
+        ):
             change()
 
 

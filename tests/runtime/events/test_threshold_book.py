@@ -17,7 +17,7 @@ from tocsin.model import AlertCandidate, DecisionKind, MonitorKind, Severity
 from tocsin.runtime.alerts.threshold_book import StoreThresholds, threshold_rules
 from tocsin.runtime.config.groups import GroupsConfig
 from tocsin.runtime.databases import open_memory
-from tocsin.runtime.findings.store import events_in, make_event_tables
+from tocsin.runtime.findings.store import events_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,11 +34,9 @@ KINDS = DecisionKind
 @contextmanager
 def book_of(project: EventsWorkspace) -> Iterator[StoreThresholds]:
     loaded = project.load()
-    with open_memory(loaded, project.clock) as memory:
-        make_event_tables(memory, loaded)
-        with memory.transaction() as tx:
-            cursor = events_in(tx, loaded, None)
-            yield StoreThresholds(cursor, threshold_rules(loaded.groups))
+    with open_memory(loaded, project.clock) as memory, memory.transaction() as tx:
+        cursor = events_in(tx, loaded, None)
+        yield StoreThresholds(cursor, threshold_rules(loaded.groups))
 
 
 def asked(candidate: AlertCandidate, days: float, channel: str = "ops") -> Asked:

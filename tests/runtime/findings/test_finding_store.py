@@ -17,6 +17,7 @@ from tests.runtime.findings.conftest import IQR, MAD, FindingsWorkspace
 from tests.runtime.logs.conftest import TRAIN, entry, quiet
 from tocsin.errors import StorageIntegrityError, StoreFullError
 from tocsin.runtime.databases import open_memory
+from tocsin.runtime.events.store import open_project_events
 from tocsin.runtime.findings.store import events_in
 
 if TYPE_CHECKING:
@@ -184,3 +185,30 @@ def test_a_memory_on_a_server_has_the_same_events_as_a_file(
     in_file, on_server = kept
     theirs, ours = (str(one.folder).encode() for one in (second, project))
     assert {ident: message.replace(theirs, ours) for ident, message in on_server.items()} == in_file
+
+
+@pytest.mark.parametrize("memory", ["sqlite", "postgres"])
+def test_events_of_an_older_tocsin_are_brought_up_to_date_by_a_run(
+    project: FindingsWorkspace, memory: str, request: pytest.FixtureRequest
+) -> None:
+    if memory == "postgres":
+        _remember_at(project, request.getfixturevalue("postgres_database"))
+    _fill(project, end=60, metrics=("cpu",))
+    project.run()
+    before = project.messages()
+    with closing(open_project_events(project.load())) as events, events.cursor_new() as cursor:
+        version_1 = (
+            "UPDATE event_store SET version = 1",
+            "ALTER TABLE event_store DROP COLUMN block_sizes",
+        )
+        for statement in version_1:
+            cursor._session.execute_count(statement)  # as a Tocsin of that time left it
+        cursor.commit()
+
+    _fill(project, metrics=("cpu",))
+    project.run()
+
+    after = project.messages()
+    assert before.items() < after.items()
+    assert {event.id for event in project.events(source_addrs=["192.0.2.0/24"])} <= set(after)
+    assert project.events(source_addrs=["192.0.2.7"])

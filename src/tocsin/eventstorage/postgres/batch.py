@@ -7,6 +7,7 @@ from itertools import chain, compress, repeat
 from struct import Struct
 from typing import TYPE_CHECKING, Any
 
+from tocsin.eventstorage.addresses import sizes_of
 from tocsin.eventstorage.columns import ARRAY_COLUMNS, SCALAR_COLUMNS, VALUE_COLUMNS
 from tocsin.eventstorage.postgres import copying
 from tocsin.eventstorage.row import SOURCE, TARGET, EventRow
@@ -31,6 +32,10 @@ class Batch:
     Args:
         rows: At least one, without two of one id.
         text_index: Whether they were made with words.
+
+    Attributes:
+        first: The fields of the first row, by column.
+        sizes: Which sizes the blocks of addresses have: see `addresses.sizes_of`.
     """
 
     def __init__(self, rows: Sequence[EventRow], *, text_index: bool) -> None:
@@ -56,6 +61,9 @@ class Batch:
         self._events = list(map(b"".join, cells))
         ids = map(copying.text_field, columns["id"])
         self._messages = list(map(bytes.__add__, ids, map(copying.bytes_field, columns["message"])))
+        self.sizes = sizes_of(
+            {(family, high - low) for own in columns["blocks"] for _, family, low, high in own}
+        )
         self._ip = [[_block(*block) for block in blocks] for blocks in columns["blocks"]]
         self._host = [
             [copying.short_field(role) + copying.text_field(name) for role, name in hosts]

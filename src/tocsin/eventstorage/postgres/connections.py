@@ -53,7 +53,12 @@ _IGNORED = ("autocommit", "row_factory")  # ours
 
 
 def run(
-    connection: Connection, query: str, args: Sequence[Any] = (), *, prepare: bool | None = None
+    connection: Connection,
+    query: str,
+    args: Sequence[Any] = (),
+    *,
+    prepare: bool | None = None,
+    binary: bool = False,
 ) -> psycopg.Cursor[tuple[Any, ...]]:
     """Run a statement, whatever the owner of the connection likes rows to be.
 
@@ -62,12 +67,13 @@ def run(
         query: The statement.
         args: Its values.
         prepare: Whether the server shall remember it.
+        binary: Whether rows come as the server has them: messages are half as long then as in text.
 
     Raises:
         psycopg.Error: It failed.
     """
     cursor = psycopg.Cursor(connection, row_factory=tuple_row)
-    return cursor.execute(query, args, prepare=prepare)
+    return cursor.execute(query, args, prepare=prepare, binary=binary)
 
 
 class Connections:
@@ -132,7 +138,7 @@ class Connections:
 
     def give(self, connection: Connection) -> None:
         """Take a connection back; a lost one is closed."""
-        idle = connection.info.transaction_status == TransactionStatus.IDLE
+        idle = connection.pgconn.transaction_status == TransactionStatus.IDLE
         with self._lock:
             self._lent.discard(connection)
             keep = idle and not self._closed and len(self._idle) < _MOST_IDLE

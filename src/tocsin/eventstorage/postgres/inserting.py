@@ -84,7 +84,7 @@ def _insert_unique(
     if len(rows) <= _FEW and known.has_partition(now):
         return _insert_few(connection, rows, known, now, text_index=text_index)
     batch = Batch(rows, text_index=text_index)
-    turn = take_turn(connection, len(rows), now)
+    turn = take_turn(connection, len(rows), now, batch.sizes)
     _check(turn, known, text_index=text_index)
     base = turn.last_seq - len(rows) + 1
     ids = [row.id for row in rows]

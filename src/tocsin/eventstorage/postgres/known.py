@@ -42,6 +42,7 @@ class Known:
         self._lock = threading.Lock()
         self._now: Learned | None = None
         self.text_index: bool | None = None
+        self.block_sizes: int | None = None
 
     def at(self, generation: int, day: date) -> Learned:
         """Give what is known of a generation and a day, to look things up in."""
@@ -76,3 +77,4 @@ class Known:
         with self._lock:
             self._now = None
             self.text_index = None
+            self.block_sizes = None

@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tocsin.errors import StorageIntegrityError
+from tocsin.eventstorage.addresses import ALL_SIZES, sizes_text
 from tocsin.eventstorage.postgres import partitions
 from tocsin.eventstorage.postgres.connections import run
 from tocsin.eventstorage.postgres.schema import INDEXES, OWN_TABLES, STORE, TEXT_INDEX, tables
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tocsin.eventstorage.postgres.connections import Connection
 
 __all__ = ["VERSION", "create", "drop", "index_create", "index_drop"]
 
-VERSION = 1
+VERSION = 2
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext('tocsin event storage'), hashtext(%s))"
 _HINT = "keep the events in a schema of their own"
 
@@ -27,11 +30,18 @@ def create(connection: Connection, schema: str, *, text_index: bool) -> None:
     """
     run(connection, _LOCK, (schema,))
     _make_schema(connection, schema)
-    if _is_there(connection, schema):
+    if version := _version(connection, schema):
+        for step in _STEPS[version - 1 :]:
+            step(connection)
+        if version < VERSION:
+            run(connection, f"UPDATE {STORE} SET version = %s", (VERSION,))
         return
     for statement in (*tables(text_index=text_index), *_thresholds()):
         run(connection, statement)
-    run(connection, f"INSERT INTO {STORE} (version, text_index) VALUES (%s, %s)", (VERSION, text_index))
+    row = (VERSION, text_index, sizes_text(0))
+    run(
+        connection, f"INSERT INTO {STORE} (version, text_index, block_sizes) VALUES (%s, %s, %s::varbit)", row
+    )
     index_create(connection, schema)
 
 
@@ -44,7 +54,7 @@ def drop(connection: Connection, schema: str) -> None:
     if run(connection, "SELECT current_schema()").fetchone() == (None,):
         return
     run(connection, _LOCK, (schema,))
-    if _is_there(connection, schema):
+    if _version(connection, schema):
         run(connection, f"DROP TABLE {', '.join((*OWN_TABLES, *partitions.detached(connection)))}")
 
 
@@ -76,12 +86,23 @@ def _quoted(name: str) -> str:
 
 
 def _must_be_there(connection: Connection, schema: str) -> None:
-    if not _is_there(connection, schema):
+    if not _version(connection, schema):
         raise StorageIntegrityError(f"there is no event storage in schema {schema}", hint="database_create()")
 
 
-def _is_there(connection: Connection, schema: str) -> bool:
-    """Tell whether the tables are there, as they should be; false when there are none."""
+def _with_block_sizes(connection: Connection) -> None:
+    """Let the store know which sizes the blocks of addresses have: of those that are there, any."""
+    run(connection, f"ALTER TABLE {STORE} ADD COLUMN block_sizes varbit")
+    run(connection, f"UPDATE {STORE} SET block_sizes = %s::varbit", (sizes_text(ALL_SIZES),))
+    run(connection, f"ALTER TABLE {STORE} ALTER COLUMN block_sizes SET NOT NULL")
+
+
+_STEPS: tuple[Callable[[Connection], None], ...] = (_with_block_sizes,)
+"""Each makes the next version of the one before; the first makes version 2."""
+
+
+def _version(connection: Connection, schema: str) -> int:
+    """Give the version of the tables that are there, as they should be; 0 when there are none."""
     there = {
         name
         for (name,) in run(
@@ -96,7 +117,7 @@ def _is_there(connection: Connection, schema: str) -> bool:
             raise StorageIntegrityError(
                 f"schema {schema} has tables of another program: {', '.join(sorted(there))}", hint=_HINT
             )
-        return False
+        return 0
     columns = run(
         connection,
         "SELECT count(*) FROM pg_attribute "
@@ -105,7 +126,7 @@ def _is_there(connection: Connection, schema: str) -> bool:
     ).fetchone()
     if columns != (2,):
         raise StorageIntegrityError(f"schema {schema} has a table {STORE} of another program", hint=_HINT)
-    version = (run(connection, f"SELECT version FROM {STORE}").fetchone() or (0,))[0]
+    version: int = (run(connection, f"SELECT version FROM {STORE}").fetchone() or (VERSION,))[0]
     if version > VERSION:
         raise StorageIntegrityError(
             f"the events in schema {schema} have version {version}, this tocsin reads up to {VERSION}",
@@ -116,7 +137,7 @@ def _is_there(connection: Connection, schema: str) -> bool:
             f"schema {schema} lacks tables of the event storage: {', '.join(missing)}",
             hint="restore it from a backup",
         )
-    return True
+    return version
 
 
 def _thresholds() -> list[str]:

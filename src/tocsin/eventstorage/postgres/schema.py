@@ -57,6 +57,7 @@ def tables(*, text_index: bool) -> list[str]:
             analyzed_seq bigint NOT NULL DEFAULT 0,
             last_storagetime timestamptz NOT NULL DEFAULT '0001-01-02 00:00:00+00',
             dropped_seq bigint NOT NULL DEFAULT 0,
+            block_sizes varbit NOT NULL,
             generation bigint NOT NULL DEFAULT floor(random() * 1e15)
         ) WITH (fillfactor = 20)""",
         f"""CREATE TABLE events ({event}, detecttime timestamptz NOT NULL, id text COLLATE "C" NOT NULL,

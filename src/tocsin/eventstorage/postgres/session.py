@@ -16,6 +16,7 @@ from tocsin.errors import (
     StorageContentionError,
     StorageIntegrityError,
 )
+from tocsin.eventstorage.addresses import ALL_SIZES
 from tocsin.eventstorage.postgres import deleting, inserting, streaming, turns
 from tocsin.eventstorage.postgres.connections import run
 from tocsin.eventstorage.postgres.failures import DRIVER_ERRORS, error_of, is_lost
@@ -100,6 +101,14 @@ class PostgresSession:
             self._known.text_index = bool(there)
         return self._known.text_index
 
+    def block_sizes(self, *, anew: bool = False) -> int:
+        """Tell which sizes the blocks of addresses may have."""
+        sizes = self._known.block_sizes
+        if sizes is None or anew:
+            rows = self.execute("SELECT block_sizes::text FROM event_store")
+            sizes = self._known.block_sizes = int(rows[0][0], 2) if rows else ALL_SIZES
+        return sizes
+
     @property
     def in_transaction(self) -> bool:
         """Whether something is open that a commit would keep."""
@@ -150,7 +159,8 @@ class PostgresSession:
         statement = self._marked(query)
         kept = again and statement == query  # a name makes a statement of its own, whose plan nobody needs
         return self._call(
-            lambda connection: _rows(run(connection, statement, args, prepare=kept or None)), repeatable=reads
+            lambda connection: _rows(run(connection, statement, args, prepare=kept or None, binary=True)),
+            repeatable=reads,
         )
 
     def execute_count(self, query: str, args: Sequence[Any] = ()) -> int:
@@ -329,7 +339,7 @@ def _rows(cursor: psycopg.Cursor[Row]) -> list[Row]:
 
 
 def _is_open(connection: Connection) -> bool:
-    return connection.info.transaction_status not in (
+    return connection.pgconn.transaction_status not in (
         TransactionStatus.IDLE,
         TransactionStatus.UNKNOWN,
     )

@@ -12,6 +12,7 @@ from psycopg.adapt import Dumper
 from psycopg.pq import Format
 from psycopg.rows import tuple_row
 
+from tocsin.eventstorage.addresses import sizes_text
 from tocsin.eventstorage.columns import ARRAY_COLUMNS, SCALAR_COLUMNS
 from tocsin.eventstorage.postgres import copying
 from tocsin.eventstorage.postgres.turns import TAKE_TURN, Turn
@@ -102,7 +103,13 @@ def insert_one(
         copying.short_array([role for role, _ in ports]),
         copying.int_array(tuple(port for _, port in ports)),
     ]
-    args = [1, now, row.id, *(None if one in (None, copying.NULL) else _Field(one[4:]) for one in fields)]
+    args = [
+        1,
+        now,
+        sizes_text(batch.sizes),
+        row.id,
+        *(None if one in (None, copying.NULL) else _Field(one[4:]) for one in fields),
+    ]
     found = cursor.execute(_STATEMENTS[text_index], args, prepare=True).fetchone()
     return Turn.of(found), found is not None and found[-1] is True
 

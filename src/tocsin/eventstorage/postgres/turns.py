@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from tocsin.errors import StorageIntegrityError
+from tocsin.eventstorage.addresses import sizes_text
 from tocsin.eventstorage.postgres.connections import run
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ _JOINED = ("events", "event_ip", "event_host", "event_port")
 _GROWTH, _FIRST_ANALYSIS = 4, 5000
 TAKE_TURN = """\
 UPDATE event_store SET last_seq = last_seq + %s,
-    last_storagetime = greatest(last_storagetime, coalesce(%s::timestamptz, clock_timestamp()))
+    last_storagetime = greatest(last_storagetime, coalesce(%s::timestamptz, clock_timestamp())),
+    block_sizes = block_sizes | %s::varbit
 RETURNING last_seq, last_storagetime, dropped_seq, generation, text_index, analyzed_seq"""
 
 
@@ -60,18 +62,19 @@ class Turn(NamedTuple):
         return cls(row[0], row[1].astimezone(UTC), *row[2:6])
 
 
-def take_turn(connection: Connection, numbers: int, now: datetime | None) -> Turn:
+def take_turn(connection: Connection, numbers: int, now: datetime | None, sizes: int) -> Turn:
     """Wait until nobody else stores, and keep others from it until the transaction ends.
 
     Args:
         connection: With an open transaction.
         numbers: How many events it may store.
         now: The time, `None` for the database's own.
+        sizes: Which sizes its blocks of addresses have: see `addresses.sizes_of`.
 
     Raises:
         StorageIntegrityError: The store has lost its state.
     """
-    return Turn.of(run(connection, TAKE_TURN, (numbers, now)).fetchone())
+    return Turn.of(run(connection, TAKE_TURN, (numbers, now, sizes_text(sizes))).fetchone())
 
 
 def keep_turn(connection: Connection) -> None:

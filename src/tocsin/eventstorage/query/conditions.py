@@ -159,10 +159,10 @@ def _overlapping(ranges: Sequence[Range], role: str, sql: SQL) -> Iterator[Fragm
     low, high = sql.side_column("low"), sql.side_column("high")
     for one in ranges:
         first, last = (sql.address(one.family, number) for number in (one.low, one.high))
-        beginnings = enclosing_beginnings(one.low)
+        beginnings = enclosing_beginnings(one.family, one.low, sql.sizes)
         if one.low < one.high:
             yield Fragment(f"{role}{low} BETWEEN {sql.an_address} AND {sql.an_address}", (first, last))
-            beginnings.remove(one.low)
+            beginnings = [number for number in beginnings if number != one.low]
         if beginnings:
             numbers = [sql.address(one.family, number) for number in beginnings]
             enclosing = sql.among_addresses(low, numbers)

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from socket import AF_INET, AF_INET6, inet_ntop
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tocsin.eventstorage.addresses import ALL_SIZES, sizes_bytes, sizes_text
 from tocsin.eventstorage.columns import ARRAY_COLUMNS
 from tocsin.eventstorage.idea.times import EPOCH, YEAR_1, microseconds
 from tocsin.eventstorage.query.columns import NUMBER_COLUMNS
@@ -26,11 +27,15 @@ __all__ = ["SQL", "PostgreSQL", "SQLite", "sql_for"]
 
 _MICROSECOND_STEPS = 1_000_000
 _INTERNET = {4: AF_INET, 6: AF_INET6}
-_ADDRESS_COUNTS = (33, 129)  # an address of either family has so many blocks around it at most
+_ADDRESS_COUNTS = (2, 4, 8, 16, 33, 129)  # an address has 33 blocks around it at most, or 129
 
 
 class SQL(ABC):
-    """How a database says things. `e` is always the row of `events`, `s` one of a side table."""
+    """How a database says things. `e` is always the row of `events`, `s` one of a side table.
+
+    Args:
+        sizes: Which sizes the blocks of addresses in the store have: see `addresses.sizes_of`.
+    """
 
     join_messages: ClassVar[str]
     """How the messages `m` of the events `e` are added."""
@@ -43,6 +48,16 @@ class SQL(ABC):
 
     event_key: ClassVar[str]
     """What `in_side_table` compares, of `{0}`."""
+
+    known_sizes: ClassVar[str]
+    """The condition that the blocks of the store have the sizes that a parameter says."""
+
+    def __init__(self, sizes: int = ALL_SIZES) -> None:
+        self.sizes = sizes
+
+    @abstractmethod
+    def sizes_parameter(self) -> Any:
+        """Give the sizes as a parameter."""
 
     def column(self, name: str) -> str:
         """Name a column of the event in a condition."""
@@ -127,6 +142,11 @@ class PostgreSQL(SQL):
     an_address = "%s::inet"
     no_items = "{}"
     event_key = "{0}.seq, {0}.storagetime"
+    known_sizes = "(SELECT o.block_sizes FROM event_store o) = %s::varbit"
+
+    def sizes_parameter(self) -> Any:
+        """Write the bits."""
+        return sizes_text(self.sizes)
 
     def time(self, micros: int) -> Any:
         """Give an aware datetime."""
@@ -184,15 +204,22 @@ class SQLite(SQL):
     that no index serves it.
 
     Args:
+        sizes: See `SQL`.
         leading: Whether conditions may be answered by an index.
     """
 
     join_messages = "CROSS JOIN event_messages m ON m.seq = e.seq"  # CROSS: begin at the events
     no_items = "[]"
     event_key = "{0}.seq"
+    known_sizes = "(SELECT o.block_sizes FROM event_store o) = %s"
 
-    def __init__(self, *, leading: bool = True) -> None:
+    def __init__(self, sizes: int = ALL_SIZES, *, leading: bool = True) -> None:
+        super().__init__(sizes)
         self._leading = leading
+
+    def sizes_parameter(self) -> Any:
+        """Give the bytes."""
+        return sizes_bytes(self.sizes)
 
     def column(self, name: str) -> str:
         """Name a column of the event in a condition."""
@@ -274,14 +301,18 @@ def _json(items: Sequence[Any]) -> str:
     return json.dumps(list(items), ensure_ascii=False)
 
 
-def sql_for(dialect: Dialect) -> SQL:
+def sql_for(dialect: Dialect, sizes: int = ALL_SIZES) -> SQL:
     """Give a dialect by its name.
+
+    Args:
+        dialect: Its name.
+        sizes: See `SQL`.
 
     Raises:
         ValueError: There is none of this name.
     """
     if dialect == "sqlite":
-        return SQLite()
+        return SQLite(sizes)
     if dialect == "postgresql":
-        return PostgreSQL()
+        return PostgreSQL(sizes)
     raise ValueError(f"there is no dialect {dialect!r}: sqlite or postgresql")

@@ -1,4 +1,4 @@
-"""A search in PostgreSQL that begins at one filter, as one statement whose plan the server keeps.
+"""Searches in PostgreSQL that begin at one filter, or in their order: statements whose plan the server keeps.
 
 PostgreSQL plans a statement for every partition of every table in it, which takes longer than finding a few
 events by an address. It keeps the plan of a statement that was prepared when planning for the values promises
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tocsin.eventstorage.query.statements import Query, Statement
     from tocsin.eventstorage.session import Row
 
-__all__ = ["FEW", "are_too_many", "write_kept"]
+__all__ = ["FEW", "is_refused", "write_kept", "write_page"]
 
 FEW = 1_000
 """How many rows of a side table are few."""
@@ -44,20 +44,39 @@ def write_kept(statement: Statement, beginning: Fragment, rest: Sequence[Fragmen
 
     Returns:
         The statement and its values. What it gives is nothing but a row of NULL when the side table has more
-        than a few rows: see `are_too_many`.
+        than a few rows, or blocks of other sizes than the statement was made for: see `is_refused`.
     """
     columns = RECORD_COLUMNS if qtype == "select" else GHOST_COLUMNS
     found, args = _found(statement, rest, qtype)
+    nothing = ", ".join(["NULL"] * len(columns))
+    sizes = statement.known_sizes()
+    other_sizes = "" if sizes is None else f" OR ({sizes.sql}) IS NOT TRUE"
     query = f"""WITH begun AS MATERIALIZED ({beginning.rows} LIMIT {FEW + 1}),
-        many AS MATERIALIZED (SELECT count(*) > {FEW} AS yes FROM begun),
-        few AS (SELECT DISTINCT seq, storagetime FROM begun WHERE NOT (SELECT yes FROM many))
-        SELECT * FROM (({found}) UNION ALL SELECT {", ".join(["NULL"] * len(columns))} FROM many WHERE yes) e
+        refused AS MATERIALIZED (SELECT count(*) > {FEW}{other_sizes} AS yes FROM begun),
+        few AS (SELECT DISTINCT seq, storagetime FROM begun WHERE NOT (SELECT yes FROM refused))
+        SELECT * FROM (({found}) UNION ALL SELECT {nothing} FROM refused WHERE yes) e
         ORDER BY {statement.sorting("e.{}")}"""
-    return _opaque(query), [*beginning.args, *args]
+    return _opaque(query), [*beginning.args, *(() if sizes is None else sizes.args), *args]
 
 
-def are_too_many(rows: Sequence[Row]) -> bool:
-    """Tell whether the side table had more than a few rows, so that nothing was looked for."""
+def write_page(statement: Statement, conditions: Sequence[Fragment], qtype: str) -> Query:
+    """Write a search for the first few events in their order, which an index of that order begins.
+
+    Args:
+        statement: The search; it has a limit, and leaves out no events in front.
+        conditions: Its conditions, which are about the column that it sorts by, and nothing else.
+        qtype: `select` or `select_ghost`.
+    """
+    whole, (after, of_after) = all_of(conditions), statement.after("e.{}")
+    columns = _RECORD if qtype == "select" else GHOST_COLUMNS
+    page = f"""SELECT {", ".join(f"e.{name}" for name in columns)} FROM events e
+        WHERE {whole.sql} AND {after} ORDER BY {statement.sorting("e.{}")} LIMIT {statement.order.limit:d}"""
+    query = page if qtype == "select_ghost" else f"{_with_message(page)} ORDER BY {statement.sorting('f.{}')}"
+    return _opaque(query), [*whole.args, *of_after]
+
+
+def is_refused(rows: Sequence[Row]) -> bool:
+    """Tell whether nothing was looked for: too many rows to begin with, or blocks of other sizes."""
     return bool(rows) and rows[0][0] is None
 
 
@@ -73,8 +92,12 @@ def _found(statement: Statement, rest: Sequence[Fragment], qtype: str) -> Query:
     if not rest:  # the messages have all that is needed
         return _page(statement, "event_messages", RECORD_COLUMNS, rest)
     page, args = _page(statement, "events", _RECORD, rest)
+    return _with_message(page), args
+
+
+def _with_message(page: str) -> str:
     message = f"SELECT m.message FROM event_messages m WHERE {_OF.format('m')} OFFSET 0"
-    return f"SELECT f.*, m.message FROM ({page}) f, LATERAL ({message}) m", args
+    return f"SELECT f.*, m.message FROM ({page}) f, LATERAL ({message}) m"
 
 
 def _page(statement: Statement, table: str, columns: Sequence[str], rest: Sequence[Fragment]) -> Query:

@@ -74,6 +74,8 @@ PARAMETERS = (
     *_ORDER,
 )
 """All names of search parameters."""
+_KNOWN = frozenset(PARAMETERS)
+_LIST_OF = {name: name for name in _LISTS} | {negation: name for name, negation in _NOT.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,9 @@ class Order:
     after: tuple[int, str] | None = None
 
 
+_USUAL_ORDER = Order()
+
+
 @dataclass(frozen=True, slots=True)
 class SearchParameters:
     """Search parameters, read and checked.
@@ -136,7 +141,7 @@ class SearchParameters:
     description: str | None = None
     description_like: str | None = None
     text: tuple[WordFilter, ...] = ()
-    order: Order = Order()
+    order: Order = _USUAL_ORDER
 
     @property
     def selects(self) -> bool:
@@ -151,21 +156,21 @@ def read_parameters(parameters: Mapping[str, Any] | None) -> SearchParameters:
         DataError: A name is unknown, or a value is not of its form; `parameter` names it.
     """
     given = _given(parameters)
-    column, descending = _read_sortby(given.get("sortby"))
+    lists = {_LIST_OF[name] for name in given if name in _LIST_OF}
     return SearchParameters(
         times=tuple(
             (where, name.endswith("_from"), read_time(name, given[name]))
             for name, where in _TIMES.items()
             if name in given
         ),
-        values=_lists(given, VALUE_PARAMETERS, read_text, "types"),
-        addresses=_lists(given, _ADDRESSES, read_place, "addrs"),
-        ports=_lists(given, _PORTS, read_ports, "ports"),
+        values=_lists(given, lists, VALUE_PARAMETERS, read_text, "types"),
+        addresses=_lists(given, lists, _ADDRESSES, read_place, "addrs"),
+        ports=_lists(given, lists, _PORTS, read_ports, "ports"),
         ids=_read_list(given, "ids", read_text, special=False),
         description=_optional(given, "description", read_text),
         description_like=_optional(given, "description_like", read_part),
         text=_optional(given, "text", read_words) or (),
-        order=_read_order(given, column, descending),
+        order=_read_order(given),
     )
 
 
@@ -193,7 +198,7 @@ def _given(parameters: Mapping[str, Any] | None) -> dict[str, Any]:
             f"search parameters are a mapping of names to values, not {type(parameters).__name__}"
         )
     for name in parameters:
-        if name not in PARAMETERS:
+        if name not in _KNOWN:
             raise DataError(
                 f"there is no search parameter {name!r}",
                 hint=f"there are {', '.join(PARAMETERS)}",
@@ -207,10 +212,16 @@ def _optional(given: Mapping[str, Any], name: str, read: Callable[[str, Any], T]
 
 
 def _lists(
-    given: Mapping[str, Any], names: Mapping[str, tuple[Any, ...]], read: Callable[[str, Any], T], kind: str
+    given: Mapping[str, Any],
+    lists: AbstractSet[str],
+    names: Mapping[str, tuple[Any, ...]],
+    read: Callable[[str, Any], T],
+    kind: str,
 ) -> tuple[tuple[tuple[Any, ...], ListFilter[T]], ...]:
     """Read the lists of a kind; `host_…` takes the place of the other two, which are checked still."""
-    found = {name: _read_list(given, name, read) for name in names if name in given or _NOT[name] in given}
+    if lists.isdisjoint(names):
+        return ()
+    found = {name: _read_list(given, name, read) for name in names if name in lists}
     if found.get(f"host_{kind}") is not None:
         found[f"source_{kind}"] = found[f"target_{kind}"] = None
     return tuple((names[name], one) for name, one in found.items() if one is not None)
@@ -246,7 +257,10 @@ def _read_sortby(value: object) -> tuple[str, bool]:
     return column, direction == "desc"
 
 
-def _read_order(given: Mapping[str, Any], column: str, descending: bool) -> Order:  # noqa: FBT001
+def _read_order(given: Mapping[str, Any]) -> Order:
+    if given.keys().isdisjoint(_ORDER):
+        return _USUAL_ORDER
+    column, descending = _read_sortby(given.get("sortby"))
     limit = _optional(given, "limit", read_whole_number)
     page = _optional(given, "page", read_whole_number) or 1
     if page > 1 and limit is None:

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tocsin.eventstorage.query.fragments import Fragment
-from tocsin.eventstorage.query.kept import FEW, are_too_many, write_kept
+from tocsin.eventstorage.addresses import ALL_SIZES
+from tocsin.eventstorage.query.fragments import Fragment, all_of
+from tocsin.eventstorage.query.kept import FEW, is_refused, write_kept, write_page
 from tocsin.eventstorage.query.rare import rare_values
 from tocsin.eventstorage.query.statements import Statement
 
@@ -123,16 +124,32 @@ def _find_at_once(session: Session, parameters: SearchParameters, qtype: str) ->
     Returns:
         `None` when nothing was found, or when there is no such table or it has too many rows.
     """
-    statement = Statement(parameters, session.dialect, text_index=session.text_index)
+    statement = _for_known_sizes(session, parameters)
     places = [place for place, one in enumerate(statement.conditions) if one.can_lead and not one.time_column]
     begin = statement.conditions[places[0]].write(statement.sql) if len(places) == 1 else None
     if begin is None or begin.rows is None:
         return None
-    few = f"(e.seq IN (SELECT seq FROM few) AND (SELECT count(*) FROM few) <= {_FEW_KNOWN})"
-    statement.begin_with(places[0], Fragment(few))
+    few = Fragment(f"(e.seq IN (SELECT seq FROM few) AND (SELECT count(*) FROM few) <= {_FEW_KNOWN})")
+    sizes = statement.known_sizes()
+    statement.begin_with(places[0], few if sizes is None else all_of((few, sizes)))
     query, args = statement.write(qtype)
     begun = f"WITH few (seq) AS MATERIALIZED ({begin.rows} LIMIT {_FEW_KNOWN + 1})"
-    return session.execute(f"{begun} {query}", (*begin.args, *args)) or None
+    rows = session.execute(f"{begun} {query}", (*begin.args, *args))
+    if not rows:
+        _look_at_sizes(session, parameters)
+    return rows or None
+
+
+def _for_known_sizes(session: Session, parameters: SearchParameters) -> Statement:
+    """Give the statement of a search for the sizes of blocks that are known; it has to ask for them."""
+    sizes = session.block_sizes() if parameters.addresses else ALL_SIZES
+    return Statement(parameters, session.dialect, text_index=session.text_index, sizes=sizes)
+
+
+def _look_at_sizes(session: Session, parameters: SearchParameters) -> None:
+    """Learn the sizes of blocks anew, as a search for addresses found nothing or gave up."""
+    if parameters.addresses:
+        session.block_sizes(anew=True)
 
 
 def _some(session: Session, statement: Statement, place: int) -> list[Row]:
@@ -144,21 +161,31 @@ def _some(session: Session, statement: Statement, place: int) -> list[Row]:
 
 def _find_few(session: Session, parameters: SearchParameters, qtype: str) -> list[Row] | None:
     """Search in PostgreSQL by a statement whose plan is kept; `None` when no filter leaves few events."""
-    statement = Statement(parameters, session.dialect, text_index=session.text_index)
+    statement = _for_known_sizes(session, parameters)
     conditions = [one.write(statement.sql) for one in statement.conditions]
+    if _is_first_page(statement):
+        return session.execute(*write_page(statement, conditions, qtype), again=True)
     for place, condition in enumerate(conditions):
         can_begin = statement.conditions[place].can_lead and condition.rows is not None
         if can_begin and len(condition.args) <= _FEW_VALUES:
             rest = conditions[:place] + conditions[place + 1 :]
             rows = session.execute(*write_kept(statement, condition, rest, qtype), again=True)
-            if not are_too_many(rows):
+            if not is_refused(rows):
                 return rows
     if parameters.order.limit is not None:  # all of them are not looked for in their order
         for condition in rare_values(session, statement.sql, parameters):
             rows = session.execute(*write_kept(statement, condition, conditions, qtype), again=True)
-            if not are_too_many(rows):
+            if not is_refused(rows):
                 return rows
+    _look_at_sizes(session, parameters)
     return None
+
+
+def _is_first_page(statement: Statement) -> bool:
+    """Tell whether a few events are wanted that an index gives in their order, those in front included."""
+    order = statement.order
+    is_small = order.limit is not None and order.limit <= FEW and not order.offset
+    return is_small and all(one.time_column == order.column for one in statement.conditions)
 
 
 def _look_ahead(session: Session, statement: Statement) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tocsin.eventstorage.addresses import ALL_SIZES
 from tocsin.eventstorage.columns import GHOST_COLUMNS
 from tocsin.eventstorage.query.conditions import conditions
 from tocsin.eventstorage.query.dialects import SQLite, sql_for
@@ -91,13 +92,21 @@ class Statement:
         parameters: What is searched for.
         dialect: For which database.
         text_index: Whether the storage has an index of words.
+        sizes: Which sizes the blocks of addresses have: see `known_sizes`.
 
     Raises:
         DataError: Full text without an index for it.
     """
 
-    def __init__(self, parameters: SearchParameters, dialect: Dialect, *, text_index: bool = True) -> None:
-        self.sql = sql_for(dialect)
+    def __init__(
+        self,
+        parameters: SearchParameters,
+        dialect: Dialect,
+        *,
+        text_index: bool = True,
+        sizes: int = ALL_SIZES,
+    ) -> None:
+        self.sql = sql_for(dialect, sizes)
         self.order = parameters.order
         self.conditions = conditions(parameters, text_index=text_index)
         self._leading: Collection[int] | None = None
@@ -133,9 +142,19 @@ class Statement:
         self._first = {place: condition}
         self.lead((), sort_by_index=False)
 
+    def known_sizes(self) -> Fragment | None:
+        """Give the condition that the store's blocks have the sizes that this was made for.
+
+        Who searches for an address looks for the blocks around it, of which there are as many as there are
+        sizes. A statement that was not made for all sizes has to ask this as well; `None` when it was.
+        """
+        if self.sql.sizes == ALL_SIZES:
+            return None
+        return Fragment(self.sql.known_sizes, (self.sql.sizes_parameter(),))
+
     def found(self) -> Fragment:
         """Give the condition of the events that are found."""
-        checking = self.sql if self._leading is None else SQLite(leading=False)
+        checking = self.sql if self._leading is None else SQLite(self.sql.sizes, leading=False)
         leading = range(len(self.conditions)) if self._leading is None else self._leading
         known = self._first if self._known is None else {self._known[0]: self._are_known("e")}
         return all_of(

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from tocsin.errors import DataError
 from tocsin.eventstorage.sqlite import migrations, status
 from tocsin.eventstorage.sqlite.connections import Connections
+from tocsin.eventstorage.sqlite.known import Known
 from tocsin.eventstorage.sqlite.retention import retain
 from tocsin.eventstorage.sqlite.session import SQLiteSession
 from tocsin.eventstorage.sqlite.settings import SQLiteSettings
-from tocsin.eventstorage.sqlite.text_index import TextIndex
 from tocsin.eventstorage.sqlite.transactions import OwnTransaction
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class SQLiteBackend:
             )
         self._where = str(path)
         self._clock = clock
-        self._text = TextIndex(wanted=text_index)
+        self._known = Known(wants_text=text_index)
         self._settings = SQLiteSettings(**settings)
         self._connections = Connections(Path(path).absolute(), self._where, self._settings)
         weakref.finalize(self, self._connections.close)
@@ -84,7 +84,7 @@ class SQLiteBackend:
             loan.connection,
             OwnTransaction(loan.connection, loan.turn, self._settings.busy_timeout_seconds),
             self._where,
-            text=self._text,
+            known=self._known,
             running=self._connections.shared.running,
             clock=self._clock,
             loan=loan,
@@ -97,7 +97,7 @@ class SQLiteBackend:
         with self._open() as session, session.raw() as connection:
             done = migrations.is_complete(connection, self._where)
         if not done:
-            wanted = self._text.wanted
+            wanted = self._known.wants_text
             self._change(lambda connection: migrations.create(connection, self._where, text_index=wanted))
 
     def drop(self) -> None:
@@ -145,7 +145,7 @@ class SQLiteBackend:
             with session.raw() as connection:
                 change(connection)
             session.commit()
-        self._text.forget()
+        self._known.forget()
 
     @contextmanager
     def _open(self, *, reuse: bool = True) -> Iterator[SQLiteSession]:

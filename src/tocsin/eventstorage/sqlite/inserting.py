@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tocsin.errors import StorageContentionError, StorageIntegrityError
+from tocsin.eventstorage.addresses import sizes_bytes, sizes_of
 from tocsin.eventstorage.columns import ARRAY_COLUMNS, SCALAR_COLUMNS, VALUE_COLUMNS
 from tocsin.eventstorage.row import SOURCE, TARGET, EventRow
 from tocsin.eventstorage.sqlite.migrations import check_version
@@ -88,9 +89,17 @@ def insert_rows(
         now = max(now, last_storagetime)
         _insert_fresh(connection, fresh, last_seq + 1, now, text_index=text_index)
         connection.execute(
-            "UPDATE event_store SET last_seq = ?, last_storagetime = ?", (last_seq + len(fresh), now)
+            "UPDATE event_store SET last_seq = ?, last_storagetime = ?, block_sizes = ?",
+            (last_seq + len(fresh), now, _block_sizes(connection, fresh)),
         )
     return verdicts
+
+
+def _block_sizes(connection: sqlite3.Connection, rows: Sequence[EventRow]) -> bytes:
+    """Give the sizes of the blocks that are there, and of those of some events."""
+    (sizes,) = connection.execute("SELECT block_sizes FROM event_store").fetchone()
+    more = sizes_of({(family, high - low) for row in rows for _, family, low, high in row.blocks})
+    return sizes_bytes(int.from_bytes(sizes) | more)
 
 
 def _known_ids(connection: sqlite3.Connection, ids: list[str]) -> set[str]:

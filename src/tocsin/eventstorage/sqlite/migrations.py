@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tocsin.errors import StorageIntegrityError
+from tocsin.eventstorage.addresses import ALL_SIZES, sizes_bytes
 from tocsin.eventstorage.columns import TABLES
 from tocsin.eventstorage.sqlite.schema import (
     FIRST_TABLES,
@@ -51,7 +52,17 @@ def _first(connection: sqlite3.Connection, text_index: bool) -> None:  # noqa: F
     )
 
 
-STEPS: tuple[Callable[[sqlite3.Connection, bool], None], ...] = (_first,)
+def _block_sizes(connection: sqlite3.Connection, text_index: bool) -> None:  # noqa: ARG001, FBT001 - see `_first`
+    """Let the store know which sizes the blocks of addresses have: of those that are there, any."""
+    connection.execute(f"ALTER TABLE {STORE} ADD COLUMN block_sizes BLOB NOT NULL DEFAULT x''")
+    some = "SELECT 1 FROM event_ip LIMIT 1"
+    connection.execute(
+        f"UPDATE {STORE} SET block_sizes = CASE WHEN EXISTS ({some}) THEN ? ELSE ? END",
+        (sizes_bytes(ALL_SIZES), sizes_bytes(0)),
+    )
+
+
+STEPS: tuple[Callable[[sqlite3.Connection, bool], None], ...] = (_first, _block_sizes)
 """The first makes version 1, each other one the next version of the one before."""
 
 

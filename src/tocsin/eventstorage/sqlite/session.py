@@ -15,8 +15,8 @@ from tocsin.errors import (
 )
 from tocsin.eventstorage.sqlite import deleting, inserting
 from tocsin.eventstorage.sqlite.errors import DRIVER_ERRORS, map_error, mapped_errors
+from tocsin.eventstorage.sqlite.known import Known
 from tocsin.eventstorage.sqlite.statements import filled, translate
-from tocsin.eventstorage.sqlite.text_index import TextIndex
 from tocsin.eventstorage.sqlite.transactions import BorrowedTransaction
 from tocsin.eventstorage.sqlite.watching import RunningQueries, Watch
 
@@ -48,7 +48,7 @@ class SQLiteSession:
         connection: In autocommit mode, or somebody's with an open transaction.
         transaction: How it begins and ends to write.
         where: The file, for messages.
-        text: What is known about the text index.
+        known: What is known about the tables.
         running: Where named queries are made known.
         clock: Stamps events; `None`: the database's own time.
         loan: What to give back when it is closed, `None` for somebody's connection.
@@ -62,7 +62,7 @@ class SQLiteSession:
         transaction: Transaction,
         where: str,
         *,
-        text: TextIndex,
+        known: Known,
         running: RunningQueries,
         clock: Clock | None = None,
         loan: Loan | None = None,
@@ -70,7 +70,7 @@ class SQLiteSession:
         self._connection = connection
         self._transaction = transaction
         self._where = where
-        self._text = text
+        self._known = known
         self._running = running
         self._clock = clock
         self._loan = loan
@@ -92,16 +92,23 @@ class SQLiteSession:
             query = "SELECT file FROM pragma_database_list WHERE name = 'main'"
             (where,) = cursor.execute(query).fetchone()
         transaction = BorrowedTransaction(connection, where)
-        text = TextIndex(wanted=False)
-        return cls(connection, transaction, where, text=text, running=RunningQueries(), clock=clock)
+        known = Known(wants_text=False)
+        return cls(connection, transaction, where, known=known, running=RunningQueries(), clock=clock)
 
     @property
     def text_index(self) -> bool:
         """Whether the events have a text index."""
-        if self._text.found is not None:
-            return self._text.found
+        if self._known.text_index is not None:
+            return self._known.text_index
         with self._driver(None):
-            return self._text.is_there(self._connection)
+            return self._known.has_text_index(self._connection)
+
+    def block_sizes(self, *, anew: bool = False) -> int:
+        """Tell which sizes the blocks of addresses may have."""
+        if self._known.block_sizes is not None and not anew:
+            return self._known.block_sizes
+        with self._driver(None):
+            return self._known.look_at_block_sizes(self._connection)
 
     @property
     def in_transaction(self) -> bool:
@@ -214,7 +221,7 @@ class SQLiteSession:
             with self._driver(self._watch):
                 return inserting.insert_rows(self._connection, rows, self._where, now, text_index=text_index)
         except StorageContentionError:
-            self._text.forget()
+            self._known.forget()
             raise
 
     def delete_events(self, query: str, args: Sequence[Any]) -> int:

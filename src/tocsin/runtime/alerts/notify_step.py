@@ -20,7 +20,7 @@ from tocsin.runtime.clock import whole_milliseconds
 from tocsin.runtime.events.clock import EventClock
 from tocsin.runtime.events.reading import EventReading
 from tocsin.runtime.events.store import event_service
-from tocsin.runtime.findings.store import as_database_errors, events_in, make_event_tables
+from tocsin.runtime.findings.store import as_database_errors, events_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -88,7 +88,6 @@ def notify(
     Raises:
         DatabaseError: The memory failed; what was decided before is kept.
     """
-    make_event_tables(memory, project)
     step = _Step(project, memory, clock, between)
     step.look_at_events(limit)
     step.tell_the_rest(close_all=close_all)

@@ -110,22 +110,25 @@ def as_database_errors() -> Iterator[None]:
 
 
 def make_event_tables(memory: BaseDatabaseManager, project: Project) -> None:
-    """Make the tables of the events beside those of the memory, unless they are there.
+    """Make the tables of the events beside those of the memory, or bring them up to date.
 
-    Where nothing can be written nothing happens, as nothing will be stored.
+    Where nothing can be written nothing happens, as nothing will be stored. What is wrong with tables that
+    are there, those hear who use them.
 
     Raises:
         DatabaseError: Tables of another program are in the way, or the memory failed.
     """
-    if memory.table_exists(_TABLE):
-        return
     from tocsin.runtime.events.store import open_project_events
 
+    are_there = memory.table_exists(_TABLE)
     try:
         with as_database_errors():
             open_project_events(project).close()
     except StoreReadOnlyError:
         pass
+    except DatabaseError:
+        if not are_there:
+            raise
 
 
 def _as_database_error(error: EventStorageException) -> DatabaseError:

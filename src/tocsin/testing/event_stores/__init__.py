@@ -11,6 +11,7 @@ from tocsin.testing.event_stores.hostile import HostileTextContract
 from tocsin.testing.event_stores.removing import RemovingContract
 from tocsin.testing.event_stores.searching import SearchContract
 from tocsin.testing.event_stores.sharing import SharingContract
+from tocsin.testing.event_stores.sizes import BlockSizesContract
 from tocsin.testing.event_stores.storing import CursorContract, StoringContract
 from tocsin.testing.event_stores.tending import QueryContract, TendingContract
 from tocsin.testing.event_stores.threshold_machine import ThresholdHistoryContract
@@ -19,6 +20,7 @@ from tocsin.testing.event_stores.thresholder import ThresholderContract
 from tocsin.testing.event_stores.thresholds import ThresholdContract
 
 __all__ = [
+    "BlockSizesContract",
     "CursorContract",
     "EventStoreContract",
     "FixedClock",

@@ -1,0 +1,262 @@
+"""Retention on two connections: what is left of old months goes while events are deleted."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from tests.eventstorage.postgres import retention_program
+from tests.eventstorage.postgres.events import counts, row, rows, store
+
+from tocsin.errors import StorageConnectionException
+from tocsin.eventstorage import EventStorageService
+from tocsin.eventstorage.postgres import PostgresBackend, aside, leftovers, partitions, retention
+from tocsin.eventstorage.postgres.aside import Aside
+from tocsin.testing.event_stores import message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.conftest import SteppingClock
+    from tests.servers.postgres import PostgresServer
+
+    from tocsin.eventstorage.postgres.connections import Connection
+
+_MONTH = timedelta(days=31)
+
+
+@pytest.fixture(autouse=True)
+def _in_small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "_NUMBERS_AT_A_TIME", 4)
+    monkeypatch.setattr(leftovers, "_TABLES_AT_ONCE", 1)
+
+
+@pytest.fixture
+def lone_role(postgres_server: PostgresServer, postgres_database: str) -> Iterator[str]:
+    """Give the URL for a role that may have one connection."""
+    postgres_server.execute("CREATE ROLE lone LOGIN CONNECTION LIMIT 1")
+    with psycopg.connect(postgres_database, autocommit=True) as connection:
+        connection.execute("GRANT ALL ON SCHEMA public TO lone")
+    yield postgres_database.replace("postgres@", "lone@")
+    with psycopg.connect(postgres_database, autocommit=True) as connection:
+        connection.execute("DROP OWNED BY lone")
+    postgres_server.execute("DROP ROLE lone")
+
+
+def fill(backend: PostgresBackend, clock: SteppingClock) -> datetime:
+    """Store ten events in each of three months, and give an instant after seven of the last one."""
+    for month in range(2):
+        store(backend, rows(10 * month, 10 * month + 9))
+        clock.advance(_MONTH)
+    store(backend, rows(20, 26))
+    clock.advance(timedelta(hours=1))
+    border = clock.time
+    store(backend, rows(27, 29))
+    return border
+
+
+def nothing_is_left(backend: PostgresBackend, of_all: int = 3) -> bool:
+    """Tell whether so many events are there, and nothing of others."""
+    with closing(backend.session()) as session:
+        detached = session.work(partitions.detached)
+        return not detached and set(counts(session).values()) == {of_all}
+
+
+def wait_for_waiting(url: str, statement: str) -> None:
+    """Wait until a statement waits for a lock."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE %s"
+    with psycopg.connect(url, autocommit=True) as watcher:
+        while watcher.execute(query, (statement,)).fetchone() == (0,):
+            time.sleep(0.002)
+
+
+def helpers() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("tocsin-retention")]
+
+
+def test_all_is_done_when_there_is_no_second_connection(lone_role: str, clock: SteppingClock) -> None:
+    with closing(PostgresBackend({"conninfo": lone_role}, clock=clock)) as backend:
+        backend.create()
+        border = fill(backend, clock)
+
+        assert sum(backend.retain(border, batch=3)) == 27
+
+        assert nothing_is_left(backend)
+
+
+@pytest.mark.parametrize("steps", range(1, 30, 3))
+def test_no_thread_goes_on_when_the_call_is_stopped(
+    backend: PostgresBackend, clock: SteppingClock, steps: int
+) -> None:
+    border = fill(backend, clock)
+    interrupted = backend.retain(border, batch=2)
+    removed = sum(islice(interrupted, steps))
+    interrupted.close()  # type: ignore[attr-defined]  # it is a generator
+
+    assert helpers() == []
+    assert sum(backend.retain(border, batch=2)) == 27 - removed
+    assert nothing_is_left(backend)
+    assert helpers() == []
+
+
+def test_who_stores_old_ids_again_is_waited_for(
+    backend: PostgresBackend, clock: SteppingClock, postgres_database: str
+) -> None:
+    border = fill(backend, clock)
+    interrupted = backend.retain(border, batch=100)
+    assert [next(interrupted), next(interrupted)] == [10, 10]
+    interrupted.close()  # type: ignore[attr-defined]  # it is a generator
+    writer = backend.session()
+    assert writer.insert_rows(rows(3, 5)) == [True] * 3
+    removed: list[int] = []
+    thread = threading.Thread(target=lambda: removed.extend(backend.retain(border, batch=100)))
+
+    thread.start()
+    wait_for_waiting(postgres_database, "SELECT 1 FROM event_store%")
+    assert writer.insert_rows([row("0"), row("19"), row("21")]) == [True, True, False]
+    writer.commit()
+    thread.join()
+
+    assert sum(removed) == 7
+    assert nothing_is_left(backend, of_all=8)
+    assert store(backend, rows(0, 29)) == [[n not in (0, 3, 4, 5, 19, 27, 28, 29) for n in range(30)]]
+
+
+def test_two_calls_at_once_share_the_work(backend: PostgresBackend, clock: SteppingClock) -> None:
+    border = fill(backend, clock)
+    start = threading.Barrier(2)
+    removed = []
+
+    def retain() -> None:
+        start.wait()
+        removed.append(sum(backend.retain(border, batch=2)))
+
+    threads = [threading.Thread(target=retain) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(removed) == 2
+    assert sum(removed) == 27
+    assert nothing_is_left(backend)
+
+
+def test_who_reads_what_is_left_of_a_month_is_waited_for(
+    backend: PostgresBackend, clock: SteppingClock, postgres_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aside, "_PATIENCE", "SET LOCAL lock_timeout = '20ms'")
+    border = fill(backend, clock)
+    interrupted = backend.retain(border, batch=100)
+    assert next(interrupted) == 10
+    interrupted.close()  # type: ignore[attr-defined]  # it is a generator
+    thread = threading.Thread(target=lambda: list(backend.retain(border, batch=100)))
+
+    with psycopg.connect(postgres_database) as reader:
+        [table] = [name for name in backend.session().work(partitions.detached) if "event_ip" in name]
+        reader.execute(f"SELECT 1 FROM {table}")
+        thread.start()
+        while thread.is_alive() and counts(backend.session())["event_ids"] > 3:
+            thread.join(0.005)
+        wait_for_waiting(postgres_database, f"%{table}")
+        assert counts(backend.session())["events"] == 3
+    thread.join()
+
+    assert nothing_is_left(backend)
+
+
+def test_an_error_of_ours_aside_is_not_lost(backend: PostgresBackend) -> None:
+    def fail(connection: Connection) -> Any:
+        raise ZeroDivisionError
+
+    with closing(backend.session()) as session, pytest.raises(ZeroDivisionError), Aside(session) as helper:
+        helper.give(fail)
+        helper.wait(60)
+        list(helper.over())
+    assert helpers() == []
+
+
+def test_what_fails_aside_is_handed_back_and_nothing_more_is_given(backend: PostgresBackend) -> None:
+    done: list[str] = []
+
+    def works(name: str) -> Callable[[Connection], Any]:
+        return lambda connection: done.append(name) if name else connection.execute("SELECT wrong")
+
+    with closing(backend.session()) as session, Aside(session) as helper:
+        assert helper.has_room
+        wrong = works("")
+        for work in (works("a"), wrong):
+            helper.give(work)
+            helper.wait(60)
+        over = list(helper.over())
+
+        assert over == [None, wrong]
+        assert done == ["a"]
+        assert not helper.has_room
+        assert not helper.is_busy
+
+
+@pytest.mark.fault
+def test_a_call_that_is_killed_is_finished_by_the_next(postgres_database: str) -> None:
+    """Kill it within each of its kinds of steps: what it leaves is whole, and nothing is left afterwards."""
+    later = "UPDATE event_store SET last_storagetime = last_storagetime + %s"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    program = str(Path(retention_program.__file__))
+    with (
+        EventStorageService(url=postgres_database) as service,
+        closing(PostgresBackend({"conninfo": postgres_database})) as backend,
+    ):
+        service.database_create()
+        for number, lines in enumerate((1, 2, 3, 5, 8, 11)):
+            for month in range(3):
+                service.insert_events([message(f"{number}/{month}/{place}") for place in range(100)])
+                with psycopg.connect(postgres_database) as connection:
+                    connection.execute(later, (_MONTH if month < 2 else timedelta(seconds=1),))
+            newest = service.search_column_with("storagetime", "max")
+            assert newest is not None
+            before = newest + timedelta(microseconds=1)
+            service.insert_event(message(f"new {number}"))
+            command = [sys.executable, program, postgres_database, before.isoformat()]
+            with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+                assert process.stdout is not None
+                told = sum(int(line) for line in islice(process.stdout, lines))
+                process.kill()
+
+            there = service.count_events()
+            assert there <= 301 - told
+            assert len(service.search_events({"source_addrs": "0.0.0.0/0"})[1]) <= there
+            assert sum(service.retain(before)) <= there - 1
+            assert nothing_is_left(backend, of_all=1)
+            assert [event.id for event in service.search_events()[1]] == [f"new {number}"]
+
+
+@pytest.mark.fault
+def test_a_server_that_is_killed_meanwhile_is_told_and_the_next_call_finishes(
+    crash_server: PostgresServer, clock: SteppingClock
+) -> None:
+    clock.time = datetime(2026, 3, 31, 12, tzinfo=UTC)
+    with closing(PostgresBackend({"conninfo": crash_server.database("killed")}, clock=clock)) as backend:
+        backend.create()
+        border = fill(backend, clock)
+        for steps in (1, 2, 4, 7):
+            call = backend.retain(border, batch=2)
+            list(islice(call, steps))
+            crash_server.kill()
+            crash_server.start()
+            with pytest.raises(StorageConnectionException):
+                list(call)
+            assert helpers() == []
+
+        list(backend.retain(border, batch=2))
+
+        assert nothing_is_left(backend)
