@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from tests.alerting.conftest import NOW, Memory
 from tocsin.alerting.channels import build_channel
 from tocsin.alerting.outbox import (
+    LONGEST_WAIT,
     MAX_ATTEMPTS,
     VISIBILITY,
     DeliveryReport,
@@ -460,6 +461,49 @@ def test_a_clock_that_was_set_back_by_years_does_not_keep_a_message_for_years(
     send({"ops": Notebook(transient())})
     clock.advance(-timedelta(days=3650))
     assert send({"ops": Notebook()}).sent == 1
+
+
+@pytest.mark.parametrize("seconds", [0.5, 90, 3600, 23 * 3600, 3e8])
+def test_a_message_that_was_never_tried_does_not_wait_for_a_clock_that_was_set_back(
+    memory: Memory, clock: SteppingClock, send: Callable[..., DeliveryReport], seconds: float
+) -> None:
+    notebook = Notebook()
+    queue(memory, "a", "b")
+    clock.advance(-timedelta(seconds=seconds))
+    assert send({"ops": notebook}).sent == 2
+    clock.advance(timedelta(seconds=seconds))
+    assert send({"ops": notebook}).sent == 0
+    assert notebook.noted == ["a", "b"]
+
+
+@pytest.mark.parametrize("seconds", [0.5, 90, 3600, 23 * 3600, 3e8])
+def test_a_message_that_failed_waits_for_ten_minutes_at_most_when_the_clock_is_set_back(
+    memory: Memory, clock: SteppingClock, send: Callable[..., DeliveryReport], seconds: float
+) -> None:
+    notebook = Notebook(transient())
+    queue(memory, "a", "b")
+    send({"ops": notebook})
+    clock.advance(-timedelta(seconds=seconds))
+    send({"ops": notebook})
+    clock.advance(timedelta(seconds=LONGEST_WAIT))
+    send({"ops": notebook})
+    assert notebook.noted == ["a", "b"]
+
+
+def test_what_another_sends_is_left_to_it_although_the_clock_was_set_back(
+    memory: Memory, clock: SteppingClock, send: Callable[..., DeliveryReport]
+) -> None:
+    notebook = Notebook()
+    queue(memory, "a")
+
+    class Slow:
+        def send(self, message: Mapping[str, Any]) -> None:
+            clock.advance(-timedelta(hours=1))
+            assert send({"ops": notebook}).sent == 0
+            notebook.send(message)
+
+    assert send({"ops": Slow()}).sent == 1
+    assert notebook.noted == ["a"]
 
 
 def test_a_lost_store_is_an_error_that_says_so(tmp_path: Path, clock: SteppingClock) -> None:

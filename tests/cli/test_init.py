@@ -249,3 +249,47 @@ def test_a_folder_that_cannot_be_made_is_told(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     assert "cannot be written" in cli("init", "file/shop", code=2).error
+
+
+@pytest.mark.parametrize(
+    ("named", "written"),
+    [
+        ("{shop}/data/a.csv", "data/a.csv"),
+        ("../w/shop/data/../data/a.csv", "data/a.csv"),
+        ("b.csv", "../b.csv"),
+        ("../w/link/../b.csv", "{root}/b.csv"),
+        ("{root}/w/../w/b.csv", "{root}/w/b.csv"),
+        ("../b.csv", "{root}/b.csv"),
+    ],
+)
+def test_from_names_files_so_that_they_are_found_from_everywhere(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str, written: str
+) -> None:
+    shop = tmp_path / "w" / "shop"
+    for folder in (shop / "data", tmp_path / "w", tmp_path):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("a.csv", "b.csv"):
+            write_csv(folder / name, noisy(50))
+    (tmp_path / "w" / "link").symlink_to(shop.parent)
+    monkeypatch.chdir(tmp_path / "w")
+    path = named.format(shop=shop, root=tmp_path)
+
+    cli("init", "shop", "--from", path)
+    monkeypatch.chdir("/")
+
+    (metric,) = (shop / "metrics").iterdir()
+    query = yaml.safe_load(metric.read_text(encoding="utf-8"))["query"]
+    assert f"read_csv('{written.format(root=tmp_path)}'," in query
+    assert cli("run", "-p", str(shop), "--json").json["totals"]["points_loaded"] == 50
+
+
+@pytest.mark.parametrize("name", ["shop", "this,that"])
+def test_a_project_reads_its_own_files_though_another_one_has_some_of_the_same_name(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    cli("init", name)
+    cli("init", "other")
+    write_csv(tmp_path / "other" / "data" / "example.csv", noisy(50))
+    monkeypatch.chdir("other")
+
+    assert cli("run", "-p", f"../{name}", "--json").json["totals"]["points_loaded"] == 1008

@@ -38,7 +38,7 @@ def test_a_log_becomes_a_monitor_that_runs(cli: Cli, tmp_path: Path) -> None:
     assert said.endswith("created shop. Next: cd shop && tocsin run\n")
     config = monitor(tmp_path / "shop", "app")
     assert config["train"] == 100
-    assert config["source"] == {"files": [str(tmp_path / "app.log")]}
+    assert config["source"] == {"files": ["../app.log"]}
     assert [one["type"] for one in config["detectors"]] == ["new_event", "new_value"]
     text = (tmp_path / "shop" / "logs" / "app.yml").read_text(encoding="utf-8")
     assert "# new_event: tried on 30 lines after 70 to learn from, it called 0 of them anomalies" in text
@@ -232,3 +232,17 @@ def test_windows_events_have_state_an_event_id_with_counts(cli: Cli, data_dir: P
         assert values["events"]
         assert cli("state", "show", "-p", f"p{number}").out
         assert all(line["explanations"] for line in report["lines"])
+
+
+def test_a_pattern_is_written_without_the_way_back(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "w").mkdir()
+    write_lines(tmp_path / "app.log", quiet(200))
+    monkeypatch.chdir(tmp_path / "w")
+
+    cli("init", "shop", "--from", "../app*.log")
+    monkeypatch.chdir("/")
+
+    assert monitor(tmp_path / "w" / "shop", "app")["source"] == {"files": [f"{tmp_path}/app*.log"]}
+    assert cli("run", "-p", str(tmp_path / "w" / "shop"), "--json").json["totals"]["lines_read"] == 200

@@ -56,6 +56,38 @@ def test_the_json_of_a_run_has_the_lines_of_logs_only(cli: Cli, logs: LogWorkspa
     ]  # fmt: skip
 
 
+def test_a_long_explanation_is_shown_in_brief_and_json_has_it_whole(cli: Cli, logs: LogWorkspace) -> None:
+    names = [f"field_{number}" for number in range(9)]
+    train = [json.loads(line) | dict.fromkeys(names, "as always") for line in quiet(80)]
+    odd = json.loads(entry(200)) | dict.fromkeys(names, "never before")
+    logs.lines([json.dumps(one) for one in [*train, odd]])
+
+    report = cli("run", "--select", "kind:log", "--json").json
+    (line,) = report["monitors"][0]["lines"]
+    found = cli("alerts", "why", "app", "--json").json["found"]
+    said = [one.strip() for one in cli("alerts", "why", "app").out.splitlines()]
+
+    (explanation,) = line["explanations"].values()
+    assert explanation == found["description"]
+    assert all(f"{name}: 'as always'" in explanation for name in names)
+    assert len(found["summary"]) < len(explanation) / 1.5
+    assert found["summary"].endswith(". Also odd: field_3, field_4, field_5, field_6, field_7 and 1 more")
+    assert said[1] == f"{found['summary']}."
+
+
+def test_a_run_shows_long_explanations_in_brief(cli: Cli, logs: LogWorkspace) -> None:
+    names = [f"field_{number}" for number in range(9)]
+    train = [json.loads(line) | dict.fromkeys(names, "as always") for line in quiet(80)]
+    odd = json.loads(entry(200)) | dict.fromkeys(names, "never before")
+    logs.lines([json.dumps(one) for one in [*train, odd]])
+
+    lines = cli("run", "--select", "kind:log").out.splitlines()
+
+    (shown,) = [line for line in lines if "never before" in line and not line.strip().startswith("|")]
+    assert shown.endswith(". Also odd: field_3, field_4, field_5, field_6, field_7 and 1 more")
+    assert "field_3 'never before'" not in shown
+
+
 def test_ls_and_selectors_know_logs(cli: Cli, logs: LogWorkspace) -> None:
     logs.log("web", enabled=False)
 

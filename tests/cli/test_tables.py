@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cli.test_events import STORE, event
-from tocsin.cli.console import print_table
+from tocsin.cli.console import print_line, print_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +41,6 @@ def table(capsys: pytest.CaptureFixture[str]) -> list[str]:
         (100, "a name that is longer than othe…"),
         (80, "a name that…"),
         (78, "a name th…"),
-        (77, "a name that is longer than others"),  # too narrow anyway, so nothing is cut
     ],
 )
 def test_only_text_is_cut_and_only_where_that_is_enough(
@@ -54,7 +53,77 @@ def test_only_text_is_cut_and_only_where_that_is_enough(
     assert title == "A title"
     assert head.split() == ["name", "number", "at", "(UTC)", "id"]
     assert row == f"{name}  {ROW[1]}  {ROW[2]}  {ID}"
-    assert len(row) <= width or name == ROW[0]
+    assert len(row) <= width
+
+
+@pytest.mark.parametrize(
+    ("width", "lines"),
+    [
+        (
+            77,
+            [
+                "name                                number  at (UTC)",
+                "    id",
+                f"{ROW[0]}  {ROW[1]}  {ROW[2]}",
+                f"    {ID}",
+            ],
+        ),
+        (
+            60,
+            [
+                "name                                number",
+                "    at (UTC)",
+                "    id",
+                f"{ROW[0]}  {ROW[1]}",
+                f"    {ROW[2]}",
+                f"    {ID}",
+            ],
+        ),
+        (
+            30,
+            [
+                "name",
+                "     number",
+                "    at (UTC)",
+                "    id",
+                "a name that is longer than",
+                "others",
+                f"    {ROW[1]}",
+                f"    {ROW[2]}",
+                f"    {ID[:26]}",
+                f"    {ID[26:]}",
+            ],
+        ),
+    ],
+)
+def test_where_cutting_text_is_not_enough_nothing_is_cut_and_columns_stand_below_others(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int, lines: list[str]
+) -> None:
+    on_a_terminal(monkeypatch, width)
+
+    title, *found = table(capsys)
+
+    assert title == "A title"
+    assert found == lines
+    assert all(len(line) <= width for line in found)
+
+
+def test_a_line_of_words_goes_on_further_in_on_a_terminal_and_is_one_line_in_a_pipe(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = f"  told  twice about {ID} and that-is-all"
+    monkeypatch.setenv("COLUMNS", "40")
+
+    print_line(text)
+    assert capsys.readouterr().out == f"{text}\n"
+
+    on_a_terminal(monkeypatch, 40)
+    print_line(text)
+    assert capsys.readouterr().out.splitlines() == [
+        "  told  twice about",
+        f"      {ID}",
+        "      and that-is-all",
+    ]
 
 
 def test_in_a_pipe_nothing_is_cut(

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tocsin.database.duckdb import DuckDBManager
+from tocsin.database.duckdb.files import with_whole_paths
 from tocsin.errors import DatabaseError, StoreLockedError, StoreReadOnlyError
 from tocsin.testing.databases import FixedClock
 
@@ -36,6 +37,44 @@ def test_files_are_read_relative_to_the_base_folder(source: DuckDBManager, tmp_p
         columns = source.read_columns(f"SELECT timestamp, value FROM '{file}' ORDER BY timestamp")
         assert columns["timestamp"].tolist() == [datetime(2026, 3, 1, 10), datetime(2026, 3, 1, 10, 5)]  # noqa: DTZ001
         np.testing.assert_array_equal(columns["value"], [1.5, np.nan])
+
+
+@pytest.mark.parametrize("name", ["shop", "this,that", "it's 100%", "a[1]*?"])
+def test_a_file_of_the_working_directory_is_not_taken_for_one_of_the_base_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for folder, value in ((tmp_path / name, 1), (tmp_path / "elsewhere", 2)):
+        (folder / "data").mkdir(parents=True)
+        (folder / "data" / "it's.csv").write_text(f"v\n{value}\n")
+    (tmp_path / "elsewhere" / "only.csv").write_text("v\n2\n")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+
+    with DuckDBManager(clock=FixedClock(), base_folder=tmp_path / name) as source:
+        for relation in (
+            "read_csv('data/it''s.csv', header = true)",
+            "READ_CSV_AUTO ( ['data/it''s.csv', 'data/../data/it''s.csv'])",
+            "\n'data/it''s.csv'",
+        ):
+            query = f"SELECT DISTINCT v, v::VARCHAR IS DISTINCT FROM 'data' AS other FROM {relation}"
+            for params in (None, {"a": 1}):
+                assert source.execute_query(query, params) == [{"v": 1, "other": True}]
+            assert source.read_arrow(query).read_all().to_pylist() == [{"v": 1, "other": True}]
+        with pytest.raises(DatabaseError, match=r"only\.csv"):
+            source.execute_query("SELECT v FROM 'only.csv'")
+        assert source.execute_query(f"SELECT v FROM '{tmp_path}/elsewhere/only.csv'") == [{"v": 2}]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT 1 WHERE 'a' IS DISTINCT FROM 'a'",
+        "SELECT trim('a.csv'), 'x' FROM read_csv('/a.csv')",
+        "SELECT * FROM read_csv(['~/a.csv', 's3://b/a.csv', 'https://c/a.csv', 'a*.csv', '[a].csv', ''])",
+        "SELECT $name, ''''",
+    ],
+)
+def test_what_names_no_file_of_the_base_folder_stays(query: str) -> None:
+    assert with_whole_paths(query, "/somewhere") == query
 
 
 def test_every_type_comes_in_the_types_of_the_contract(source: DuckDBManager) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.runtime.conftest import Workspace, noisy
+from tocsin.runtime.events.store import open_project_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -181,3 +182,19 @@ def test_a_read_only_store_is_named(public_folder: Path, clock: SteppingClock, *
     assert "Traceback" not in said
     public_folder.chmod(0o755)
     assert sorted((path.name, path.stat().st_size) for path in public_folder.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("memory", "limits"),
+    [({"cache_mib": 2, "busy_timeout_seconds": 0.1}, [-2048, 100]), ({}, [-65536, 30_000])],
+)
+def test_the_limits_of_the_memory_hold_for_the_events_in_its_file(
+    tmp_path: Path, clock: SteppingClock, memory: dict[str, Any], limits: list[int]
+) -> None:
+    workspace = _project(tmp_path / "p", clock, **memory)
+
+    with open_project_events(workspace.load()) as service:
+        session = service._session()
+        found = [session.execute(f"PRAGMA {name}")[0][0] for name in ("cache_size", "busy_timeout")]
+
+    assert found == limits

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from tocsin.alerting.digest import MOST_ITEMS, digest_message
@@ -110,7 +111,8 @@ def _due(group: Group, left: datetime | None, now: datetime) -> datetime:
     if not group.group_wait:
         return now
     due = now + group.group_wait
-    return due if left is None else max(due, left + group.group_interval)
+    # What left later than now left before the clock was set back.
+    return due if left is None else max(due, min(left, now) + group.group_interval)
 
 
 def _read_left(tx: Transaction) -> dict[_Batch, datetime]:
@@ -166,7 +168,7 @@ def _leaving(tx: Transaction, plan: AlertingPlan, now: datetime, *, close_all: b
         "SELECT notice_id, group_name, channel, batch, severity, event_at, due_at"
         f" FROM {tx.get_full_table_name(_NOTICES)} AS one{due}"
         " ORDER BY event_at, created_at, sequence, notice_id",
-        None if close_all else {"now": now},
+        None if close_all else {"now": now, "ahead": now + _SKEW},
     )
     groups = {group.name: group for group in plan.groups}
     batches: dict[_Batch, list[_Waiting]] = {}
@@ -179,10 +181,13 @@ def _leaving(tx: Transaction, plan: AlertingPlan, now: datetime, *, close_all: b
     return list(batches.values())
 
 
+# What was kept later than now waits since before the clock was set back: nobody knows for how long.
+# (The clocks of two machines that work on one memory differ by less than the skew.)
+_SKEW = timedelta(seconds=5)
 _DUE = (
-    " WHERE due_at <= %(now)s OR (batch <> '' AND EXISTS (SELECT 1 FROM {notices} AS other"
-    " WHERE other.due_at <= %(now)s AND other.group_name = one.group_name AND other.channel = one.channel"
-    " AND other.batch = one.batch))"
+    " WHERE due_at <= %(now)s OR created_at > %(ahead)s OR (batch <> '' AND EXISTS"
+    " (SELECT 1 FROM {notices} AS other WHERE (other.due_at <= %(now)s OR other.created_at > %(ahead)s)"
+    " AND other.group_name = one.group_name AND other.channel = one.channel AND other.batch = one.batch))"
 )
 
 

@@ -46,7 +46,7 @@ class AnomalousLines:
         said = self.lines.get(timestamp)
         if said is None:
             return Facts(None, None, None, ())
-        reasons = [str(metadata.get("explanation", "")) for metadata in said.values()]
+        reasons = [str(one.get("summary") or one.get("explanation", "")) for one in said.values()]
         more = f" (and {len(reasons) - _MOST_REASONS} more)" if len(reasons) > _MOST_REASONS else ""
         return Facts(
             value=None,

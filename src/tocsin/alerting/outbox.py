@@ -234,7 +234,7 @@ class _Delivery:
         now, bucket = self._clock.now(), self._buckets.get(entry.channel)
         orphaned = entry.sender is not None and self._is_dead(entry.sender)
         # Nothing waits longer than that: what seems to was noted before the clock was set back.
-        in_reach = entry.next_attempt_at <= now + timedelta(seconds=LONGEST_RETRY_AFTER)
+        in_reach = entry.next_attempt_at <= now + timedelta(seconds=_longest_wait(entry))
         is_early = entry.next_attempt_at > now and in_reach and not orphaned
         if is_early and entry.stops_all:
             self._block(entry.channel, entry.next_attempt_at)
@@ -310,6 +310,12 @@ class _Delivery:
             self._block(entry.channel, again)
         else:
             self._wait(entry, attempt, again)
+
+
+def _longest_wait(entry: Waiting) -> float:
+    if not entry.attempts:
+        return 0.0
+    return LONGEST_RETRY_AFTER if entry.stops_all else LONGEST_WAIT
 
 
 def _try(channel: Channel, payload: Mapping[str, Any]) -> ChannelError | None:

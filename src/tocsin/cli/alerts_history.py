@@ -15,6 +15,7 @@ from tocsin.cli.console import (
     count,
     parse_time,
     print_json,
+    print_line,
     visible,
 )
 from tocsin.cli.event_filter import instant
@@ -165,14 +166,14 @@ def _show(rows: list[DecisionRow], about: Mapping[str, About]) -> None:
     for row in rows:
         whom = " by ".join(visible(name) for name in (row.group, row.channel) if name) or "nobody"
         by = row.event_id if row.condition == "event" else f"rule {row.rule}"
-        typer.echo(
+        print_line(
             f"{moment(row.decided_at)}  {row.kind.value.replace('_', ' '):<9}  {visible(row.series)}"
             f" ({visible(by or '')}) at {moment(row.at)}, {row.severity}: {whom}"
         )
         event = _event_of(row, about)
         if event is not None and (said := _event_words(event)):
-            typer.echo(f"    {said}")
-        typer.echo(f"    {visible(row.reason)}")
+            print_line(f"    {said}")
+        print_line(f"    {visible(row.reason)}")
 
 
 def _event_words(event: About) -> str:

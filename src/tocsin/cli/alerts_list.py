@@ -16,7 +16,16 @@ from tocsin.cli.alerts_places import (
     silence_facts,
     silence_state,
 )
-from tocsin.cli.console import JsonOption, ProfileOption, ProjectDir, count, print_json, print_table, visible
+from tocsin.cli.console import (
+    JsonOption,
+    ProfileOption,
+    ProjectDir,
+    count,
+    print_json,
+    print_line,
+    print_table,
+    visible,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -167,7 +176,7 @@ def _show_incidents(incidents: Sequence[OpenIncident]) -> None:
     )
     for one in shown:
         for reason in dict.fromkeys(row.reason for row in one.held):
-            typer.echo(f"{one.id} is told nobody: {visible(reason)}")
+            print_line(f"{one.id} is told nobody: {visible(reason)}")
 
 
 def _whom(one: OpenIncident) -> list[str]:
@@ -238,11 +247,11 @@ def _show_waiting(
             when = "never, by the hours of the group"
         elif due > now:
             when = f"at {moment(due)} UTC ({short(due, now)})"
-        typer.echo(f"{count(one.notices, 'notice')} for {one.group} by {one.channel}, to be sent {when}")
+        print_line(f"{count(one.notices, 'notice')} for {one.group} by {one.channel}, to be sent {when}")
     for waiting in messages:
         said = f": {visible(waiting.last_error)}" if waiting.last_error else ""
         if waiting.waiting:
-            typer.echo(f"{count(waiting.waiting, 'message')} for {waiting.channel} to be sent{said}")
+            print_line(f"{count(waiting.waiting, 'message')} for {waiting.channel} to be sent{said}")
         if waiting.given_up:
             said = "" if waiting.waiting else said
-            typer.echo(f"{count(waiting.given_up, 'message')} for {waiting.channel} given up{said}")
+            print_line(f"{count(waiting.given_up, 'message')} for {waiting.channel} given up{said}")

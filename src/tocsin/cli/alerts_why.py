@@ -10,7 +10,7 @@ import typer
 
 from tocsin.cli.alerts_history import decision_facts
 from tocsin.cli.alerts_places import acknowledgement_facts, reading, silence_facts
-from tocsin.cli.console import JsonOption, ProfileOption, ProjectDir, print_json
+from tocsin.cli.console import JsonOption, ProfileOption, ProjectDir, print_json, print_line
 from tocsin.cli.event_filter import instant
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def why(
     from tocsin.cli.alerts_words import lines_of
 
     for line in lines_of(told, now):
-        typer.echo(line)
+        print_line(line)
 
 
 def _facts(told: Why, now: datetime) -> dict[str, Any]:

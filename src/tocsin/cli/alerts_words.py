@@ -108,7 +108,7 @@ def _found(found: Found) -> Iterator[str]:
 
 def _particulars(found: Found) -> Iterator[str]:
     if found.description:
-        yield f"  {_cut(_sentence(found.description))}"
+        yield f"  {_cut(_sentence(found.summary or found.description))}"
     elif found.value is not None:
         yield f"  The value is {found.value:,.6g}{_band(found.lower, found.upper)}."
     if found.line:

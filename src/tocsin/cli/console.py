@@ -34,6 +34,7 @@ __all__ = [
     "fitting_widths",
     "parse_time",
     "print_json",
+    "print_line",
     "print_table",
     "print_written",
     "thread_count",
@@ -44,6 +45,7 @@ __all__ = [
 
 _WIDTH_OF_A_PIPE = 160
 _GAP = 2
+_INDENT = 4
 _NARROWEST = 10
 _MOST_THREADS = 4  # more do not help: they take turns at writing into the memory
 
@@ -157,7 +159,8 @@ def print_table(title: str | None, columns: Sequence[str], rows: Iterable[Sequen
     """Print a table; columns whose name begins with `#` are numbers, right-aligned.
 
     On a terminal the widest columns of text become narrower until all fit. Where that is not enough nothing
-    is cut, and lines are longer than the terminal is wide; so they are in a pipe.
+    is cut, and the columns that do not fit stand in lines of their own below. In a pipe lines are as long as
+    they are.
     """
     from rich.table import Table
     from rich.text import Text
@@ -165,10 +168,14 @@ def print_table(title: str | None, columns: Sequence[str], rows: Iterable[Sequen
     cells = [[cell if isinstance(cell, Text) else Text(visible(str(cell))) for cell in row] for row in rows]
     out = console()
     widths = _natural_widths(columns, cells)
-    if out.is_terminal:
-        widths = fitting_widths(columns, widths, out.width) or widths
     if title is not None:
         out.print(Text(title, style="bold"))
+    if out.is_terminal:
+        fitting = fitting_widths(columns, widths, out.width)
+        if fitting is None:
+            _print_folded(out, columns, cells, widths)
+            return
+        widths = fitting
     out.width = max(out.width, sum(widths) + _GAP * len(columns))
     table = Table(header_style="bold", box=None, pad_edge=False)
     for column, width in zip(columns, widths, strict=True):
@@ -198,6 +205,61 @@ def fitting_widths(columns: Sequence[str], widths: Sequence[int], available: int
             return None
         fitting[widest] -= 1
     return fitting
+
+
+def _print_folded(
+    out: Console, columns: Sequence[str], cells: Sequence[Sequence[Text]], widths: Sequence[int]
+) -> None:
+    """Print each row in several lines: what fits in one, and below it, further in, the next columns."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    heads = [Text(column.removeprefix("#"), style="bold") for column in columns]
+    for row in (heads, *cells):
+        for number, places in enumerate(_folds(widths, out.width)):
+            aligned = [row[at].copy() for at in places]
+            for at, cell in zip(places, aligned, strict=True):
+                cell.align("right" if columns[at][:1] == "#" else "left", widths[at])
+            line = Text(" " * _GAP).join(aligned)
+            line.rstrip()
+            out.print(Padding(line, (0, 0, 0, _INDENT if number else 0), expand=False))
+
+
+def _folds(widths: Sequence[int], available: int) -> list[list[int]]:
+    """Say which columns stand in the first line of a row, which in the second, and so on.
+
+    >>> _folds([8, 30, 19, 19], 60)
+    [[0, 1], [2, 3]]
+    """
+    lines: list[list[int]] = []
+    room = -1
+    for at, width in enumerate(widths):
+        room -= _GAP + width
+        if room < 0:
+            room = available - width - (_INDENT if lines else 0)
+            lines.append([])
+        lines[-1].append(at)
+    return lines
+
+
+def print_line(text: str) -> None:
+    """Print a line; on a terminal that is too narrow for it words go on below, further in."""
+    import textwrap
+
+    out = console()
+    lines = [text]
+    if out.is_terminal and len(text) > out.width:
+        indent = " " * (len(text) - len(text.lstrip()) + _INDENT)
+        lines = textwrap.wrap(
+            text,
+            out.width,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+            replace_whitespace=False,
+        )
+    for line in lines:
+        typer.echo(line)
 
 
 def _natural_widths(columns: Sequence[str], cells: Sequence[Sequence[Text]]) -> list[int]:

@@ -88,7 +88,7 @@ def _print_lines(report: RunReport) -> None:
         where = f"{name}: " if several else ""
         at = f"{line.timestamp:%Y-%m-%d %H:%M:%S}"
         typer.echo(f"  {where}{visible(line.source)}:{line.line}  {at}  {visible(str(line.event_id))}")
-        for explanation in line.explanations.values():
+        for explanation in line.summaries.values():
             typer.echo(f"      {visible(explanation)}")
         typer.echo(f"      | {visible(line.log[:_LONGEST_LINE])}")
         if like_it[_kind(name, line)] > 1:

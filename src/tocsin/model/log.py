@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -36,11 +36,12 @@ class LogAlert(TypedDict):
     `score` is the number of reasons, or a distance, ≥ 0. `description` is a sentence with what was seen,
     what was expected, since when and how often. `alertsObtain` gives a reason for each variable.
     `detectionTimestamp` is the time of the event in Unix seconds. `alertID` is a digest of detector and
-    log ids. `EventID` is that of the event.
+    log ids. `EventID` is that of the event. `summary` says of a long description what tells the most.
     """
 
     score: float
     description: str
+    summary: NotRequired[str]
     alertsObtain: dict[str, str]
     detectionTimestamp: float
     detectorID: str

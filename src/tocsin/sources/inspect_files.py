@@ -25,7 +25,7 @@ from tocsin.sources.timestamps import NO_TIME, milliseconds_of_column
 from tocsin.sources.values import factorise_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from datetime import datetime
     from pathlib import Path
 
@@ -48,7 +48,8 @@ class MetricProposal:
         name: Made of the file's name, and the column's when there are several; letters, digits, `_.-`.
         column: The column of values.
         query: The query, a template with the window's placeholders; it gives `timestamp`, `value`, and
-            the dimension.
+            the dimension. It names the file by its whole path.
+        located_query: The query with the file's name as it shall be written.
         dimension: The query's column that tells series apart, or `None`.
         interval: The distance between two points.
         anchor: An instant on the grid; the epoch unless the points fall elsewhere.
@@ -60,6 +61,7 @@ class MetricProposal:
     name: str
     column: str
     query: str
+    located_query: str
     dimension: str | None
     interval: Interval
     anchor: datetime
@@ -99,8 +101,15 @@ class FileProposal:
     notes: tuple[str, ...]
 
 
-def inspect_files(paths: Iterable[Path], source: ColumnSource) -> list[FileProposal]:
+def inspect_files(
+    paths: Iterable[Path], source: ColumnSource, *, locate: Callable[[Path], str] = str
+) -> list[FileProposal]:
     """Look at files, and give every metric a name of its own.
+
+    Args:
+        paths: The files.
+        source: DuckDB.
+        locate: Gives the name of a file as it shall be written.
 
     Raises:
         ConfigError: A file is not there, or has no known ending.
@@ -109,19 +118,22 @@ def inspect_files(paths: Iterable[Path], source: ColumnSource) -> list[FilePropo
     taken: set[str] = set()
     proposals = []
     for path in paths:
-        proposal = inspect_file(path, source, taken=taken)
+        proposal = inspect_file(path, source, taken=taken, location=locate(path))
         taken.update(metric.name.lower() for metric in proposal.metrics)
         proposals.append(proposal)
     return proposals
 
 
-def inspect_file(path: Path, source: ColumnSource, *, taken: Iterable[str] = ()) -> FileProposal:
+def inspect_file(
+    path: Path, source: ColumnSource, *, taken: Iterable[str] = (), location: str | None = None
+) -> FileProposal:
     """Look at a file, and propose a metric for each column of values.
 
     Args:
         path: A CSV, Parquet or JSON file, perhaps compressed.
         source: DuckDB.
         taken: Names (in lower case) that the metrics may not have.
+        location: The file's name as it shall be written, its whole path when `None`.
 
     Raises:
         ConfigError: The file is not there, or has no known ending.
@@ -130,7 +142,9 @@ def inspect_file(path: Path, source: ColumnSource, *, taken: Iterable[str] = ())
     file = recognise_file(path)
     try:
         file, columns = _columns(source, file, path)
-        relation = file.relation(str(path.resolve()))
+        whole = str(path.absolute())
+        relation = file.relation(whole)
+        located = file.relation(location or whole)
         roles = find_roles(source, relation, columns, str(path))
         rows, placed, first, last = _extent(source, relation, roles)
         times, codes = _sample_times(source, relation, roles)
@@ -152,7 +166,7 @@ def inspect_file(path: Path, source: ColumnSource, *, taken: Iterable[str] = ())
         name = stem if len(roles.values) == 1 else f"{stem}_{_safe_name(value.name, 'value')}"
         name = _unique_name(name, names)
         names.add(name.lower())
-        metrics.append(_metric(name, value, relation, roles, rhythm, first))
+        metrics.append(_metric(name, value, (relation, located), roles, rhythm, first))
     return FileProposal(
         path=path,
         format=file.kind,
@@ -169,7 +183,7 @@ def inspect_file(path: Path, source: ColumnSource, *, taken: Iterable[str] = ())
 
 
 def _columns(source: ColumnSource, file: FileFormat, path: Path) -> tuple[FileFormat, list[tuple[str, str]]]:
-    described = source.read_columns(f"DESCRIBE SELECT * FROM {file.relation(str(path.resolve()))}")
+    described = source.read_columns(f"DESCRIBE SELECT * FROM {file.relation(str(path.absolute()))}")
     names = [str(name) for name in described["column_name"]]
     if file.kind == "json":
         # As text, so that a value of another type further down does not stop the query.
@@ -204,17 +218,19 @@ def _sample_times(
 
 
 def _metric(
-    name: str, value: Column, relation: str, roles: Roles, rhythm: Rhythm, first: datetime
+    name: str, value: Column, relations: tuple[str, str], roles: Roles, rhythm: Rhythm, first: datetime
 ) -> MetricProposal:
     dimension = None
     if roles.dimension is not None:
         taken = roles.dimension.name.lower() in ("timestamp", "value")
         dimension = f"{roles.dimension.name}_" if taken else roles.dimension.name
     grid = Grid(rhythm.phase, rhythm.interval_seconds * 1000, rhythm.align)
+    query, located_query = (_query(value, relation, roles, dimension) for relation in relations)
     return MetricProposal(
         name=name,
         column=value.name,
-        query=_query(value, relation, roles, dimension),
+        query=query,
+        located_query=located_query,
         dimension=dimension,
         interval=Interval(rhythm.interval_seconds),
         anchor=instant_of(rhythm.phase),

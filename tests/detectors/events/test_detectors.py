@@ -170,6 +170,49 @@ def test_an_explanation_says_what_was_seen_and_expected_since_when_and_how_often
     )
 
 
+def test_a_long_explanation_has_a_summary_of_what_tells_the_most() -> None:
+    detector = NewValueDetector(config={"data_use_training": 60})
+    names = [f"field_{number}" for number in range(9)]
+    for number in range(60):
+        named = {name: f"{name} is usually {number % (9 - place)}" for place, name in enumerate(names)}
+        detector.process(make_event(number, "E", {**named, "ok": "yes"}))
+
+    alert = detector.process(make_event(999, "E", {**dict.fromkeys(names, "x" * 200), "ok": "yes"}))
+
+    assert alert is not None
+    assert set(alert["alertsObtain"]) == set(names)
+    assert all(f"{name}: " in alert["description"] for name in names)
+    assert alert["summary"] == (
+        f"field_8 '{'x' * 80}'… (200 characters), field_7 '{'x' * 80}'… (200 characters) and"
+        f" field_6 '{'x' * 80}'… (200 characters) were never seen for event 'E' in 60 events;"
+        f" expected field_8: 'field_8 is usually 0' (60×), field_7: one of 'field_7 is"
+        f" usually 0' (30×), 'field_7 is usually 1' (30×), field_6: one of 'field_6 is usually 0' (20×),"
+        f" 'field_6 is usually 1' (20×), 'field_6 is usually 2' (20×). Also odd: field_5, field_4, field_3,"
+        f" field_2, field_1 and 1 more"
+    )
+
+
+def test_a_summary_shows_one_long_value_and_counts_the_rest() -> None:
+    detector = NewValueDetector(config={"data_use_training": 100, "variables": ["x"]})
+    feed(detector, (f"{number % 10}{'y' * 150}" for number in range(100)))
+
+    alert = judge(detector, "new")
+
+    assert alert is not None
+    assert len(alert["description"]) > 500
+    assert alert["summary"].endswith(f"expected one of '0{'y' * 79}'… (151 characters) (10×) and 9 more")
+
+
+def test_a_short_explanation_needs_no_summary() -> None:
+    detector = NewValueDetector(config={"data_use_training": 10, "variables": ["x"]})
+    feed(detector, ["a"] * 10)
+
+    alert = judge(detector, "b")
+
+    assert alert is not None
+    assert "summary" not in alert
+
+
 # -- new events, combinations, sequences ----------------------------------------------------------------
 
 

@@ -102,7 +102,9 @@ class DuckDBManager(SqlManager):
     def _connect(self) -> DuckDBSession:
         with mapped_errors(self._location):
             turn = Turn(self._writers, _PATIENCE_SECONDS, self._location)
-            return DuckDBSession(self._cursor, self._names, self._location, turn)
+            return DuckDBSession(
+                self._cursor, self._names, self._location, turn, base_folder=self._base_folder
+            )
 
     def close(self) -> None:
         """Close every connection, of all threads; closing twice is fine."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from tocsin.database.batches import Column, Constant
 from tocsin.database.duckdb.errors import mapped_errors
+from tocsin.database.duckdb.files import with_whole_paths
 from tocsin.database.duckdb.values import to_array, to_cells, to_parameter, to_rows
 from tocsin.database.names import quote
 from tocsin.database.parameters import bind
@@ -48,6 +49,7 @@ class DuckDBSession(Session):
         names: What the project calls the internal tables.
         location: The database, for messages.
         turn: What writing transactions take.
+        base_folder: Where relative paths of files begin; `None`: the working directory.
     """
 
     def __init__(
@@ -56,12 +58,15 @@ class DuckDBSession(Session):
         names: TableNames,
         location: str,
         turn: Turn,
+        *,
+        base_folder: str | None = None,
     ) -> None:
         self.names = names
         self._open_cursor = open_cursor
         self._cursor = open_cursor()
         self._location = location
         self._turn = turn
+        self._base_folder = base_folder
 
     @property
     def driver_connection(self) -> duckdb.DuckDBPyConnection:
@@ -113,7 +118,7 @@ class DuckDBSession(Session):
         """Run a query and stream its result, on a cursor of its own; within a transaction read it whole."""
         import pyarrow as pa
 
-        text, values = bind(query, params, _PLACEHOLDER)
+        text, values = self._bound(query, params)
         parameters = {name: to_parameter(value) for name, value in values.items()}
         cursor = self._cursor if self._turn.is_ours else self._open_cursor()
         with mapped_errors(self._location):
@@ -139,11 +144,15 @@ class DuckDBSession(Session):
         finally:
             cursor.close()
 
+    def _bound(self, query: str, params: Mapping[str, Any] | None) -> tuple[str, dict[str, Any]]:
+        text, values = bind(query, params, _PLACEHOLDER)
+        return text if self._base_folder is None else with_whole_paths(text, self._base_folder), values
+
     def _run(self, cursor: duckdb.DuckDBPyConnection, query: str, params: Mapping[str, Any] | None) -> bool:
         """Run one statement and say whether it gives rows of its own."""
         import duckdb
 
-        text, values = bind(query, params, _PLACEHOLDER)
+        text, values = self._bound(query, params)
         statements = cursor.extract_statements(text)
         if len(statements) != 1:
             raise DatabaseError(f"one statement at a time, not {len(statements)}")

@@ -5,10 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from tocsin.detectors.events.words import plain
 
-__all__ = ["MISSING", "Expectation", "Finding", "Missing", "in_words"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["MISSING", "Expectation", "Finding", "Missing", "in_brief", "in_words"]
+
+_MOST_TELLING = 3
+_MOST_NAMED = 5
 
 
 class Missing:
@@ -33,11 +38,15 @@ class Finding(NamedTuple):
         words: A sentence about what was seen and expected.
         new: Of a value that is new, for a sentence about several: the value with its variable, where it
             was never seen, and what was expected. They make up `words`.
+        brief: Of such a value: what was expected, in fewer words.
+        known: Of such a value: how many are known; the fewer, the more does a new one tell.
     """
 
     score: float
     words: str
     new: tuple[str, str, str] | None = None
+    brief: str = ""
+    known: int = 0
 
 
 def in_words(findings: Sequence[Finding]) -> str:
@@ -58,6 +67,30 @@ def in_words(findings: Sequence[Finding]) -> str:
             expected = ", ".join(f"{name}: {one}" for name, one in zip(names, expectations, strict=True))
             sentences.append(f"{several} were never seen {where}; expected {expected}")
     return ". ".join(sentences)
+
+
+def in_brief(findings: Mapping[str, Finding]) -> str:
+    """Say what is wrong with the few variables of one event that tell the most, and name some others.
+
+    Args:
+        findings: What is wrong with each variable.
+    """
+    telling = sorted(findings, key=lambda name: (-findings[name].score, findings[name].known))
+    words = in_words([_brief(findings[name]) for name in telling[:_MOST_TELLING]])
+    others = telling[_MOST_TELLING:]
+    if not others:
+        return words
+    more = len(others) - _MOST_NAMED
+    named = ", ".join(map(plain, others[:_MOST_NAMED])) + (f" and {more:,} more" if more > 0 else "")
+    return f"{words}. Also odd: {named}"
+
+
+def _brief(finding: Finding) -> Finding:
+    if finding.new is None:
+        return finding
+    subject, where, expected = finding.new
+    words = f"{subject} was never seen {where}; expected {finding.brief or expected}"
+    return finding._replace(words=words, new=(subject, where, finding.brief or expected))
 
 
 class Expectation(ABC):

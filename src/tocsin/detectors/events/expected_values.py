@@ -71,7 +71,7 @@ class KnownValues(Expectation):
         self._forgets = forgets
         self._event_id = event_id
         self._name = name
-        self._expected: tuple[str, str] | None = None
+        self._expected: tuple[str, str, str] | None = None
         self._found: set[Key] = set()
 
     def __contains__(self, value: object) -> bool:
@@ -104,11 +104,12 @@ class KnownValues(Expectation):
             return Finding(1.0, f"{plain(self._name)} of event {quoted(self._event_id)}: {error}")
         if known:
             return None
-        where, expected = self._expectation()
+        where, expected, brief = self._expectation()
         new = f"{plain(self._name)} {quoted(value)}", where, expected
-        return Finding(1.0, f"{new[0]} was never seen {where}; expected {expected}", new)
+        words = f"{new[0]} was never seen {where}; expected {expected}"
+        return Finding(1.0, words, new, brief, self._tracker.distinct_count)
 
-    def _expectation(self) -> tuple[str, str]:
+    def _expectation(self) -> tuple[str, str, str]:
         if self._expected is None or not self._frozen:
             tracker = self._tracker
             histories = [(value, tracker.history(value)) for value in tracker.values()]
@@ -117,9 +118,12 @@ class KnownValues(Expectation):
             start = min(firsts) / _MICROSECONDS if firsts else None
             counts = [(key, count) for key, (count, _, _) in known]
             known_values = f"one of about {counted(tracker.distinct_count, 'known value')}"
-            values = one_of(counts).removeprefix("expected ") if counts else known_values
+            values, brief = (
+                one_of(counts, briefly=briefly).removeprefix("expected ") if counts else known_values
+                for briefly in (False, True)
+            )
             where = f"for event {quoted(self._event_id)} in {counted(tracker.total, 'event')}{since(start)}"
-            self._expected = where, values
+            self._expected = where, values, brief
         return self._expected
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 from pydantic import BeforeValidator, Field, PlainSerializer
 
 from tocsin.detectors.events.config import CoreDetectorConfig
-from tocsin.detectors.events.expectation import MISSING, in_words
+from tocsin.detectors.events.expectation import MISSING, in_brief, in_words
 from tocsin.detectors.events.life_cycle import event_time
 from tocsin.detectors.events.memory import MemoryDetector
 from tocsin.detectors.events.words import quoted
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from tocsin.persistency.values import EventID
 
 __all__ = ["Watch", "WatchedVariables", "WatchingConfig", "WatchingDetector"]
+
+_LONGEST_READ = 300  # characters of a description that needs no summary
 
 
 def _pairs(given: Any) -> Any:
@@ -325,6 +327,8 @@ class WatchingDetector(MemoryDetector):
         output["alertsObtain"] = {name: finding.words for name, finding in findings.items()}
         output["score"] = sum(finding.score for finding in findings.values())
         output["description"] = in_words(list(findings.values()))
+        if len(output["description"]) > _LONGEST_READ:
+            output["summary"] = in_brief(findings)
         return True
 
     def _judge_batch(self, events: Sequence[Mapping[str, Any]]) -> list[LogAlert]:

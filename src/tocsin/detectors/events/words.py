@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from tocsin.persistency.values import value_of
@@ -17,6 +18,8 @@ __all__ = ["counted", "moment", "most_frequent", "one_of", "plain", "quoted", "q
 
 _LONGEST = 80
 _SHOWN = 5
+_SHOWN_BRIEFLY = 3
+_LONG = 100
 
 
 def quoted(value: Any) -> str:
@@ -78,25 +81,29 @@ def counted(number: int, singular: str, plural: str | None = None) -> str:
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
 
 
-def one_of(values: Sequence[tuple[Key, int]], total: int | None = None) -> str:
+def one_of(values: Sequence[tuple[Key, int]], total: int | None = None, *, briefly: bool = False) -> str:
     """Give what was expected: the most frequent values with their counts.
 
     Args:
         values: Keys with counts, any order.
         total: How many distinct values there are, when `values` is a part of them.
+        briefly: Whether to show three at most, and one when they are long.
 
     >>> one_of([("b", 36), ("a", 200)])
     "expected one of 'a' (200×), 'b' (36×)"
     >>> one_of([("a", 3)])
     "expected 'a' (3×)"
     """
-    return f"expected {'one of ' if max(len(values), total or 0) > 1 else ''}{most_frequent(values, total)}"
+    some = most_frequent(values, total, briefly=briefly)
+    return f"expected {'one of ' if max(len(values), total or 0) > 1 else ''}{some}"
 
 
 def most_frequent(
     values: Sequence[tuple[Any, int]],
     total: int | None = None,
     in_words: Callable[[Any], str] | None = None,
+    *,
+    briefly: bool = False,
 ) -> str:
     """Give the most frequent keys with their counts; the same words in whichever order they come.
 
@@ -105,6 +112,9 @@ def most_frequent(
     """
     least = min(heapq.nlargest(_SHOWN, (count for _, count in values)), default=0)
     often = [(-count, (in_words or quoted_key)(key)) for key, count in values if count >= least]
-    shown = ", ".join(f"{words} ({-count:,}×)" for count, words in heapq.nsmallest(_SHOWN, often))
-    rest = max(total or 0, len(values)) - min(len(values), _SHOWN)
-    return f"{shown} and {rest:,} more" if rest > 0 else shown
+    shown = [f"{words} ({-count:,}×)" for count, words in heapq.nsmallest(_SHOWN, often)]
+    if briefly:
+        lengths = accumulate(map(len, shown[:_SHOWN_BRIEFLY]))
+        shown = shown[: max(1, sum(length <= _LONG for length in lengths))]
+    rest = max(total or 0, len(values)) - len(shown)
+    return f"{', '.join(shown)} and {rest:,} more" if rest > 0 else ", ".join(shown)

@@ -129,6 +129,14 @@ class MemoryConfig(StrictModel):
         """Give what the database manager takes as settings."""
         return self.model_dump(exclude={"path", "profile"})
 
+    def event_settings(self) -> dict[str, Any]:
+        """Give what the event storage in the same file takes as settings: what somebody wrote, no defaults.
+
+        It has its own, as whoever searches events reads more pages than whoever runs monitors.
+        """
+        shared = {"busy_timeout_seconds", "cache_mib", "max_size_mib"}
+        return self.model_dump(include=shared, exclude_unset=True)
+
 
 class ProfileConfig(StrictModel):
     """A database that series are read from."""

@@ -41,7 +41,7 @@ def event_service(project: Project, **options: Any) -> EventStorageService:
 def _place(project: Project) -> dict[str, Any]:
     server = project.memory_server
     if server is None:
-        return {"path": str(project.memory_path), "max_size_mib": project.memory.max_size_mib}
+        return {"path": str(project.memory_path), **project.memory.event_settings()}
     arguments = memory_arguments(server, project.profiles[server])
     arguments["schema"] = arguments.pop("internal_schema")
     return {name: value for name, value in arguments.items() if value not in (None, "")}

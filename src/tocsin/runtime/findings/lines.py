@@ -109,6 +109,7 @@ class LogFindings:
                 "File": alert.source,
                 "Line": alert.number,
                 "Log": alert.text[:_LONGEST_LOG],
+                "Summary": said.get("summary"),
                 "Variables": [name[:_LONGEST_NAME] for name in list(said["alertsObtain"])[:_MOST_VARIABLES]],
             },
         )

@@ -76,6 +76,7 @@ class AnomalousLine:
         event_id: Its EventID.
         severity: The largest score of its detectors.
         explanations: What each detector says, by detector name.
+        summaries: The same, where that is long in fewer words.
         variables: Which variables each detector speaks of, by detector name.
         log: The line, cut at 2,000 characters.
     """
@@ -86,6 +87,7 @@ class AnomalousLine:
     event_id: int | str
     severity: float
     explanations: dict[str, str]
+    summaries: dict[str, str]
     variables: dict[str, list[str]]
     log: str
 
@@ -244,6 +246,7 @@ def _row(alert: LineAlert, instant: int) -> str:
         "EventID": said["EventID"],
         "variables": said["alertsObtain"],
         "explanation": said["description"],
+        **({"summary": said["summary"]} if "summary" in said else {}),
         "severity": alert.severity,
         "direction": "up",
         "detector": alert.detector.name,
@@ -273,6 +276,7 @@ def _lines(alerts: Sequence[LineAlert]) -> list[AnomalousLine]:
             event_id=said[0].alert["EventID"],
             severity=max(one.severity for one in said),
             explanations={one.detector.name: one.alert["description"] for one in said},
+            summaries={one.detector.name: one.alert.get("summary", one.alert["description"]) for one in said},
             variables={one.detector.name: sorted(one.alert["alertsObtain"]) for one in said},
             log=said[0].text[:_LONGEST_LOG],
         )

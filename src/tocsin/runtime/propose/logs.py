@@ -17,6 +17,7 @@ import yaml
 from tocsin.errors import ConfigError
 from tocsin.runtime.config.loader import load_project
 from tocsin.runtime.create_project import is_project
+from tocsin.runtime.propose.paths import written_path
 from tocsin.runtime.propose.trial import try_detectors
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def propose_logs(
         path = logs / f"{name}.yml"
         if path.exists():
             raise ConfigError(f"{path} is there already", hint="delete it first, or leave the file out")
-        proposals.append(_propose(path, name, files, train, now))
+        proposals.append(_propose(path, name, files, folder, train, now))
     return proposals
 
 
@@ -153,11 +154,13 @@ def _by_log(names: Sequence[str]) -> dict[str, list[str]]:
         path_of_stem = Path(stem)  # a hidden file's name is no ending
         stem = path_of_stem.stem if path_of_stem.suffix.lower() in _LOG_ENDINGS else stem
         stem = re.sub(r"[^A-Za-z0-9_.:-]+", "_", stem).strip("._:-") or "log"
-        logs.setdefault(stem, []).append(name if is_pattern and path.is_absolute() else str(path.absolute()))
+        logs.setdefault(stem, []).append(name)
     return logs
 
 
-def _propose(path: Path, name: str, files: list[str], train: int | None, now: datetime) -> LogProposal:
+def _propose(
+    path: Path, name: str, files: list[str], folder: Path, train: int | None, now: datetime
+) -> LogProposal:
     from tocsin.sources.parsers import PARSER_TYPES, propose_parser
 
     batches, count, is_all = _sample(files, now)
@@ -173,7 +176,7 @@ def _propose(path: Path, name: str, files: list[str], train: int | None, now: da
     config: dict[str, Any] = {
         "name": name,
         "description": f"{Path(files[0]).name}: {re.split('[:;]', parser.reason)[0]}",
-        "source": {"files": files},
+        "source": {"files": [written_path(file, folder) for file in files]},
         "parser": {"type": parser.type, **({"params": params} if params else {})},
         "train": learned,
         "detectors": [{"type": detector} for detector in _DETECTORS],

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tocsin.errors import ConfigError, TocsinError
 from tocsin.runtime.config.loader import load_project
 from tocsin.runtime.create_project import is_project, write_metric
+from tocsin.runtime.propose.paths import written_path
 from tocsin.runtime.propose.seasonality import CANDIDATES, Seasonality, find_seasonality
 from tocsin.sources import LoadSpec, MetricLoader
 
@@ -101,7 +102,7 @@ def propose_metrics(files: Sequence[Path], folder: Path) -> list[Proposal]:
     target, profile = _where_to_add(folder)
     try:
         with DuckDBManager(clock=SystemClock()) as source:
-            found = inspect_files([file.resolve() for file in files], source)
+            found = inspect_files(files, source, locate=lambda file: written_path(file, folder))
             rhythms = {
                 metric.name: _seasonality(source, file, metric) for file in found for metric in file.metrics
             }
@@ -163,7 +164,7 @@ def _proposal(
         "name": found.name,
         "description": f"{found.column} of {file.path.name}",
         **({} if profile is None else {"profile": profile}),
-        "query": found.query,
+        "query": found.located_query,
         "interval": str(found.interval),
     }
     comments = {"interval": "; ".join(file.notes) if file.notes else ""}

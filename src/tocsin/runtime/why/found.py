@@ -41,6 +41,7 @@ class Found:
         at: When, by the data.
         categories: What kind of thing it is.
         description: In words.
+        summary: The same in fewer words, where those are many.
         sources: Addresses, networks and host names of its sources.
         targets: The same of its targets.
         nodes: Who detected it.
@@ -60,6 +61,7 @@ class Found:
     at: datetime | None = None
     categories: tuple[str, ...] = ()
     description: str | None = None
+    summary: str | None = None
     sources: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     nodes: tuple[str, ...] = ()
@@ -224,6 +226,7 @@ def _from_event(event: Idea) -> Found:
         at=event.detecttime,
         categories=row.category,
         description=row.description,
+        summary=str(details["Summary"]) if is_ours and "Summary" in details else None,
         sources=(*row.source_ip, *row.source_host),
         targets=(*row.target_ip, *row.target_host),
         nodes=row.node_name,
@@ -260,6 +263,7 @@ def _from_detection(
         event_id=decided,
         at=at,
         description=str(said["explanation"]) if is_line else None,
+        summary=str(said["summary"]) if is_line and "summary" in said else None,
         monitor=monitor,
         kind=kinds.get(monitor),
         series=series,
