@@ -166,7 +166,7 @@ def _show(rows: list[DecisionRow], about: Mapping[str, About]) -> None:
     for row in rows:
         whom = " by ".join(visible(name) for name in (row.group, row.channel) if name) or "nobody"
         by = row.event_id if row.condition == "event" else f"rule {row.rule}"
-        print_line(
+        typer.echo(
             f"{moment(row.decided_at)}  {row.kind.value.replace('_', ' '):<9}  {visible(row.series)}"
             f" ({visible(by or '')}) at {moment(row.at)}, {row.severity}: {whom}"
         )

@@ -16,9 +16,11 @@ from tests.runtime.conftest import noisy
 from tests.runtime.findings.conftest import IQR, MAD, FindingsWorkspace
 from tests.runtime.logs.conftest import TRAIN, entry, quiet
 from tocsin.errors import StorageIntegrityError, StoreFullError
+from tocsin.eventstorage.postgres import migrations as postgres_migrations
+from tocsin.eventstorage.sqlite import migrations as sqlite_migrations
 from tocsin.runtime.databases import open_memory
 from tocsin.runtime.events.store import open_project_events
-from tocsin.runtime.findings.store import events_in
+from tocsin.runtime.findings.store import EVENTS_VERSION, events_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -185,6 +187,10 @@ def test_a_memory_on_a_server_has_the_same_events_as_a_file(
     in_file, on_server = kept
     theirs, ours = (str(one.folder).encode() for one in (second, project))
     assert {ident: message.replace(theirs, ours) for ident, message in on_server.items()} == in_file
+
+
+def test_the_version_of_the_tables_of_events_is_known_without_loading_the_event_storage() -> None:
+    assert EVENTS_VERSION == postgres_migrations.VERSION == len(sqlite_migrations.STEPS)
 
 
 @pytest.mark.parametrize("memory", ["sqlite", "postgres"])

@@ -28,9 +28,11 @@ if TYPE_CHECKING:
     from tocsin.eventstorage.cursor import EventStorageCursor
     from tocsin.runtime.config.loader import Project
 
-__all__ = ["as_database_errors", "events_in", "make_event_tables", "store_findings"]
+__all__ = ["EVENTS_VERSION", "as_database_errors", "events_in", "make_event_tables", "store_findings"]
 
 _TABLE = "event_store"  # the one that says that the others are there
+EVENTS_VERSION = 2
+"""The version of the tables of events that this Tocsin writes, on every database."""
 _SQLITE_READ_ONLY = (3, 8)  # SQLITE_PERM, SQLITE_READONLY
 _POSTGRES_READ_ONLY = ("25006", "42501")
 
@@ -112,23 +114,29 @@ def as_database_errors() -> Iterator[None]:
 def make_event_tables(memory: BaseDatabaseManager, project: Project) -> None:
     """Make the tables of the events beside those of the memory, or bring them up to date.
 
-    Where nothing can be written nothing happens, as nothing will be stored. What is wrong with tables that
-    are there, those hear who use them.
+    Where nothing can be written nothing happens, as nothing will be stored.
 
     Raises:
         DatabaseError: Tables of another program are in the way, or the memory failed.
     """
+    if memory.table_exists(_TABLE) and not _are_older(memory):
+        return
     from tocsin.runtime.events.store import open_project_events
 
-    are_there = memory.table_exists(_TABLE)
     try:
         with as_database_errors():
             open_project_events(project).close()
     except StoreReadOnlyError:
         pass
-    except DatabaseError:
-        if not are_there:
-            raise
+
+
+def _are_older(memory: BaseDatabaseManager) -> bool:
+    """Tell whether an older Tocsin made the tables; the event storage is not loaded for that."""
+    try:
+        rows = memory.execute_query(f"SELECT version FROM {memory.get_full_table_name(_TABLE)}")
+    except DatabaseError:  # another program's table: who stores events will hear of it
+        return False
+    return bool(rows) and int(rows[0]["version"]) < EVENTS_VERSION
 
 
 def _as_database_error(error: EventStorageException) -> DatabaseError:
