@@ -126,6 +126,20 @@ def test_a_line_of_words_goes_on_further_in_on_a_terminal_and_is_one_line_in_a_p
     ]
 
 
+@pytest.mark.parametrize("width", [0, 1, 4, 13])
+def test_on_a_terminal_of_next_to_no_width_everything_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int
+) -> None:
+    on_a_terminal(monkeypatch, width)
+
+    print_line(f"told about {ID}")
+    said = "".join(capsys.readouterr().out.split())
+    assert said == f"toldabout{ID}"
+    shown = "".join("".join(table(capsys)).split())
+    for cell in ROW:
+        assert "".join(str(cell).split()) in shown
+
+
 def test_in_a_pipe_nothing_is_cut(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,6 +7,7 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import duckdb
 import numpy as np
 import pytest
 
@@ -46,7 +47,7 @@ def test_a_file_of_the_working_directory_is_not_taken_for_one_of_the_base_folder
     for folder, value in ((tmp_path / name, 1), (tmp_path / "elsewhere", 2)):
         (folder / "data").mkdir(parents=True)
         (folder / "data" / "it's.csv").write_text(f"v\n{value}\n")
-    (tmp_path / "elsewhere" / "only.csv").write_text("v\n2\n")
+    (tmp_path / "elsewhere" / "lone.csv").write_text("v\n2\n")
     monkeypatch.chdir(tmp_path / "elsewhere")
 
     with DuckDBManager(clock=FixedClock(), base_folder=tmp_path / name) as source:
@@ -54,27 +55,68 @@ def test_a_file_of_the_working_directory_is_not_taken_for_one_of_the_base_folder
             "read_csv('data/it''s.csv', header = true)",
             "READ_CSV_AUTO ( ['data/it''s.csv', 'data/../data/it''s.csv'])",
             "\n'data/it''s.csv'",
+            '"data/it\'s.csv"',
+            "('data/it''s.csv')",
+            "(SELECT 1), -- from 'here'\n /* and */ 'data/it''s.csv'",
+            "read_csv('data/' || 'it''s.csv')",
+            "read_csv(ARRAY['data/it''s.csv'], delim = ',')",
+            "(WITH t AS (FROM 'data/it''s.csv') SELECT (SELECT max(v) FROM 'data/it''s.csv') AS v FROM t)",
         ):
             query = f"SELECT DISTINCT v, v::VARCHAR IS DISTINCT FROM 'data' AS other FROM {relation}"
             for params in (None, {"a": 1}):
                 assert source.execute_query(query, params) == [{"v": 1, "other": True}]
             assert source.read_arrow(query).read_all().to_pylist() == [{"v": 1, "other": True}]
-        with pytest.raises(DatabaseError, match=r"only\.csv"):
-            source.execute_query("SELECT v FROM 'only.csv'")
-        assert source.execute_query(f"SELECT v FROM '{tmp_path}/elsewhere/only.csv'") == [{"v": 2}]
+        for alone in ("'lone.csv'", "lone.csv", '"lone.csv"', "(SELECT 1), 'lone.csv'"):
+            with pytest.raises(DatabaseError, match=r"lone\.csv"):
+                source.execute_query(f"SELECT v FROM {alone}")
+        assert source.execute_query(f"SELECT v FROM '{tmp_path}/elsewhere/lone.csv'") == [{"v": 2}]
+
+
+@pytest.mark.parametrize("name", ["shop", "this,that", "a[1]*?"])
+@pytest.mark.parametrize("is_there", [True, False])
+def test_patterns_are_those_of_the_base_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, *, is_there: bool
+) -> None:
+    for folder, value in ((tmp_path / name, 1), (tmp_path / "elsewhere", 2)):
+        folder.mkdir()
+        (folder / "b[2].csv").write_text(f"v\n{value}\n")
+    monkeypatch.chdir(tmp_path / (name if is_there else "elsewhere"))
+
+    with DuckDBManager(clock=FixedClock(), base_folder=tmp_path / name) as source:
+        for pattern in ("b*.csv", "?[[]2].csv", "*"):
+            assert source.execute_query(f"SELECT v FROM read_csv('{pattern}')") == [{"v": 1}]
 
 
 @pytest.mark.parametrize(
     "query",
     [
         "SELECT 1 WHERE 'a' IS DISTINCT FROM 'a'",
+        "SELECT 1 WHERE 'a' IS NOT DISTINCT /* from */ FROM 'a.csv'",
         "SELECT trim('a.csv'), 'x' FROM read_csv('/a.csv')",
         "SELECT * FROM read_csv(['~/a.csv', 's3://b/a.csv', 'https://c/a.csv', 'a*.csv', '[a].csv', ''])",
         "SELECT $name, ''''",
+        "SELECT direction FROM read_csv('/a.csv') WHERE direction IN ('from', 'to', 'join', 'b.csv')",
+        "SELECT concat('from', 'a.csv'), 'read it from ''a.csv'''",
+        "SELECT trim(BOTH 'x' FROM 'xax'), extract(year FROM '2026-01-01'::DATE) -- from 'a.csv'",
+        "SELECT * FROM read_csv('/a.csv', delim = 'a.csv', columns = {'from': 'VARCHAR'})",
+        "WITH few AS (SELECT 1) SELECT * FROM few, 'few', main.csv, main.things",
+        "SELECT * FROM nothing that reads 'a.csv'",
     ],
 )
 def test_what_names_no_file_of_the_base_folder_stays(query: str) -> None:
-    assert with_whole_paths(query, "/somewhere") == query
+    assert with_whole_paths(query, "/somewhere", _serialized) == query
+
+
+def test_names_stand_behind_letters_of_several_bytes() -> None:
+    query = "SELECT 'ü', $name FROM 'ä.csv' AS é JOIN \"b.parquet\" USING (v)"
+    whole = "SELECT 'ü', $name FROM '/some''where/ä.csv' AS é JOIN '/some''where/b.parquet' USING (v)"
+    assert with_whole_paths(query, "/some'where", _serialized) == whole
+
+
+def _serialized(query: str) -> str:
+    with duckdb.connect() as connection:
+        [(parsed,)] = connection.execute("SELECT json_serialize_sql($query)", {"query": query}).fetchall()
+    return str(parsed)
 
 
 def test_every_type_comes_in_the_types_of_the_contract(source: DuckDBManager) -> None:

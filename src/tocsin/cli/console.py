@@ -47,6 +47,7 @@ _WIDTH_OF_A_PIPE = 160
 _GAP = 2
 _INDENT = 4
 _NARROWEST = 10
+_NARROWEST_TERMINAL = _INDENT + _NARROWEST  # some say that they have no width at all
 _MOST_THREADS = 4  # more do not help: they take turns at writing into the memory
 
 ProjectDir = Annotated[
@@ -102,7 +103,10 @@ def console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
     is_terminal = (sys.stderr if stderr else sys.stdout).isatty()
-    return Console(stderr=stderr, highlight=False, width=None if is_terminal else _WIDTH_OF_A_PIPE)
+    out = Console(stderr=stderr, highlight=False, width=None if is_terminal else _WIDTH_OF_A_PIPE)
+    if out.width >= _NARROWEST_TERMINAL:
+        return out
+    return Console(stderr=stderr, highlight=False, width=_NARROWEST_TERMINAL)
 
 
 def thread_count(threads: int | None) -> int:

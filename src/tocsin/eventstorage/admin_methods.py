@@ -63,7 +63,7 @@ class AdminMethods(ABC):
         check_time_column(table, time_column)
         return self._backend.table_status(table, time_column)
 
-    def retain(self, before: datetime, *, batch: int = 1000) -> Iterator[int]:
+    def retain(self, before: datetime, *, batch: int = 10_000) -> Iterator[int]:
         """Delete the events stored before an instant, a little at a time.
 
         Args:

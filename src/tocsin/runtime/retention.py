@@ -205,7 +205,7 @@ def _prune_events(project: Project, before: datetime) -> Iterator[Counter[str]]:
 
     try:
         with open_project_events(project) as service:
-            for number in service.retain(before, batch=BATCH):
+            for number in service.retain(before):
                 yield Counter(events=number)
             service.table_cleanup("event_rejects", "storagetime", before)
     except EventStorageException as error:

@@ -19,7 +19,10 @@ from tocsin.errors import (
 )
 from tocsin.eventstorage import EventStorageService
 from tocsin.eventstorage.postgres import BorrowedSession, PostgresBackend
+from tocsin.eventstorage.postgres.connections import Connections
 from tocsin.eventstorage.postgres.failures import error_of
+from tocsin.eventstorage.postgres.known import Known
+from tocsin.eventstorage.postgres.session import PostgresSession
 from tocsin.testing.event_stores import message
 
 if TYPE_CHECKING:
@@ -258,6 +261,41 @@ def test_addresses_of_ipranges_are_parameters(backend: PostgresBackend) -> None:
         (IP4("192.0.2.1"), IP6Net("2001:db8::/32")),
     )
     assert found == [(4,)]
+
+
+def test_what_a_server_prefers_changes_no_value(postgres_database: str) -> None:
+    odd = {
+        "datestyle": "German",
+        "intervalstyle": "sql_standard",
+        "bytea_output": "escape",
+        "extra_float_digits": "-10",
+        "default_transaction_isolation": "serializable",
+    }
+    options = " ".join(f"-c {name}={value}" for name, value in odd.items())
+    with EventStorageService(url=postgres_database, options=options) as service:
+        service.database_create()
+        service.insert_event(message("a", Source=[{"IP4": ["10.0.0.0/8"]}], Description="\\é'"))
+        service.insert_events([message(f"{number}") for number in range(20)])
+        assert len(service.read_since()[0]) == 21
+        for parameters in ({"source_addrs": ["10.1.2.3"]}, {"limit": 5, "sortby": "storagetime.asc"}):
+            event = service.search_events(parameters)[1][0]
+            assert (event.id, event["Description"]) == ("a", "\\é'")
+        assert sum(bucket.total for bucket in service.timeline_events().buckets) == 21
+        assert service.aggregate_events().total == 21
+
+
+def test_what_one_thread_forgets_another_tells_all_the_same(postgres_database: str) -> None:
+    class Forgotten(Known):
+        def __setattr__(self, name: str, value: Any) -> None:
+            super().__setattr__(name, None if name in ("text_index", "block_sizes") else value)
+
+    with closing(PostgresBackend({"conninfo": postgres_database})) as backend:
+        backend.create()
+    with closing(Connections({"conninfo": postgres_database})) as connections:
+        session = PostgresSession(connections, Forgotten(), clock=None, text_index=False)
+        assert session.text_index is True
+        assert session.block_sizes() == 0
+        session.close()
 
 
 def test_a_borrowed_session_stores_in_the_transaction_of_its_owner(

@@ -11,9 +11,11 @@ from hypothesis import given
 from tests.eventstorage.postgres.events import row, rows, store
 
 from tocsin.eventstorage import EventStorageService
+from tocsin.eventstorage.idea import row_of
 from tocsin.eventstorage.query import kept
 from tocsin.eventstorage.query.parameters import read_parameters
 from tocsin.eventstorage.query.planning import find
+from tocsin.eventstorage.query.statements import Statement
 from tocsin.testing.event_stores import message
 from tocsin.testing.event_stores.base import FixedClock, examples
 from tocsin.testing.event_stores.model import search
@@ -118,6 +120,35 @@ def test_the_plan_of_a_page_is_kept(backend: PostgresBackend, parameters: dict[s
     )
 
     assert rows == [(8,)] * plans
+    session.close()
+
+
+def test_a_page_of_a_long_stretch_is_read_in_its_order(
+    backend: PostgresBackend, clock: SteppingClock
+) -> None:
+    for hour in range(30):
+        clock.advance(timedelta(minutes=1))
+        times = [f"2026-03-01T{hour % 24:02}:{number % 60:02}:00Z" for number in range(200)]
+        batch = [message(f"{hour} {number}", DetectTime=time) for number, time in enumerate(times)]
+        store(backend, [row_of(one, words=False) for one in batch])
+    session = backend.session()
+    session.begin()
+
+    for short, column in (("dt", "detecttime"), ("st", "storagetime")):
+        for way in ("asc", "desc"):
+            parameters = {
+                "sortby": f"{column}.{way}",
+                f"{short}_from": "2026-01-01",
+                f"{short}_to": "2027-01-01",
+            }
+            for more in ({"limit": 100}, {"limit": 20, "after": ("2026-03-01T12:00:00Z", "e7")}):
+                statement = Statement(read_parameters({**parameters, **more}), "postgresql")
+                conditions = [one.write(statement.sql) for one in statement.conditions]
+                query, args = kept.write_page(statement, conditions, "select")
+                plan = "\n".join(line for (line,) in session.execute(f"EXPLAIN {query}", args))
+                assert "Index Cond" in plan
+                assert "Bitmap" not in plan, plan
+                assert "->  Sort" not in plan, plan
     session.close()
 
 

@@ -16,6 +16,7 @@ from tocsin.errors import DataError, QueryCanceledException, StorageContentionEr
 from tocsin.eventstorage import EventStorageService
 from tocsin.eventstorage.sqlite import SQLiteBackend, migrations
 from tocsin.eventstorage.sqlite.inserting import address_key, array_text
+from tocsin.eventstorage.sqlite.known import Known
 from tocsin.eventstorage.sqlite.statements import Statement, translate
 from tocsin.eventstorage.sqlite.turns import Turn, Turns
 from tocsin.testing.event_stores import message
@@ -190,3 +191,22 @@ class TestMigrations:
                 newer.database_create()
         store.database_create()
         assert [str(one.kind) for one in store.insert_events([message("b"), b"no"])] == ["new", "rejected"]
+
+
+class _Forgotten(Known):
+    """Another thread forgets what one has just learned."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value if name == "wants_text" else None)
+
+
+def test_what_another_thread_forgets_is_told_all_the_same(tmp_path: Path) -> None:
+    backend = SQLiteBackend(path=tmp_path / "events.db", text_index=True)
+    backend.create()
+    session = backend.session()
+    known = _Forgotten(wants_text=False)
+    with session.raw() as connection:
+        assert known.has_text_index(connection) is True
+        assert known.look_at_block_sizes(connection) == 0
+    session.close()
+    backend.close()

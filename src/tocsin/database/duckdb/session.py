@@ -118,10 +118,10 @@ class DuckDBSession(Session):
         """Run a query and stream its result, on a cursor of its own; within a transaction read it whole."""
         import pyarrow as pa
 
-        text, values = self._bound(query, params)
-        parameters = {name: to_parameter(value) for name, value in values.items()}
-        cursor = self._cursor if self._turn.is_ours else self._open_cursor()
         with mapped_errors(self._location):
+            text, values = self._bound(query, params)
+            parameters = {name: to_parameter(value) for name, value in values.items()}
+            cursor = self._cursor if self._turn.is_ours else self._open_cursor()
             relation = cursor.sql(text, params=parameters or None)
             if relation is None:
                 raise DatabaseError("this statement gives no columns", hint="write a SELECT")
@@ -146,7 +146,13 @@ class DuckDBSession(Session):
 
     def _bound(self, query: str, params: Mapping[str, Any] | None) -> tuple[str, dict[str, Any]]:
         text, values = bind(query, params, _PLACEHOLDER)
-        return text if self._base_folder is None else with_whole_paths(text, self._base_folder), values
+        if self._base_folder is not None:
+            text = with_whole_paths(text, self._base_folder, self._serialized)
+        return text, values
+
+    def _serialized(self, statement: str) -> str:
+        [(parsed,)] = self._cursor.execute("SELECT json_serialize_sql($text)", {"text": statement}).fetchall()
+        return str(parsed)
 
     def _run(self, cursor: duckdb.DuckDBPyConnection, query: str, params: Mapping[str, Any] | None) -> bool:
         """Run one statement and say whether it gives rows of its own."""

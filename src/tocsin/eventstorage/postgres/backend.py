@@ -98,8 +98,8 @@ class PostgresBackend:
 
     def retain(self, before: datetime, *, batch: int) -> Iterator[int]:
         """Delete the events stored before an instant, in short steps."""
-        with self._session() as session:
-            yield from retention.retain(session, before.astimezone(UTC), batch)
+        with self._session() as session, self._session() as other:
+            yield from retention.retain(session, other, before.astimezone(UTC), batch)
 
     def close(self) -> None:
         """Close every connection that is not in use; the others are closed when they are given back."""

@@ -44,7 +44,7 @@ _DEFAULTS = {
     "tcp_user_timeout": 60_000,
 }
 _SETTINGS = """\
-SET timezone = 'UTC'; SET client_encoding = 'UTF8'; SET jit = off;
+SET timezone = 'UTC'; SET datestyle = 'ISO'; SET client_encoding = 'UTF8'; SET jit = off;
 SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3"""
 # Statements are planned for their values, but for those that ask to be planned once.
 _NEVER = 2**31

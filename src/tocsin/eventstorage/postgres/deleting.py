@@ -23,8 +23,10 @@ DELETE FROM event_values v USING unnest(%s::text[], %s::text[]) AS u (name, valu
 WHERE v.name = u.name AND v.value = u.value"""
 # The day of the oldest event; of an empty store, of the latest that there was.
 _OLDEST_DAY = """\
-SELECT (coalesce((SELECT min(storagetime) FROM events), s.last_storagetime) AT TIME ZONE 'UTC')::date
-FROM event_store s"""
+SELECT (coalesce(
+    (SELECT e.storagetime FROM events e WHERE e.seq > s.dropped_seq ORDER BY e.seq LIMIT 1),
+    s.last_storagetime
+) AT TIME ZONE 'UTC')::date FROM event_store s"""
 _SCALARS = tuple(name for name in VALUE_COLUMNS if name not in ARRAY_COLUMNS)
 
 

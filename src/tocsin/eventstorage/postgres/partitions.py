@@ -19,7 +19,7 @@ __all__ = ["Partition", "detach", "detached", "existing", "make", "month_after",
 _WITHOUT_STATISTICS = ", ".join(f"ALTER {name} SET STATISTICS 0" for name in UNANALYZED)
 
 
-_DETACHED = f"^({'|'.join(PARTITIONED)})_[0-9]{{6}}_dropped$"
+_DETACHED = f"^({'|'.join(PARTITIONED)})_[0-9]{{6}}_dropped(_[0-9]+)?$"
 _LAST = (9999, 12)
 
 
@@ -101,20 +101,24 @@ def detach(connection: Connection, part: Partition) -> None:
 
     That is done at once, however large they are. To remove them takes longer, and nobody waits for it.
     """
+    # A month can begin again, and be taken away again, before what was left of it is removed.
+    [(number,)] = run(connection, "SELECT pg_current_xact_id()::text").fetchall()
+    statements = []
     for parent in PARTITIONED:
         table = part.table(parent)
-        run(connection, f"ALTER TABLE {parent} DETACH PARTITION {table}")
+        statements.append(f"ALTER TABLE {parent} DETACH PARTITION {table}")
         # So that it is not mistaken for one that somebody detached to keep it.
-        run(connection, f"ALTER TABLE {table} RENAME TO {table}_dropped")
+        statements.append(f"ALTER TABLE {table} RENAME TO {table}_dropped_{number}")
+    run(connection, "; ".join(statements))  # at once, as everybody waits
 
 
 def detached(connection: Connection) -> list[str]:
-    """Name the tables that `detach` left behind and that are not removed yet."""
+    """Name the tables that `detach` left behind and that are not removed yet, the largest last."""
     rows = run(
         connection,
         "SELECT c.relname FROM pg_class c WHERE c.relkind = 'r' AND NOT c.relispartition AND c.relname ~ %s "
         "AND c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'events'::regclass) "
-        "ORDER BY c.relname",
+        "ORDER BY c.relpages, c.relname",
         (_DETACHED,),
     ).fetchall()
     return [name for (name,) in rows]

@@ -5,9 +5,10 @@ is tried for a few milliseconds at a time, and after some seconds given up: a lo
 Of the month that is left the events are deleted with all that is kept of them, a batch at a time, the oldest
 first. Every step is a transaction, after which everything is consistent.
 
-Only the ids, which are not kept by month, follow when the events are gone: until then an id counts as absent
-by its number (`event_store.dropped_seq`). A call that is stopped may leave some, and the tables of months
-that were taken away; nobody finds them, and the next call removes them.
+What is not found any more follows: the ids, which are not kept by month and count as absent by their number
+until then (`event_store.dropped_seq`), and the tables of months that were taken away. That is done on a
+second connection meanwhile, and on both in the end. A call that is stopped may leave some; the next call
+removes them.
 
 What a crash of the server undoes, the next call does again: no step waits for the disk but the last ones.
 """
@@ -20,9 +21,12 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from tocsin.errors import StorageContentionError
+from tocsin.errors import StorageContentionError, StorageIntegrityError
+from tocsin.eventstorage.pace import Pace
 from tocsin.eventstorage.postgres import deleting, partitions
+from tocsin.eventstorage.postgres.aside import Aside
 from tocsin.eventstorage.postgres.connections import run
+from tocsin.eventstorage.postgres.leftovers import Leftovers, OrphanRows
 from tocsin.eventstorage.postgres.schema import PARTITIONED
 from tocsin.eventstorage.postgres.turns import keep_turn
 
@@ -43,17 +47,21 @@ _DROP_ATTEMPTS = 30
 _PAUSE_SECONDS = 0.1
 _NUMBERS_AT_A_TIME = 20_000
 _VALUES_AT_A_TIME = 50
+_AIM = 0.05  # seconds that deleting a batch of events should take
+_FIRST_EVENTS, _LEAST_EVENTS = 4000, 100
+_GLANCE = 0.05  # seconds
 _MOMENT = timedelta(microseconds=1)
 _SIDES = ("event_ip", "event_host", "event_port")
 
-# Numbers and storage times rise together. `+ 0`: of the events of one time, not of all from the newest on.
-_LAST_OLD = """\
-SELECT max(e.seq + 0) FROM {0} e
-WHERE e.storagetime = (SELECT max(o.storagetime) FROM {0} o WHERE o.storagetime < %s)"""
+# Numbers and storage times rise together: what is old among the first ones is all that is old among them.
 _OLDEST = """\
 SELECT count(*), min(o.seq), max(o.seq) FROM (
-    SELECT e.seq FROM {} e WHERE e.seq > %s AND e.seq <= %s ORDER BY e.seq LIMIT %s) o"""
+    SELECT e.seq, e.storagetime FROM {} e
+    WHERE e.seq > (SELECT dropped_seq FROM event_store) ORDER BY e.seq LIMIT %s) o
+WHERE o.storagetime < %s"""
+# Two questions, of which two indexes tell the answers, the smallest one and that of `seq`.
 _COUNT = "SELECT (SELECT count(*) FROM {0}), (SELECT coalesce(max(seq), 0) FROM {0})"
+_DELETE = "DELETE FROM {} WHERE seq >= {} AND seq <= {}"
 _GONE = "UPDATE event_store SET dropped_seq = greatest(dropped_seq, %s)"
 # What is stored next is later than all that was taken away, whatever the clock says.
 _TAKEN = """\
@@ -64,44 +72,99 @@ _NOT_DURABLE = "SET LOCAL synchronous_commit = off"
 _WAIT_FOR_DISK = "SELECT pg_logical_emit_message(true, 'tocsin', 'retention')"
 
 
-def retain(session: PostgresSession, before: datetime, batch: int) -> Iterator[int]:
-    """Delete the events stored before an instant; see `Backend.retain`."""
-    yield from _remove_detached(session)
+def retain(session: PostgresSession, other: PostgresSession, before: datetime, batch: int) -> Iterator[int]:
+    """Delete the events stored before an instant; see `Backend.retain`.
+
+    Args:
+        session: Of its own.
+        other: Another one of its own, on a connection of its own.
+        before: What was stored earlier goes.
+        batch: How many events at a time at most.
+    """
+    leftovers = Leftovers(session, _NUMBERS_AT_A_TIME)
     has_worked = False
-    for removed in _steps(session, before, batch):
-        has_worked = True
-        yield removed
+    with Aside(session, other) as aside:
+        for removed in _steps(session, aside, leftovers, before, batch):
+            has_worked = True
+            yield removed
     if has_worked:
         _transaction(session, lambda connection: run(connection, _WAIT_FOR_DISK))
         yield 0
-    yield from _remove_detached(session)
 
 
-def _steps(session: PostgresSession, before: datetime, batch: int) -> Iterator[int]:
-    yield from _clear_sides(session, before)
+def _steps(
+    session: PostgresSession, aside: Aside, leftovers: Leftovers, before: datetime, batch: int
+) -> Iterator[int]:
+    events = _events(session, aside, leftovers, before, batch)
+    while (removed := next(events, None)) is not None:
+        yield removed
+        yield from _settle(aside, leftovers)
+    yield from _sweep_values(session, before)
+    # Ids first: somebody may read a table, and then we wait.
+    while (work := leftovers.next_ids() or aside.unbegun()) is not None or aside.is_busy:
+        if work is None:
+            aside.wait(_GLANCE)
+        else:
+            _again(session, work)
+        yield 0
+        yield from _settle(aside, leftovers)
+
+
+def _events(
+    session: PostgresSession, aside: Aside, leftovers: Leftovers, before: datetime, batch: int
+) -> Iterator[int]:
+    """Remove the events, so that no search finds them."""
     for part in session.work(partitions.existing):
         if part.begin >= before:
             break
-        taken = _take_away(session, part, before)
-        if taken is None:
-            yield from _delete(session, part, before, batch)
-        elif taken:
+        try:
+            yield from _remove(session, aside, leftovers, part, before, batch)
+        except StorageIntegrityError:
+            if part in session.work(partitions.existing):
+                raise
+            # Another call has taken it away.
+
+
+def _remove(
+    session: PostgresSession,
+    aside: Aside,
+    leftovers: Leftovers,
+    part: Partition,
+    before: datetime,
+    batch: int,
+) -> Iterator[int]:
+    """Remove the old events of a partition."""
+    taken = _take_away(session, aside, part, before)
+    if taken is None:
+        yield from _clear_sides(session, part)
+        yield from _delete(session, part, before, batch)
+    else:
+        leftovers.look()
+        if taken:
             yield taken
-    yield from _clear(session, "event_ids")
-    yield from _sweep_values(session, before)
 
 
-def _take_away(session: PostgresSession, part: Partition, before: datetime) -> int | None:
+def _settle(aside: Aside, leftovers: Leftovers) -> Iterator[int]:
+    """See what was done aside, postpone what could not be, and give more."""
+    for work in aside.over():
+        if work is not None:
+            leftovers.postpone(work)
+        yield 0
+    while aside.has_room and (work := leftovers.next()) is not None:
+        aside.give(work)
+
+
+def _take_away(session: PostgresSession, aside: Aside, part: Partition, before: datetime) -> int | None:
     """Take a partition away in which all is old; `None` when something is not, or readers are in the way."""
     for _ in range(_DROP_ATTEMPTS):
-        last = session.work(lambda connection: _last_of(connection, part))
-        if last is not None and last >= before:
-            return None
-        if last is None and part.end > before:
-            return 0  # nothing in it yet
+        if part.end > before:
+            last = session.work(lambda connection: _last_of(connection, part))
+            if last is None or last >= before:
+                return None
         try:
             # Counted now, as it takes its time; under the locks only what came since.
-            [(rows, seq)] = session.execute(_COUNT.format(part.table("events")))
+            with aside.connecting():
+                [(rows, seq)] = session.execute(_COUNT.format(part.table("events")))
             later = _transaction(session, partial(_try_to_detach, part, before, seq))
         except StorageContentionError:
             time.sleep(_PAUSE_SECONDS * random.uniform(0.5, 1.0))  # noqa: S311 - so that it meets others
@@ -128,8 +191,8 @@ def _try_to_detach(part: Partition, before: datetime, counted: int, connection: 
     Returns:
         How many events came since they were counted; `None` when something is not old.
     """
-    run(connection, _NOT_DURABLE)
-    run(connection, "SET LOCAL lock_timeout = '2s'")  # for the turn: nobody but who stores waits with us
+    # For the turn: nobody but who stores waits with us.
+    run(connection, f"{_NOT_DURABLE}; SET LOCAL lock_timeout = '2s'")
     keep_turn(connection)
     run(connection, "SET LOCAL lock_timeout = '40ms'")  # from here readers wait, too
     run(connection, "LOCK TABLE ONLY events IN ACCESS EXCLUSIVE MODE")
@@ -147,13 +210,6 @@ def _try_to_detach(part: Partition, before: datetime, counted: int, connection: 
     return int(later)
 
 
-def _remove_detached(session: PostgresSession) -> Iterator[int]:
-    """Remove what is left of months that were taken away: the server removes the files while nobody waits."""
-    for table in session.work(partitions.detached):
-        _again(session, partial(run, query=f"DROP TABLE IF EXISTS {table}"))
-        yield 0
-
-
 class _Oldest(NamedTuple):
     """Some old events of a partition: how many, and their first and last numbers (`seq`)."""
 
@@ -164,61 +220,39 @@ class _Oldest(NamedTuple):
 
 def _delete(session: PostgresSession, part: Partition, before: datetime, batch: int) -> Iterator[int]:
     """Delete the old events of a partition, a batch at a time, with all that is kept of them by month."""
-    events = part.table("events")
-    [(end,)] = session.execute(_LAST_OLD.format(events), (before,))
-    last = 0
-    while end is not None and last < end:
-        [row] = session.execute(_OLDEST.format(events), (last, end, batch))
+    pace = Pace(_AIM, _FIRST_EVENTS, _LEAST_EVENTS, batch)
+    while True:
+        query = _OLDEST.format(part.table("events"))
+        [row] = session.execute(query, (int(pace.amount), before))
         some = _Oldest(*row)
         if not some.number:
             return
-        last = some.last
-        yield _again(session, partial(_delete_some, part, some))
+        yield _again(session, partial(_delete_some, part, some, pace))
 
 
-def _delete_some(part: Partition, some: _Oldest, connection: Connection) -> int:
+def _delete_some(part: Partition, some: _Oldest, pace: Pace, connection: Connection) -> int:
     run(connection, _NOT_DURABLE)
-    some_rows = "DELETE FROM {} WHERE seq >= %s AND seq <= %s"
-    events, *others = (some_rows.format(part.table(parent)) for parent in PARTITIONED)
-    beside = ", ".join(f"of_table_{number} AS ({deletion})" for number, deletion in enumerate(others))
-    args = (some.first, some.last) * len(PARTITIONED)
-    number = run(connection, f"WITH {beside} {events}", args).rowcount
+    began = time.monotonic()
+    # Events first, as who deletes some of them does: nobody shall wait for us for whom we wait.
+    deletions = (_DELETE.format(part.table(parent), some.first, some.last) for parent in PARTITIONED)
+    number = run(connection, "; ".join(deletions)).rowcount  # of the first statement
+    pace.took(time.monotonic() - began)
     run(connection, _GONE, (some.last,))  # waits for its turn, and keeps it no longer than it must
     return number
 
 
-def _clear_sides(session: PostgresSession, before: datetime) -> Iterator[int]:
+def _clear_sides(session: PostgresSession, part: Partition) -> Iterator[int]:
     """Remove what belongs to events that are gone."""
-    for part in session.work(partitions.existing):
-        if part.begin < before:
-            for table in _SIDES:
-                yield from _clear(session, part.table(table))
-
-
-def _clear(session: PostgresSession, table: str) -> Iterator[int]:
-    """Remove the rows of a table that belong to events that are gone, some numbers at a time."""
-    [(gone,)] = session.execute("SELECT dropped_seq FROM event_store")
-    last = 0
-    while True:
-        [(first,)] = session.execute(
-            f"SELECT min(seq) FROM {table} WHERE seq > %s AND seq <= %s", (last, gone)
-        )
-        if first is None:
-            return
-        last = min(first + _NUMBERS_AT_A_TIME - 1, gone)
-        _again(session, partial(_clear_range, table, first, last))
-        yield 0
-
-
-def _clear_range(table: str, first: int, last: int, connection: Connection) -> None:
-    run(connection, _NOT_DURABLE)
-    keep_turn(connection)  # who stores such an id again changes its row: we would wait for each other
-    run(connection, f"DELETE FROM {table} WHERE seq >= %s AND seq <= %s", (first, last))
+    for table in map(part.table, _SIDES):
+        orphans = OrphanRows(session, table, _NUMBERS_AT_A_TIME)
+        while (work := orphans.next()) is not None:
+            _again(session, work)
+            yield 0
 
 
 def _sweep_values(session: PostgresSession, before: datetime) -> Iterator[int]:
     """Forget the values that no event has any more: those that were not stored since."""
-    if _again(session, deleting.forget_old_values):
+    if _again(session, _forget_old_values):
         yield 0
     query = "SELECT name, value FROM event_values WHERE last_day <= %s ORDER BY name, value"
     candidates = session.execute(query, (before.date(),))
@@ -226,6 +260,11 @@ def _sweep_values(session: PostgresSession, before: datetime) -> Iterator[int]:
         some = candidates[start : start + _VALUES_AT_A_TIME]
         _again(session, partial(deleting.sweep_values, candidates=some))
         yield 0
+
+
+def _forget_old_values(connection: Connection) -> bool:
+    run(connection, _NOT_DURABLE)
+    return deleting.forget_old_values(connection)
 
 
 def _again(session: PostgresSession, work: Callable[[Connection], T]) -> T:

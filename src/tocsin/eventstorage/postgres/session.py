@@ -94,12 +94,13 @@ class PostgresSession:
     @property
     def text_index(self) -> bool:
         """Whether the events have a text index."""
-        if self._known.text_index is None:
+        known = self._known.text_index  # another thread may forget it at any time
+        if known is None:
             if self.execute("SELECT to_regclass('event_store')") == [(None,)]:
                 return self._wants_text_index
             [(there,)] = self.execute("SELECT text_index FROM event_store")
-            self._known.text_index = bool(there)
-        return self._known.text_index
+            known = self._known.text_index = bool(there)
+        return known
 
     def block_sizes(self, *, anew: bool = False) -> int:
         """Tell which sizes the blocks of addresses may have."""

@@ -68,11 +68,15 @@ def write_page(statement: Statement, conditions: Sequence[Fragment], qtype: str)
         qtype: `select` or `select_ghost`.
     """
     whole, (after, of_after) = all_of(conditions), statement.after("e.{}")
+    # Two ends of a column are taken for a short stretch, whatever they are: it is read whole and sorted. An
+    # end of two columns is not. The index is entered at the first such end: `after` has to be that one.
+    column = f"e.{statement.order.column}"
+    stretch = whole.sql.replace(f"{column} >= %s", f"({column}, e.id) >= (%s, '')")
     columns = _RECORD if qtype == "select" else GHOST_COLUMNS
     page = f"""SELECT {", ".join(f"e.{name}" for name in columns)} FROM events e
-        WHERE {whole.sql} AND {after} ORDER BY {statement.sorting("e.{}")} LIMIT {statement.order.limit:d}"""
+        WHERE {after} AND {stretch} ORDER BY {statement.sorting("e.{}")} LIMIT {statement.order.limit:d}"""
     query = page if qtype == "select_ghost" else f"{_with_message(page)} ORDER BY {statement.sorting('f.{}')}"
-    return _opaque(query), [*whole.args, *of_after]
+    return _opaque(query), [*of_after, *whole.args]
 
 
 def is_refused(rows: Sequence[Row]) -> bool:

@@ -31,7 +31,8 @@ class Known:
 
     def has_text_index(self, connection: sqlite3.Connection) -> bool:
         """Tell whether there is a text index; before the tables are made, whether there will be."""
-        if self.text_index is None:
+        found = self.text_index  # another thread may forget it at any time
+        if found is None:
             try:
                 row = connection.execute("SELECT text_index FROM event_store").fetchone()
             except sqlite3.OperationalError as error:
@@ -40,11 +41,11 @@ class Known:
                 row = None
             if row is None:
                 return self.wants_text
-            self.text_index = bool(row[0])
-        return self.text_index
+            found = self.text_index = bool(row[0])
+        return found
 
     def look_at_block_sizes(self, connection: sqlite3.Connection) -> int:
         """Give which sizes the blocks of addresses have; without a state, any."""
         row = connection.execute("SELECT block_sizes FROM event_store").fetchone()
-        self.block_sizes = ALL_SIZES if row is None else int.from_bytes(row[0])
-        return self.block_sizes
+        sizes = self.block_sizes = ALL_SIZES if row is None else int.from_bytes(row[0])
+        return sizes

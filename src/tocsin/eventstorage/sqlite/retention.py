@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from typing import TYPE_CHECKING
 
+from tocsin.eventstorage.pace import Pace
 from tocsin.eventstorage.sqlite.deleting import delete_range
 
 if TYPE_CHECKING:
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 __all__ = ["retain"]
 
 _AIM = 0.025  # seconds that a step should hold the lock
-_MOST_GROWTH = 2.0
-_REMEMBERED = 16  # steps
-_TINY = 1e-6
 _FIRST_EVENTS, _LEAST_EVENTS = 100, 10
 _FIRST_PAGES, _LEAST_PAGES, _MOST_PAGES = 100, 10, 10_000
 _SPARE = 20  # one page in so many may stay free for the events to come
@@ -60,7 +57,7 @@ def retain(session: SQLiteSession, before: int, batch: int) -> Iterator[int]:
 
 
 def _delete(session: SQLiteSession, before: int, batch: int) -> Iterator[int]:
-    pace = _Pace(_AIM, _FIRST_EVENTS, _LEAST_EVENTS, batch)
+    pace = Pace(_AIM, _FIRST_EVENTS, _LEAST_EVENTS, batch)
     while True:
         query = (
             "SELECT min(seq), max(seq) FROM (SELECT seq, storagetime FROM events ORDER BY seq LIMIT %s) "
@@ -80,7 +77,7 @@ def _delete(session: SQLiteSession, before: int, batch: int) -> Iterator[int]:
 
 
 def _give_space_back(session: SQLiteSession) -> Iterator[None]:
-    pace = _Pace(_AIM, _FIRST_PAGES, _LEAST_PAGES, _MOST_PAGES)
+    pace = Pace(_AIM, _FIRST_PAGES, _LEAST_PAGES, _MOST_PAGES)
     while (spare := _spare_pages(session)) > 0:
         session.begin()
         began = time.monotonic()
@@ -101,41 +98,13 @@ def _spare_pages(session: SQLiteSession) -> int:
     return int(free - total // _SPARE) if kind else 0
 
 
-class _Pace:
-    """Says how much to do at a time, so that it takes so long at the speed of the slowest of the last times.
-
-    A machine that is busy now and then is slow for a moment, without notice; what was slow lately may be
-    slow again.
-
-    Args:
-        aim: Seconds that it should take.
-        first: How much to do the first time.
-        least: How much to do however slow it is.
-        most: How much to do at most, even if that is less than `first` or `least`.
-
-    Attributes:
-        amount: How much to do next.
-    """
-
-    def __init__(self, aim: float, first: float, least: float, most: float) -> None:
-        self._aim, self._least, self._most = aim, min(least, most), most
-        self._costs: deque[float] = deque(maxlen=_REMEMBERED)
-        self.amount = min(first, most)
-
-    def took(self, seconds: float) -> None:
-        """Learn how long it took to do `amount`."""
-        self._costs.append(max(seconds, _TINY) / max(self.amount, _TINY))
-        wanted = min(self._aim / max(self._costs), self.amount * _MOST_GROWTH)
-        self.amount = max(self._least, min(wanted, self._most))
-
-
 class _Checkpoints:
     """Brings the log into the file now and then, without the lock."""
 
     def __init__(self, session: SQLiteSession) -> None:
         self._session = session
         self._last = time.monotonic()
-        self._pause = _Pace(_CHECKPOINT_AIM, _SHORTEST_PAUSE, _SHORTEST_PAUSE, _LONGEST_PAUSE)
+        self._pause = Pace(_CHECKPOINT_AIM, _SHORTEST_PAUSE, _SHORTEST_PAUSE, _LONGEST_PAUSE)
 
     def make_when_due(self) -> bool:
         """Do it, if there is enough to do; tell whether it was done."""

@@ -98,15 +98,16 @@ class SQLiteSession:
     @property
     def text_index(self) -> bool:
         """Whether the events have a text index."""
-        if self._known.text_index is not None:
-            return self._known.text_index
+        if (known := self._known.text_index) is not None:
+            return known
         with self._driver(None):
             return self._known.has_text_index(self._connection)
 
     def block_sizes(self, *, anew: bool = False) -> int:
         """Tell which sizes the blocks of addresses may have."""
-        if self._known.block_sizes is not None and not anew:
-            return self._known.block_sizes
+        sizes = self._known.block_sizes
+        if sizes is not None and not anew:
+            return sizes
         with self._driver(None):
             return self._known.look_at_block_sizes(self._connection)
 
