@@ -29,6 +29,7 @@ _PRESENT = re.compile(
     r"[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:\+00:00|Z)?"
 )
 _EVENT_CLOCK = re.compile(r"(by the time of the events) \(.*?\)")
+_HEAD_OF_TIMES = re.compile(r"\(UTC\) {2,}")  # the column is narrower when a full minute is written
 _SHORT_ID = re.compile(r"\b[0-9a-f]{8}\b(?!-)")
 
 
@@ -97,4 +98,5 @@ def steady(said: str) -> list[str]:
 
 
 def timeless(line: str) -> str:
+    line = _HEAD_OF_TIMES.sub("(UTC)  ", line)
     return _SHORT_ID.sub("ID", _PRESENT.sub("NOW", _EVENT_CLOCK.sub(r"\1", line)))
