@@ -139,6 +139,26 @@ def test_who_stores_old_ids_again_is_waited_for_without_a_deadlock(
     assert store(backend, rows(0, 29)) == [[n not in (0, 3, 4, 5, 19, 27, 28, 29) for n in range(30)]]
 
 
+def test_events_are_locked_before_what_belongs_to_them(
+    backend: PostgresBackend, clock: SteppingClock, postgres_database: str
+) -> None:
+    border = fill(backend, clock)
+    removed: list[int] = []
+    thread = threading.Thread(target=lambda: removed.extend(backend.retain(border, batch=100)))
+    with psycopg.connect(postgres_database) as owner:
+        owner.execute("SELECT 1 FROM events WHERE id = '20' FOR UPDATE")  # as who deletes it begins
+        thread.start()
+        wait_for_waiting(postgres_database, "DELETE FROM events_%")
+        for table in ("event_messages", "event_ip", "event_host", "event_port"):
+            query = f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE seq >= 21 FOR UPDATE NOWAIT) AS x"
+            [(number,)] = owner.execute(query).fetchall()
+            assert number >= 10, table
+    thread.join()
+
+    assert sum(removed) == 27
+    assert nothing_is_left(backend)
+
+
 def test_two_calls_at_once_share_the_work(backend: PostgresBackend, clock: SteppingClock) -> None:
     border = fill(backend, clock)
     start = threading.Barrier(2)
