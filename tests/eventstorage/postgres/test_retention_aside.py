@@ -148,7 +148,7 @@ def test_events_are_locked_before_what_belongs_to_them(
     with psycopg.connect(postgres_database) as owner:
         owner.execute("SELECT 1 FROM events WHERE id = '20' FOR UPDATE")  # as who deletes it begins
         thread.start()
-        wait_for_waiting(postgres_database, "DELETE FROM events_%")
+        wait_for_waiting(postgres_database, "DELETE FROM event%")
         for table in ("event_messages", "event_ip", "event_host", "event_port"):
             query = f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE seq >= 21 FOR UPDATE NOWAIT) AS x"
             [(number,)] = owner.execute(query).fetchall()
