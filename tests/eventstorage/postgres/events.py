@@ -48,6 +48,9 @@ def store(backend: PostgresBackend, *batches: list[EventRow]) -> list[list[bool]
     return verdicts
 
 
-def counts(session: PostgresSession) -> dict[str, int]:
-    """Count the rows of the tables that have some for every event."""
-    return {table: session.execute(f"SELECT count(DISTINCT seq) FROM {table}")[0][0] for table in SIDES}
+def counts(session: PostgresSession, *, but_gone: bool = False) -> dict[str, int]:
+    """Count the rows of the tables that have some for every event, or of these but those of events that went."""
+    which = "WHERE seq > (SELECT dropped_seq FROM event_store)" if but_gone else ""
+    return {
+        table: session.execute(f"SELECT count(DISTINCT seq) FROM {table} {which}")[0][0] for table in SIDES
+    }

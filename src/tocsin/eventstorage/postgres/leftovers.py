@@ -1,4 +1,4 @@
-"""What is left of events that are gone, and that nobody finds: tables of whole months, and ids."""
+"""What is left of events that are gone, and that nobody finds: tables of whole months, and rows of others."""
 
 from __future__ import annotations
 
@@ -20,46 +20,45 @@ if TYPE_CHECKING:
 
     Work = Callable[[Connection], Any]
 
-__all__ = ["Leftovers", "OrphanRows"]
+__all__ = ["Leftovers"]
 
 # The server waits for the disk, and looks through its whole memory, each time.
 _TABLES_AT_ONCE = len(PARTITIONED)
+# Of all months: another call may take one away meanwhile.
+_TABLES_OF_ROWS = ("event_ip", "event_host", "event_port", "event_ids")
+_FIRST = "(SELECT min(t.seq) FROM {} t WHERE t.seq > %s AND t.seq <= s.dropped_seq)"
+_FIRSTS = f"SELECT s.dropped_seq, {', '.join(map(_FIRST.format, _TABLES_OF_ROWS))} FROM event_store s"
 
 
-class OrphanRows:
-    """The rows of a table that belong to events that are gone.
+class _Rows:
+    """The rows that belong to events that are gone.
 
     Args:
         session: Looks for them.
-        table: The table.
-        numbers: How many numbers of events to delete at a time.
+        numbers: The rows of how many numbers of events to delete at a time.
     """
 
-    def __init__(self, session: PostgresSession, table: str, numbers: int) -> None:
+    def __init__(self, session: PostgresSession, numbers: int) -> None:
         self._session = session
-        self._table = table
         self._numbers = numbers
-        self._last = 0
+        self._last = [0] * len(_TABLES_OF_ROWS)
 
     def next(self) -> Work | None:
         """Give what deletes the next of them, `None` when there are none so far."""
-        [(gone, first)] = self._session.execute(
-            f"SELECT s.dropped_seq, (SELECT min(t.seq) FROM {self._table} t "
-            "WHERE t.seq > %s AND t.seq <= s.dropped_seq) FROM event_store s",
-            (self._last,),
-        )
-        if first is None:
-            return None
-        self._last = min(first + self._numbers - 1, gone)
-        return partial(_clear, self._table, first, self._last)
+        [(gone, *firsts)] = self._session.execute(_FIRSTS, self._last)
+        for place, first in enumerate(firsts):
+            if first is not None:
+                last = self._last[place] = min(first + self._numbers - 1, gone)
+                return partial(_clear, _TABLES_OF_ROWS[place], first, last)
+        return None
 
 
 class Leftovers:
-    """The tables of months that were taken away, and the ids of events that are gone.
+    """The tables of months that were taken away, and what other tables have of events that are gone.
 
     Args:
         session: Looks for them.
-        numbers: How many numbers of events to delete at a time.
+        numbers: The rows of how many numbers of events to delete at a time.
     """
 
     def __init__(self, session: PostgresSession, numbers: int) -> None:
@@ -67,7 +66,7 @@ class Leftovers:
         self._tables: list[str] = []
         self._seen: set[str] = set()
         self._postponed: list[Work] = []
-        self._ids = OrphanRows(session, "event_ids", numbers)
+        self._rows = _Rows(session, numbers)
         self.look()
 
     def look(self) -> None:
@@ -82,11 +81,11 @@ class Leftovers:
 
     def next(self) -> Work | None:
         """Give what removes the next of them, `None` when there is nothing left so far."""
-        return self._next_tables() or self._ids.next()
+        return self._next_tables() or self._rows.next()
 
-    def next_ids(self) -> Work | None:
-        """Give what removes the next ids, and when there are none so far what is left of the rest."""
-        work = self._ids.next() or self._next_tables()
+    def next_rows(self) -> Work | None:
+        """Give what removes the next rows, and when there are none so far what is left of the rest."""
+        work = self._rows.next() or self._next_tables()
         return work if work is not None or not self._postponed else self._postponed.pop()
 
     def _next_tables(self) -> Work | None:

@@ -2,13 +2,13 @@
 
 The months that are old as a whole are taken away; that needs every reader out of the way for a moment, so it
 is tried for a few milliseconds at a time, and after some seconds given up: a long report is not waited for.
-Of the month that is left the events are deleted with all that is kept of them, a batch at a time, the oldest
-first. Every step is a transaction, after which everything is consistent.
+Of the month that is left the events are deleted with their messages, a batch at a time, the oldest first.
+Every step is a transaction, after which everything is consistent.
 
-What is not found any more follows: the ids, which are not kept by month and count as absent by their number
-until then (`event_store.dropped_seq`), and the tables of months that were taken away. That is done on a
-second connection meanwhile, and on both in the end. A call that is stopped may leave some; the next call
-removes them.
+What is not found any more follows: what is kept by address, host name and port, which leads to no event; the
+ids, which are not kept by month and count as absent by their number until then (`event_store.dropped_seq`);
+and the tables of months that were taken away. That is done on a second connection meanwhile, and on both in
+the end. A call that is stopped may leave some; the next call removes them.
 
 What a crash of the server undoes, the next call does again: no step waits for the disk but the last ones.
 """
@@ -26,7 +26,7 @@ from tocsin.eventstorage.pace import Pace
 from tocsin.eventstorage.postgres import deleting, partitions
 from tocsin.eventstorage.postgres.aside import Aside
 from tocsin.eventstorage.postgres.connections import run
-from tocsin.eventstorage.postgres.leftovers import Leftovers, OrphanRows
+from tocsin.eventstorage.postgres.leftovers import Leftovers
 from tocsin.eventstorage.postgres.schema import PARTITIONED
 from tocsin.eventstorage.postgres.turns import keep_turn
 
@@ -51,7 +51,7 @@ _AIM = 0.05  # seconds that deleting a batch of events should take
 _FIRST_EVENTS, _LEAST_EVENTS = 4000, 100
 _GLANCE = 0.05  # seconds
 _MOMENT = timedelta(microseconds=1)
-_SIDES = ("event_ip", "event_host", "event_port")
+_FOUND = ("events", "event_messages")  # events first, as who deletes some of them does
 
 # Numbers and storage times rise together: what is old among the first ones is all that is old among them.
 _OLDEST = """\
@@ -100,8 +100,8 @@ def _steps(
         yield removed
         yield from _settle(aside, leftovers)
     yield from _sweep_values(session, before)
-    # Ids first: somebody may read a table, and then we wait.
-    while (work := leftovers.next_ids() or aside.unbegun()) is not None or aside.is_busy:
+    # Rows first: somebody may read a table, and then we wait.
+    while (work := leftovers.next_rows() or aside.unbegun()) is not None or aside.is_busy:
         if work is None:
             aside.wait(_GLANCE)
         else:
@@ -136,7 +136,6 @@ def _remove(
     """Remove the old events of a partition."""
     taken = _take_away(session, aside, part, before)
     if taken is None:
-        yield from _clear_sides(session, part)
         yield from _delete(session, part, before, batch)
     else:
         leftovers.look()
@@ -219,7 +218,7 @@ class _Oldest(NamedTuple):
 
 
 def _delete(session: PostgresSession, part: Partition, before: datetime, batch: int) -> Iterator[int]:
-    """Delete the old events of a partition, a batch at a time, with all that is kept of them by month."""
+    """Delete the old events of a partition, a batch at a time, so that no search finds them."""
     pace = Pace(_AIM, _FIRST_EVENTS, _LEAST_EVENTS, batch)
     while True:
         query = _OLDEST.format(part.table("events"))
@@ -233,21 +232,11 @@ def _delete(session: PostgresSession, part: Partition, before: datetime, batch: 
 def _delete_some(part: Partition, some: _Oldest, pace: Pace, connection: Connection) -> int:
     run(connection, _NOT_DURABLE)
     began = time.monotonic()
-    # Events first, as who deletes some of them does: nobody shall wait for us for whom we wait.
-    deletions = (_DELETE.format(part.table(parent), some.first, some.last) for parent in PARTITIONED)
+    deletions = (_DELETE.format(part.table(parent), some.first, some.last) for parent in _FOUND)
     number = run(connection, "; ".join(deletions)).rowcount  # of the first statement
     pace.took(time.monotonic() - began)
     run(connection, _GONE, (some.last,))  # waits for its turn, and keeps it no longer than it must
     return number
-
-
-def _clear_sides(session: PostgresSession, part: Partition) -> Iterator[int]:
-    """Remove what belongs to events that are gone."""
-    for table in map(part.table, _SIDES):
-        orphans = OrphanRows(session, table, _NUMBERS_AT_A_TIME)
-        while (work := orphans.next()) is not None:
-            _again(session, work)
-            yield 0
 
 
 def _sweep_values(session: PostgresSession, before: datetime) -> Iterator[int]:
