@@ -49,7 +49,7 @@ def store(backend: PostgresBackend, *batches: list[EventRow]) -> list[list[bool]
 
 
 def counts(session: PostgresSession, *, but_gone: bool = False) -> dict[str, int]:
-    """Count the rows of the tables that have some for every event, or of these but those of events that went."""
+    """Count the events that the tables have rows of, or of these but those that are gone."""
     which = "WHERE seq > (SELECT dropped_seq FROM event_store)" if but_gone else ""
     return {
         table: session.execute(f"SELECT count(DISTINCT seq) FROM {table} {which}")[0][0] for table in SIDES
