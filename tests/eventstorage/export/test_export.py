@@ -163,7 +163,7 @@ def test_memory_does_not_grow_with_the_number_of_events(writer: Writer) -> None:
     def events() -> Iterator[Idea]:
         nonlocal most
         for number in range(12_000):
-            event = Tracked(raw(ID=str(number)), ident=str(number))
+            event = Tracked.of_record(raw(ID=str(number)), str(number), number, 0)
             alive.add(event)
             if number % 1000 == 0:
                 most = max(most, len(alive))

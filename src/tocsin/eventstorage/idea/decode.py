@@ -18,7 +18,16 @@ from tocsin.eventstorage.addresses import address_text, parse_range
 from tocsin.eventstorage.idea.texts import clean
 from tocsin.eventstorage.idea.times import format_time, microseconds
 
-__all__ = ["DEEPEST", "DEFAULT_LIMITS", "NO_LIMITS", "Limits", "cleaned", "decode_message", "message_bytes"]
+__all__ = [
+    "DEEPEST",
+    "DEFAULT_LIMITS",
+    "NO_LIMITS",
+    "Limits",
+    "cleaned",
+    "decode_kept",
+    "decode_message",
+    "message_bytes",
+]
 
 _BOM = b"\xef\xbb\xbf"
 DEEPEST = 256
@@ -95,6 +104,15 @@ def decode_message(message: bytes, limits: Limits = DEFAULT_LIMITS) -> dict[str,
     nested = message.count(b"{") + message.count(b"[")
     if nested > limits.max_depth and _deeper_than(document, limits.max_depth):
         raise DataError(f"nested deeper than {limits.max_depth}")
+    return document
+
+
+def decode_kept(message: bytes) -> dict[str, Any]:
+    """Read a message that was read before, without looking at its limits again."""
+    try:
+        document: dict[str, Any] = _decode_json(message)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return decode_message(message, NO_LIMITS)
     return document
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from tocsin.eventstorage.idea.decode import NO_LIMITS, decode_message, message_bytes
+from tocsin.eventstorage.idea.decode import NO_LIMITS, decode_kept, message_bytes
 from tocsin.eventstorage.idea.rows import row_of
 from tocsin.eventstorage.idea.times import EPOCH, MICROSECOND
 
@@ -27,9 +27,6 @@ class Idea(Mapping[str, Any]):
 
     Args:
         message: A mapping, or JSON as text or bytes.
-        seq: Its number in the storage that it came from.
-        storagetime: When it was stored.
-        ident: The ID of a message that a storage has looked at before; it is not looked at again.
 
     Raises:
         DataError: It is not JSON, has no usable ID, or is over a limit.
@@ -42,23 +39,33 @@ class Idea(Mapping[str, Any]):
 
     __slots__ = ("_content", "_id", "_original", "_row", "_seq", "_storagetime")
 
-    def __init__(
-        self,
-        message: Mapping[str, Any] | str | bytes,
-        *,
-        seq: int | None = None,
-        storagetime: datetime | None = None,
-        ident: str | None = None,
-    ) -> None:
+    def __init__(self, message: Mapping[str, Any] | str | bytes) -> None:
         self._original = message_bytes(message)
+        self._row: EventRow | None = row_of(self._original, words=False)
+        self._id = self._row.id
+        self._seq: int | None = None
+        self._storagetime: datetime | int | None = None
+        self._content: dict[str, Any] | None = None
+
+    @classmethod
+    def of_record(cls, message: bytes, ident: str, seq: int, storagetime: datetime | int) -> Self:
+        """Make the event of a message that a storage has looked at before; it is not looked at again.
+
+        A search gives many at once, so this does next to nothing.
+
+        Args:
+            message: As it came.
+            ident: Its ID.
+            seq: Its number in the storage.
+            storagetime: When it was stored: an aware time, or microseconds since the epoch.
+        """
+        self = cls.__new__(cls)
+        self._original = message
+        self._row = self._content = None
+        self._id = ident
         self._seq = seq
         self._storagetime = storagetime
-        self._content: dict[str, Any] | None = None
-        self._row: EventRow | None = None
-        if ident is None:
-            self._row = row_of(self._original, words=False)
-            ident = self._row.id
-        self._id = ident
+        return self
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
@@ -80,7 +87,7 @@ class Idea(Mapping[str, Any]):
 
     def to_dict(self) -> dict[str, Any]:
         """Give the content as a copy that may be changed."""
-        return decode_message(self._original, NO_LIMITS)
+        return decode_kept(self._original)
 
     @property
     def seq(self) -> int | None:
@@ -90,7 +97,8 @@ class Idea(Mapping[str, Any]):
     @property
     def storagetime(self) -> datetime | None:
         """When it was stored, aware, UTC; `None` when it does not come from a storage."""
-        return self._storagetime
+        stored = self._storagetime
+        return EPOCH + stored * MICROSECOND if isinstance(stored, int) else stored
 
     @property
     def row(self) -> EventRow:
@@ -108,7 +116,7 @@ class Idea(Mapping[str, Any]):
     def detecttime(self) -> datetime | None:
         """When it was detected, aware, UTC; the time of storage when the message gives no usable one."""
         micros = self.row.detecttime
-        return self._storagetime if micros is None else EPOCH + micros * MICROSECOND
+        return self.storagetime if micros is None else EPOCH + micros * MICROSECOND
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -159,5 +167,5 @@ class Idea(Mapping[str, Any]):
 
     def _document(self) -> dict[str, Any]:
         if self._content is None:
-            self._content = decode_message(self._original, NO_LIMITS)
+            self._content = decode_kept(self._original)
         return self._content

@@ -29,12 +29,9 @@ def record_to_idea(record: Sequence[Any] | Mapping[str, Any]) -> Idea:
     if not isinstance(record, tuple | list):
         record = [record[name] for name in RECORD_COLUMNS]  # type: ignore[call-overload]
     seq, ident, storagetime, _, message = record
-    return Idea(
-        message.encode() if isinstance(message, str) else bytes(message),
-        ident=ident,
-        seq=seq,
-        storagetime=_instant(storagetime),
-    )
+    if not isinstance(message, bytes):
+        message = message.encode() if isinstance(message, str) else bytes(message)
+    return Idea.of_record(message, ident, seq, storagetime)
 
 
 def record_to_idea_ghost(record: Sequence[Any] | Mapping[str, Any]) -> IdeaGhost:
@@ -51,12 +48,8 @@ def record_to_idea_ghost(record: Sequence[Any] | Mapping[str, Any]) -> IdeaGhost
     storagetime = _instant(columns["storagetime"])
     columns["storagetime"] = microseconds(storagetime)
     columns["detecttime"] = microseconds(_instant(columns["detecttime"]))
-    return IdeaGhost(
-        msgspec.json.encode(ghost_document(columns)),
-        ident=columns["id"],
-        seq=columns["seq"],
-        storagetime=storagetime,
-    )
+    document = msgspec.json.encode(ghost_document(columns))
+    return IdeaGhost.of_record(document, columns["id"], columns["seq"], storagetime)
 
 
 def _named(record: Sequence[Any] | Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
