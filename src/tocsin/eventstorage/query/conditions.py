@@ -88,7 +88,7 @@ def _can_lead(values: ListFilter[Any]) -> bool:
 
 def _within(column: str, ends: Sequence[tuple[bool, int]], sql: SQL) -> Fragment:
     return all_of(
-        Fragment(f"{sql.column(column)} {'>=' if lower else '<='} %s", (sql.time(micros),))
+        Fragment(sql.since(column) if lower else f"{sql.column(column)} <= %s", (sql.time(micros),))
         for lower, micros in ends
     )
 

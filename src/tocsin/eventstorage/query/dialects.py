@@ -67,6 +67,10 @@ class SQL(ABC):
         """Name a column of the side table in a condition."""
         return f"s.{name}"
 
+    def since(self, column: str) -> str:
+        """Say that a time is not before a parameter."""
+        return f"{self.column(column)} >= %s"
+
     @abstractmethod
     def time(self, micros: int) -> Any:
         """Give a time as a parameter."""

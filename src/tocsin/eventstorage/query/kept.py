@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tocsin.eventstorage.columns import GHOST_COLUMNS, RECORD_COLUMNS
+from tocsin.eventstorage.query.dialects import PostgreSQL
 from tocsin.eventstorage.query.fragments import all_of
 
 if TYPE_CHECKING:
@@ -59,24 +60,34 @@ def write_kept(statement: Statement, beginning: Fragment, rest: Sequence[Fragmen
     return _opaque(query), [*beginning.args, *(() if sizes is None else sizes.args), *args]
 
 
-def write_page(statement: Statement, conditions: Sequence[Fragment], qtype: str) -> Query:
+class _InOrder(PostgreSQL):
+    """PostgreSQL, for pages that are read in the order of an index.
+
+    Two ends of a column are taken for a short stretch, whatever they are: it is read whole and sorted. An end
+    of two columns is not.
+    """
+
+    def since(self, column: str) -> str:
+        """Compare the id as well: none is before the empty one."""
+        return f"({self.column(column)}, e.id) >= (%s, '')"
+
+
+def write_page(statement: Statement, qtype: str) -> Query:
     """Write a search for the first few events in their order, which an index of that order begins.
 
     Args:
-        statement: The search; it has a limit, and leaves out no events in front.
-        conditions: Its conditions, which are about the column that it sorts by, and nothing else.
+        statement: The search; it has a limit, leaves out no events in front, and has no conditions but on the
+            column that it sorts by.
         qtype: `select` or `select_ghost`.
     """
-    whole, (after, of_after) = all_of(conditions), statement.after("e.{}")
-    # Two ends of a column are taken for a short stretch, whatever they are: it is read whole and sorted. An
-    # end of two columns is not. The index is entered at the first such end: `after` has to be that one.
-    column = f"e.{statement.order.column}"
-    stretch = whole.sql.replace(f"{column} >= %s", f"({column}, e.id) >= (%s, '')")
+    stretch = all_of(one.write(_InOrder()) for one in statement.conditions)
+    after, of_after = statement.after("e.{}")
     columns = _RECORD if qtype == "select" else GHOST_COLUMNS
+    # The index is entered at the first end of two columns: `after` has to be that one.
     page = f"""SELECT {", ".join(f"e.{name}" for name in columns)} FROM events e
-        WHERE {after} AND {stretch} ORDER BY {statement.sorting("e.{}")} LIMIT {statement.order.limit:d}"""
+        WHERE {after} AND {stretch.sql} ORDER BY {statement.sorting("e.{}")} LIMIT {statement.order.limit:d}"""
     query = page if qtype == "select_ghost" else f"{_with_message(page)} ORDER BY {statement.sorting('f.{}')}"
-    return _opaque(query), [*of_after, *whole.args]
+    return _opaque(query), [*of_after, *stretch.args]
 
 
 def is_refused(rows: Sequence[Row]) -> bool:

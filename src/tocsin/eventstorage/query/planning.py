@@ -162,9 +162,9 @@ def _some(session: Session, statement: Statement, place: int) -> list[Row]:
 def _find_few(session: Session, parameters: SearchParameters, qtype: str) -> list[Row] | None:
     """Search in PostgreSQL by a statement whose plan is kept; `None` when no filter leaves few events."""
     statement = _for_known_sizes(session, parameters)
-    conditions = [one.write(statement.sql) for one in statement.conditions]
     if _is_first_page(statement):
-        return session.execute(*write_page(statement, conditions, qtype), again=True)
+        return session.execute(*write_page(statement, qtype), again=True)
+    conditions = [one.write(statement.sql) for one in statement.conditions]
     for place, condition in enumerate(conditions):
         can_begin = statement.conditions[place].can_lead and condition.rows is not None
         if can_begin and len(condition.args) <= _FEW_VALUES:
