@@ -85,7 +85,8 @@ def write_page(statement: Statement, qtype: str) -> Query:
     columns = _RECORD if qtype == "select" else GHOST_COLUMNS
     # The index is entered at the first end of two columns: `after` has to be that one.
     page = f"""SELECT {", ".join(f"e.{name}" for name in columns)} FROM events e
-        WHERE {after} AND {stretch.sql} ORDER BY {statement.sorting("e.{}")} LIMIT {statement.order.limit:d}"""
+        WHERE {after} AND {stretch.sql}
+        ORDER BY {statement.sorting("e.{}")} LIMIT {statement.order.limit:d}"""
     query = page if qtype == "select_ghost" else f"{_with_message(page)} ORDER BY {statement.sorting('f.{}')}"
     return _opaque(query), [*of_after, *stretch.args]
 
