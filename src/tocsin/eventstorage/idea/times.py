@@ -6,15 +6,20 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 
-__all__ = ["EPOCH", "MICROSECOND", "YEAR_1", "format_time", "has_zone", "microseconds", "parse_time"]
+__all__ = [
+    "EARLIEST", "EPOCH", "LATEST", "MICROSECOND", "YEAR_1", "format_time", "has_zone", "microseconds",
+    "parse_time",
+]  # fmt: skip
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 YEAR_1 = datetime(1, 1, 1, tzinfo=UTC)
 
 MICROSECOND = timedelta(microseconds=1)
 _MILLION = 1_000_000
-_FIRST = (YEAR_1 - EPOCH) // MICROSECOND
-_LAST = (datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC) - EPOCH) // MICROSECOND
+EARLIEST = (YEAR_1 - EPOCH) // MICROSECOND
+LATEST = (datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC) - EPOCH) // MICROSECOND
+"""The ends of what Python has as a time, in microseconds since the epoch."""
+
 _RFC3339 = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:([Zz])|([+-])(\d\d):(\d\d))?", re.ASCII
 )
@@ -66,7 +71,7 @@ def format_time(micros: int) -> str:
 
 
 def _of_seconds(seconds: float) -> int | None:
-    if not _FIRST / _MILLION <= seconds <= _LAST / _MILLION:  # nor is NaN
+    if not EARLIEST / _MILLION <= seconds <= LATEST / _MILLION:  # nor is NaN
         return None
     return round(seconds * _MILLION)
 
@@ -104,7 +109,7 @@ def _of_rfc3339(match: re.Match[str]) -> int | None:
     micros = (instant - EPOCH) // MICROSECOND + _fraction(fraction or "")
     if leap:
         micros += _MILLION
-    return micros if _FIRST <= micros <= _LAST else None
+    return micros if EARLIEST <= micros <= LATEST else None
 
 
 def _fraction(digits: str) -> int:

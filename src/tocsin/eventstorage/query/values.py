@@ -10,7 +10,7 @@ from typing import Any
 
 from tocsin.errors import DataError
 from tocsin.eventstorage.idea.texts import clean
-from tocsin.eventstorage.idea.times import EPOCH, microseconds
+from tocsin.eventstorage.idea.times import EARLIEST, EPOCH, LATEST, microseconds
 
 __all__ = [
     "HIGHEST_PORT",
@@ -68,8 +68,8 @@ def read_time(parameter: str, value: object) -> int:
         instant = datetime.fromisoformat(value.strip()) if isinstance(value, str) else value
         if isinstance(instant, datetime):
             micros = microseconds(instant)
-            instant_of(micros)  # in UTC it is within the years 1 to 9999 too
-            return micros
+            if EARLIEST <= micros <= LATEST:  # in UTC, too
+                return micros
     except (ValueError, OverflowError):
         pass
     raise refused(parameter, value, "a datetime, or ISO 8601 text such as 2026-03-01T12:00:00Z")
