@@ -94,6 +94,8 @@ def test_the_process_has_one_manager(tmp_path: Path) -> None:
         ({"path": "a", "url": "sqlite:///b"}, "either a path or a url"),
         ({"url": "mysql://localhost/x"}, "mysql"),
         ({"url": "sqlite://"}, "sqlite:///relative"),
+        ({"url": "sqlite:///a#b/events.db"}, "write [?] and # as %3F and %23"),
+        ({"url": "sqlite:///events.db?mode=ro"}, "write [?] and # as %3F and %23"),
     ],
 )
 def test_a_storage_without_a_place_is_refused(conncfg: dict[str, Any], message: str) -> None:

@@ -335,6 +335,25 @@ def test_a_mapping_file_says_what_columns_are(tmp_path: Path) -> None:
     }
 
 
+def test_constants_are_written_as_idea_has_them(tmp_path: Path) -> None:
+    (tmp_path / "m.yml").write_text(
+        "columns: {a: Category}\ntimezone: Europe/Prague\nconstants:\n  DetectTime: 2026-03-01 10:00\n"
+        "  CreateTime: 2026-03-01\n  Target.Port: [22]\n  Source.Netname: [x, y]\n  _Rule: [1, two]\n"
+    )
+    (tmp_path / "a.csv").write_text("a\nTest\n")
+
+    with EventFile(str(tmp_path / "a.csv"), load_mapping(tmp_path / "m.yml")) as file:
+        [(_, item)] = list(file)
+
+    assert isinstance(item, bytes)
+    event = json.loads(item)
+    assert event["DetectTime"] == "2026-03-01T09:00:00Z"
+    assert event["CreateTime"] == "2026-02-28T23:00:00Z"
+    assert event["Target"] == [{"Port": [22]}]
+    assert event["Source"] == [{"Netname": ["x", "y"]}]
+    assert event["_Rule"] == [1, "two"]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -353,6 +372,22 @@ def test_a_mapping_file_says_what_columns_are(tmp_path: Path) -> None:
         (
             "columns: {a: DetectTime, b: Category}\nconstants: {Nod.Name: x}\n",
             "m.yml:2: IDEA has no 'Nod.Name'",
+        ),
+        *(
+            (
+                f"columns: {{b: Category}}\nconstants:\n  DetectTime: 2026-03-01\n  {name}: {value}\n",
+                f"m.yml:4: the constant {name} cannot be {shown}: it is {form}",
+            )
+            for name, value, shown, form in [
+                ("Source.IP", "[10.0.0.7, 5]", "5", "a text"),
+                ("Source.IP", "", "None", "a text"),
+                ("Node.Name", "[a, b]", "['a', 'b']", "a text"),
+                ("Description", "[]", "[]", "a text"),
+                ("Source.Type", "4625", "4625", "a text; put numbers in quotes"),
+                ("Target.Port", "[22, yes]", "True", "a number"),
+                ("Target.Spoofed", "1", "1", "true or false"),
+                ("CeaseTime", "soon", "'soon'", "a time"),
+            ]
         ),
     ],
 )

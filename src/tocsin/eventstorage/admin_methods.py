@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tocsin.errors import DataError
 from tocsin.eventstorage.columns import TABLES
+from tocsin.eventstorage.query.values import instant_of, read_time, read_whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,13 +68,17 @@ class AdminMethods(ABC):
         """Delete the events stored before an instant, a little at a time.
 
         Args:
-            before: An aware instant.
+            before: An instant; a naive one is UTC.
             batch: How many events at a time at most; whole partitions go at once.
 
         Yields:
             How many events each step removed. Stopping in between leaves everything consistent.
+
+        Raises:
+            DataError: It is no instant, or the batch no number from 1 on.
         """
-        return self._backend.retain(before, batch=batch)
+        instant = instant_of(read_time("before", before))
+        return self._backend.retain(instant, batch=read_whole_number("batch", batch))
 
     def queries_status(self) -> dict[str, dict[str, Any]]:
         """Describe the running named queries of this database, by name.

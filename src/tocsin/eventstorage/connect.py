@@ -48,9 +48,12 @@ def open_backend(conncfg: Mapping[str, Any]) -> Backend:
     if url is not None:
         parts = _parts(str(url))
         if parts.scheme == "sqlite":
-            path = unquote(parts.path.removeprefix("/")) if not parts.netloc else None
-            if not path:
-                raise DataError("the url of an SQLite file is sqlite:///relative or sqlite:////absolute")
+            path = unquote(parts.path.removeprefix("/"))
+            if not path or parts.netloc or parts.query or parts.fragment:
+                raise DataError(
+                    "the url of an SQLite file is sqlite:///relative or sqlite:////absolute",
+                    hint="in a name, write ? and # as %3F and %23",
+                )
         elif parts.scheme in ("postgresql", "postgres"):
             rest["conninfo"] = str(url)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -10,11 +11,12 @@ from tocsin.errors import DataError, StorageIntegrityError
 from tocsin.eventstorage.dead_letters import keep_rejected
 from tocsin.eventstorage.idea import row_of
 from tocsin.eventstorage.methods import Methods
+from tocsin.eventstorage.query.values import read_whole_number, refused
 from tocsin.eventstorage.results import DUPLICATE, NEW, InsertKind, InsertResult
 from tocsin.model import RejectedLine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from tocsin.eventstorage.idea import Idea
     from tocsin.eventstorage.row import EventRow
@@ -63,7 +65,13 @@ class InsertMethods(Methods):
 
         Returns:
             For each event, in order, what became of it. Of a service: it is committed by then.
+
+        Raises:
+            DataError: A single event is given in place of several, or the batch size is no number from 1 on.
         """
+        if isinstance(ideas, str | bytes | Mapping):  # its letters or keys are no events
+            raise refused("ideas", ideas, "several events; insert_event stores one")
+        read_whole_number("batch_size", batch_size)
         rest = iter(ideas)
         results: list[InsertResult] = []
         while batch := list(islice(rest, batch_size)):

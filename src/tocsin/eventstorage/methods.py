@@ -34,13 +34,16 @@ class Methods(ABC):
         """Write a statement with its values in it, as the database would read it: for logs and people.
 
         Args:
-            query: With `%s` for each value, and `%%` for `%`.
+            query: With `%s` for each value, and `%%` for `%`; or with `?`, as `build_query` gives it for
+                SQLite.
             parameters: The values.
 
         Raises:
             DataError: A value cannot be written, or there are more or fewer than placeholders.
         """
-        if (places := _PLACEHOLDER.findall(query).count("s")) != len(parameters):
+        if parameters and not _places(query):
+            query = query.replace("%", "%%").replace("?", "%s")
+        if (places := _places(query)) != len(parameters):
             raise DataError(f"the statement has {places} placeholders for {len(parameters)} values")
         return self._run(lambda session: session.mogrify(query, parameters), replay=True)
 
@@ -59,3 +62,7 @@ class Methods(ABC):
         self, query: str, args: Sequence[Any], qname: str | None, timeout: float | None
     ) -> Iterator[Row]:
         """Give the rows of a query one by one."""
+
+
+def _places(query: str) -> int:
+    return _PLACEHOLDER.findall(query).count("s")

@@ -46,7 +46,8 @@ HOSTILE = [
 
 
 def stored(content: bytes, seq: int = 1) -> Idea:
-    return record_to_idea((seq, json.loads(content.decode("utf-8-sig"))["ID"], STORED, STORED, content))
+    event = Idea(content)
+    return record_to_idea((seq, event.id, STORED, event.detecttime or STORED, content))
 
 
 def written(writer: Writer, events: list[Idea]) -> bytes:
@@ -163,7 +164,7 @@ def test_memory_does_not_grow_with_the_number_of_events(writer: Writer) -> None:
     def events() -> Iterator[Idea]:
         nonlocal most
         for number in range(12_000):
-            event = Tracked.of_record(raw(ID=str(number)), str(number), number, 0)
+            event = Tracked.of_record(raw(ID=str(number)), str(number), number, 0, 0)
             alive.add(event)
             if number % 1000 == 0:
                 most = max(most, len(alive))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import ipaddress
 import json
+from collections import UserDict, UserList
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
@@ -61,6 +62,12 @@ def test_json_is_given_as_it_came() -> None:
     assert Idea.from_json(content.encode()).original == content.encode()
 
 
+def test_the_content_is_json_again_however_large_its_numbers_are() -> None:
+    event = Idea(b'{"ID":"a","x":[1e999,-1e999,-' + b"9" * 5000 + b"]}")
+
+    assert json.loads(json.dumps(event.to_dict(), allow_nan=False)) == event == Idea(event.to_dict())
+
+
 def test_properties_tell_how_the_storage_understands_it() -> None:
     enrichment = {"ResolvedAbuses": ["abuse@example"], "EventClass": "scan", "EventSeverity": "low"}
     event = Idea(message(Category="Test", _CESNET=enrichment, Confidence=7))
@@ -80,14 +87,16 @@ def test_a_mapping_may_hold_what_has_a_text_in_idea() -> None:
             "ID": ident,
             "DetectTime": datetime(2026, 3, 1, 12, 0, tzinfo=timezone(timedelta(hours=1))),
             "Source": ({"IP4": [ipaddress.ip_address("1.2.3.4"), ipranges.IP4Range("1.2.3.0-1.2.3.255")]},),
-            "Node": [Idea({"ID": "x", "Name": "n"})],
+            "Category": UserList(["Test"]),
+            "Node": [Idea({"ID": "x", "Name": "n"}), UserDict(AggrWin=timedelta(days=1, minutes=5))],
         }
     )
 
     assert event.id == str(ident)
     assert event["DetectTime"] == "2026-03-01T11:00:00Z"
     assert event["Source"] == [{"IP4": ["1.2.3.4", "1.2.3.0/24"]}]
-    assert event["Node"] == [{"ID": "x", "Name": "n"}]
+    assert event["Category"] == ["Test"]
+    assert event["Node"] == [{"ID": "x", "Name": "n"}, {"AggrWin": "1D00:05:00"}]
 
 
 @pytest.mark.parametrize("content", [b"[]", b"", {}, {"ID": 7}])

@@ -105,6 +105,16 @@ def test_what_groups_name_is_to_be_there(project: EventsWorkspace, text: str, sa
     assert said in error
 
 
+def test_tags_of_a_monitor_that_cannot_be_read_are_not_missed(project: EventsWorkspace) -> None:
+    project.events(tags=["secure"], alerting={"severty": "high"})
+    groups_of(project, "groups:\n  - name: a\n    tags: [secure]\n    channels: [opps]\n")
+
+    broken, groups = errors_of(project)
+
+    assert "severty" in broken
+    assert "there is no alert channel 'opps'" in groups
+
+
 def test_patterns_of_an_inhibition_may_match_something_one_day(project: EventsWorkspace) -> None:
     project.events(tags=["security"])
     groups_of(project, "inhibitions:\n  - when: ['web-*', 'tag:web?']\n    mutes: ['tag:sec*']\n")
@@ -125,6 +135,8 @@ def test_patterns_of_an_inhibition_may_match_something_one_day(project: EventsWo
         ("thresholds: {bad: {silence: 1d}}\n", "thresholds"),
         ("groups:\n  - name: a\n    schedule:\n      from: 25:00\n      to: 6:00\n", "is no time of day"),
         ("groups:\n  - name: a\n    schedule:\n      from: 8\n      to: 18\n", "is no time of day"),
+        ("groups:\n  - name: a\n    schedule:\n      from: 8.30\n      to: 18.00\n", "is no time of day"),
+        ("groups:\n  - name: a\n    schedule:\n      from: 08:00Z\n      to: 18:00Z\n", "is no time of day"),
     ],
 )
 def test_a_file_of_groups_that_makes_no_sense_is_no_project(

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tocsin.errors import ConfigError
+from tocsin.errors import ConfigError, LoadError
 from tocsin.model import RejectedLine
 from tocsin.sources.idea_files import ColumnMapping, CsvMapping, EventFile
 from tocsin.sources.idea_files.content import LONGEST
@@ -200,6 +200,12 @@ def test_a_file_has_the_encoding_that_its_mapping_says(path: Path, encoding: str
     assert event["Category"] == ["für"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le"])
+def test_a_file_of_another_encoding_than_utf_16_is_an_error(path: Path, encoding: str) -> None:
+    with pytest.raises(LoadError, match=r"alerts\.csv is not utf-16: .*give its encoding in the mapping"):
+        events(path, "when,what\n1000000000,x\n".encode(encoding), mapping(encoding="utf-16"))
+
+
 def test_an_unknown_encoding_is_an_error(path: Path) -> None:
     for name in ("klingon", "base64"):
         with pytest.raises(ConfigError, match=f"there is no text encoding '{name}'"):
@@ -285,6 +291,14 @@ def test_what_python_writes_as_csv_is_read_the_same(rows: list[list[str]], quote
 )
 def test_a_place_is_read_back(text: str) -> None:
     assert str(parse_path(text)) == text
+
+
+def test_rows_without_any_value_are_no_events(path: Path) -> None:
+    row = "2026-01-31T00:00:00Z,Scan"
+
+    found = events(path, f'when,what\n{row}\n,\n"",""\n,,,\n{row}\n', mapping(constants={"Note": "x"}))
+
+    assert [event["Category"] for event in found] == [["Scan"], ["Scan"]]
 
 
 @pytest.mark.parametrize(

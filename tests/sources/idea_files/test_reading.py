@@ -68,6 +68,13 @@ def test_a_line_that_is_no_json_is_given_as_it_is_for_the_store_to_reject(path: 
     assert read(path, b"{broken\n" + TWO) == [(1, b"{broken"), (2, TWO)]
 
 
+@pytest.mark.parametrize("first", [b'ry": ["Test"]}', b'"Test"]}', b"# from the probe", b"0]}"])
+def test_a_file_of_lines_that_begins_with_a_part_of_one_loses_this_part_only(
+    path: Path, first: bytes
+) -> None:
+    assert read(path, first + b"\n" + ONE + b"\n" + TWO) == [(1, first), (2, ONE), (3, TWO)]
+
+
 @pytest.mark.parametrize("compress", [gzip.compress, lzma.compress])
 def test_compressed_files_are_read_as_if_they_were_not(path: Path, compress: Any) -> None:
     assert read(path, compress(ONE + b"\n" + TWO)) == [(1, ONE), (2, TWO)]
@@ -129,7 +136,7 @@ def test_a_missing_file_a_folder_and_a_pipe_are_errors(tmp_path: Path) -> None:
         EventFile(str(tmp_path / "gone"))
     with pytest.raises(LoadError, match="is a folder"):
         EventFile(str(tmp_path))
-    with pytest.raises(LoadError, match="it is a pipe, a socket or a device"):
+    with pytest.raises(LoadError, match=r"it is a pipe, a socket or a device.*pipe what it gives into"):
         EventFile(str(tmp_path / "pipe"))
 
 

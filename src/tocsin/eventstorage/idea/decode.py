@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableSequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any, NoReturn
 from uuid import UUID
@@ -16,7 +16,7 @@ import msgspec
 from tocsin.errors import DataError
 from tocsin.eventstorage.addresses import address_text, parse_range
 from tocsin.eventstorage.idea.texts import clean
-from tocsin.eventstorage.idea.times import format_time, microseconds
+from tocsin.eventstorage.idea.times import format_duration, format_time, microseconds
 
 __all__ = [
     "DEEPEST",
@@ -65,7 +65,8 @@ NO_LIMITS = Limits(max_bytes=sys.maxsize, max_depth=DEEPEST)
 def message_bytes(message: Mapping[str, Any] | str | bytes) -> bytes:
     """Give the JSON of a message: bytes as they are, text in UTF-8, a mapping written compactly.
 
-    In a mapping, times (naive ones are UTC), UUIDs and IP objects may stand where their texts would.
+    In a mapping, times (naive ones are UTC), durations, UUIDs and IP objects may stand where their texts
+    would, and mappings and lists of other libraries where objects and arrays would.
 
     Raises:
         DataError: A mapping holds what JSON cannot.
@@ -133,7 +134,7 @@ def _decoded(text: bytes) -> Any:
     except (msgspec.MsgspecError, ValueError):
         pass  # perhaps it has what only the slower reader takes: lone surrogates, numbers out of range
     try:
-        return json.loads(text.decode(), parse_constant=_no_json, parse_int=_integer)
+        return json.loads(text.decode(), parse_constant=_no_json, parse_int=_integer, parse_float=_float)
     except UnicodeDecodeError:
         raise DataError("not JSON: invalid UTF-8") from None
     except json.JSONDecodeError:
@@ -148,7 +149,12 @@ def _integer(digits: str) -> int | float:
     try:
         return int(digits)
     except ValueError:  # longer than what Python reads
-        return float(digits)
+        return _float(digits)
+
+
+def _float(digits: str) -> float:
+    # What is beyond all numbers is the largest one: nothing else could be written as JSON again.
+    return max(-sys.float_info.max, min(sys.float_info.max, float(digits)))
 
 
 def _deeper_than(document: Any, limit: int) -> bool:
@@ -182,8 +188,12 @@ def _written(message: Mapping[str, Any]) -> bytes:
 def _plain(value: object) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
+    if isinstance(value, MutableSequence) and not isinstance(value, bytearray):  # a list of another library
+        return list(value)
     if isinstance(value, datetime):
         return format_time(microseconds(value))
+    if isinstance(value, timedelta):
+        return format_duration(value)
     if isinstance(value, (UUID, IPv4Address, IPv6Address, IPv4Network, IPv6Network)):
         return str(value)
     try:

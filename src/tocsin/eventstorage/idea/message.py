@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tocsin.eventstorage.idea.decode import NO_LIMITS, decode_kept, message_bytes
 from tocsin.eventstorage.idea.rows import row_of
-from tocsin.eventstorage.idea.times import EPOCH, MICROSECOND
+from tocsin.eventstorage.idea.times import EPOCH, MICROSECOND, microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +37,7 @@ class Idea(Mapping[str, Any]):
         ('e1', ('Recon.Scanning',), '1970-01-01T00:00:00+00:00')
     """
 
-    __slots__ = ("_content", "_id", "_original", "_row", "_seq", "_storagetime")
+    __slots__ = ("_content", "_detecttime", "_id", "_original", "_row", "_seq", "_storagetime")
 
     def __init__(self, message: Mapping[str, Any] | str | bytes) -> None:
         self._original = message_bytes(message)
@@ -45,10 +45,13 @@ class Idea(Mapping[str, Any]):
         self._id = self._row.id
         self._seq: int | None = None
         self._storagetime: datetime | int | None = None
+        self._detecttime: datetime | int | None = None
         self._content: dict[str, Any] | None = None
 
     @classmethod
-    def of_record(cls, message: bytes, ident: str, seq: int, storagetime: datetime | int) -> Self:
+    def of_record(
+        cls, message: bytes, ident: str, seq: int, storagetime: datetime | int, detecttime: datetime | int
+    ) -> Self:
         """Make the event of a message that a storage has looked at before; it is not looked at again.
 
         A search gives many at once, so this does next to nothing.
@@ -58,6 +61,7 @@ class Idea(Mapping[str, Any]):
             ident: Its ID.
             seq: Its number in the storage.
             storagetime: When it was stored: an aware time, or microseconds since the epoch.
+            detecttime: When it was detected, in the same form.
         """
         self = cls.__new__(cls)
         self._original = message
@@ -65,6 +69,7 @@ class Idea(Mapping[str, Any]):
         self._id = ident
         self._seq = seq
         self._storagetime = storagetime
+        self._detecttime = detecttime
         return self
 
     @classmethod
@@ -97,14 +102,13 @@ class Idea(Mapping[str, Any]):
     @property
     def storagetime(self) -> datetime | None:
         """When it was stored, aware, UTC; `None` when it does not come from a storage."""
-        stored = self._storagetime
-        return EPOCH + stored * MICROSECOND if isinstance(stored, int) else stored
+        return _instant(self._storagetime)
 
     @property
     def row(self) -> EventRow:
         """What the storage understands of it, without the words for full text."""
         if self._row is None:
-            self._row = row_of(self._original, words=False, limits=NO_LIMITS)
+            self._row = self._read()
         return self._row
 
     @property
@@ -115,8 +119,7 @@ class Idea(Mapping[str, Any]):
     @property
     def detecttime(self) -> datetime | None:
         """When it was detected, aware, UTC; the time of storage when the message gives no usable one."""
-        micros = self.row.detecttime
-        return self.storagetime if micros is None else EPOCH + micros * MICROSECOND
+        return _instant(self.row.detecttime if self._detecttime is None else self._detecttime)
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -165,7 +168,19 @@ class Idea(Mapping[str, Any]):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._id!r})"
 
+    def _read(self) -> EventRow:
+        row = row_of(self._original, words=False, limits=NO_LIMITS)
+        if row.detecttime is None and self._detecttime != self._storagetime:  # who stored it read NTP times
+            return row_of(self._original, words=False, limits=NO_LIMITS, ntp_times=True)
+        return row
+
     def _document(self) -> dict[str, Any]:
         if self._content is None:
             self._content = decode_kept(self._original)
         return self._content
+
+
+def _instant(value: datetime | int | None) -> datetime | None:
+    if value is None:
+        return None
+    return EPOCH + (value if isinstance(value, int) else microseconds(value)) * MICROSECOND

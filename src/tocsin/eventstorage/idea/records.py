@@ -28,10 +28,10 @@ def record_to_idea(record: Sequence[Any] | Mapping[str, Any]) -> Idea:
     """
     if not isinstance(record, tuple | list):
         record = [record[name] for name in RECORD_COLUMNS]  # type: ignore[call-overload]
-    seq, ident, storagetime, _, message = record
+    seq, ident, storagetime, detecttime, message = record
     if not isinstance(message, bytes):
         message = message.encode() if isinstance(message, str) else bytes(message)
-    return Idea.of_record(message, ident, seq, storagetime)
+    return Idea.of_record(message, ident, seq, storagetime, detecttime)
 
 
 def record_to_idea_ghost(record: Sequence[Any] | Mapping[str, Any]) -> IdeaGhost:
@@ -46,10 +46,11 @@ def record_to_idea_ghost(record: Sequence[Any] | Mapping[str, Any]) -> IdeaGhost
         value = columns[name]
         columns[name] = json.loads(value) if isinstance(value, str) else list(value or ())
     storagetime = _instant(columns["storagetime"])
+    detecttime = _instant(columns["detecttime"])
     columns["storagetime"] = microseconds(storagetime)
-    columns["detecttime"] = microseconds(_instant(columns["detecttime"]))
+    columns["detecttime"] = microseconds(detecttime)
     document = msgspec.json.encode(ghost_document(columns))
-    return IdeaGhost.of_record(document, columns["id"], columns["seq"], storagetime)
+    return IdeaGhost.of_record(document, columns["id"], columns["seq"], storagetime, detecttime)
 
 
 def _named(record: Sequence[Any] | Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 
 __all__ = [
-    "EARLIEST", "EPOCH", "LATEST", "MICROSECOND", "YEAR_1", "format_time", "has_zone", "microseconds",
-    "parse_time",
+    "EARLIEST", "EPOCH", "LATEST", "MICROSECOND", "YEAR_1", "format_duration", "format_time", "has_zone",
+    "microseconds", "parse_time",
 ]  # fmt: skip
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -68,6 +68,17 @@ def microseconds(instant: datetime) -> int:
 def format_time(micros: int) -> str:
     """Write microseconds since the epoch as RFC 3339 in UTC."""
     return (EPOCH + timedelta(microseconds=micros)).isoformat().replace("+00:00", "Z")
+
+
+def format_duration(length: timedelta) -> str:
+    """Write a length of time as IDEA has it: days, hours, minutes, seconds.
+
+    Example:
+        >>> format_duration(timedelta(days=1, seconds=300.5))
+        '1D00:05:00.500000'
+    """
+    days = f"{length.days}D" if length.days else ""
+    return days + (EPOCH + length % timedelta(days=1)).time().isoformat()
 
 
 def _of_seconds(seconds: float) -> int | None:

@@ -10,7 +10,8 @@ from tocsin.errors import ConfigError
 from tocsin.runtime.config.fields import TimeZone
 from tocsin.runtime.config.yaml_file import StrictModel, error_at, read_text, validate
 from tocsin.sources.idea_files.idea_paths import parse_path
-from tocsin.sources.idea_files.mapping import ColumnMapping, CsvMapping
+from tocsin.sources.idea_files.mapping import ColumnMapping, CsvMapping, check_constant
+from tocsin.sources.parsers.times import TimeReader
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,6 +89,12 @@ def load_mapping(path: Path) -> CsvMapping:
                 parse_path(place)
             except ConfigError as error:
                 raise error_at(error.message, text, path, location, error.hint) from None
+    times = TimeReader(config.time_format, config.timezone)
+    for name, value in config.constants.items():
+        try:
+            check_constant(parse_path(name), value, times)
+        except ConfigError as error:
+            raise error_at(error.message, text, path, ("constants", name), error.hint) from None
     try:
         return config.mapping()
     except ConfigError as error:

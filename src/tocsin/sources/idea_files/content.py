@@ -54,7 +54,8 @@ class OpenContent:
                 raise LoadError(f"{path} is a folder", hint="name its files, or work through it with --queue")
             self._file = OpenLog(looked_at)
         except OSError as error:
-            raise LoadError(f"{path} cannot be read: {error.strerror or error}") from error
+            hint = None if error.errno else "pipe what it gives into `tocsin events import -`"
+            raise LoadError(f"{path} cannot be read: {error.strerror or error}", hint=hint) from error
         self._path = path
         self.size: int | None = looked_at.size
         self.bytes_read = 0
@@ -117,6 +118,7 @@ class Transcoded:
     """Content of another encoding as UTF-8; what is not of that encoding becomes U+FFFD.
 
     Args:
+        source: What the content is called.
         stream: The content.
         encoding: Its encoding, by a name that Python knows.
 
@@ -124,7 +126,8 @@ class Transcoded:
         ConfigError: There is no such encoding.
     """
 
-    def __init__(self, stream: ByteStream, encoding: str) -> None:
+    def __init__(self, source: str, stream: ByteStream, encoding: str) -> None:
+        self._source, self._encoding = source, encoding
         self._stream = stream
         try:
             " ".encode(encoding)  # unlike a codec, this takes only what makes text
@@ -146,11 +149,21 @@ class Transcoded:
         return self._stream.bytes_read
 
     def read(self, size: int, /) -> bytes:
-        """Give some bytes, `b""` at the end."""
+        """Give some bytes, `b""` at the end.
+
+        Raises:
+            LoadError: It is of another encoding altogether.
+        """
         while not self._ended:
             block = self._stream.read(size)
             self._ended = not block
-            text = self._decoder.decode(block, final=self._ended)
+            try:
+                text = self._decoder.decode(block, final=self._ended)
+            except UnicodeError as error:  # UTF-16 without a mark: nobody knows which of the two
+                raise LoadError(
+                    f"{self._source} is not {self._encoding}: {error}",
+                    hint="give its encoding in the mapping, for example utf-8 or utf-16-le",
+                ) from None
             if text:
                 return text.encode("utf-8", "replace")
         return b""

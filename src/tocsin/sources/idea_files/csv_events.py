@@ -33,7 +33,7 @@ _encode = msgspec.json.Encoder().encode
 def csv_events(
     source: str, lines: Iterable[tuple[int, bytes]], mapping: CsvMapping
 ) -> Iterator[tuple[int, bytes | RejectedLine]]:
-    """Give an event for each row of a CSV file, with the number of its line.
+    """Give an event for each row of a CSV file that has any value, with the number of its line.
 
     Args:
         source: What the file is called.
@@ -58,8 +58,8 @@ def csv_events(
     for number, text, values in records:
         if not isinstance(values, list):
             yield number, values
-        elif text == header_text:  # files that were put behind each other have several headers
-            continue
+        elif text == header_text or not any(values):
+            continue  # files that were put behind each other have several headers, spreadsheets empty rows
         elif len(values) != width:
             reason = f"it has {len(values)} values in place of {width}"
             yield number, rejected(source, number, text, reason)
@@ -99,7 +99,7 @@ class _MessageMaker:
             else:
                 self._steps.append(_step(path, position, column.split, times))
         self._constants = [
-            (_step(parse_path(path), -1, None, times), value) for path, value in mapping.constants.items()
+            _constant(parse_path(path), value, times) for path, value in mapping.constants.items()
         ]
         self._id_columns = [positions[name] for name in mapping.id_columns or ()]
         self._row_ids = RowIds()
@@ -113,9 +113,9 @@ class _MessageMaker:
         message: dict[str, Any] = {"Format": "IDEA0", "ID": self._id_of(text, values)}
         groups: dict[tuple[str, int], dict[str, Any]] = {}
         empty = self._empty
-        for constant, value in self._constants:
+        for constant, items in self._constants:
             holder = message if constant.holder is None else _group(message, groups, constant.holder)
-            _put(holder, constant, value if isinstance(value, list | tuple) else (value,))
+            _put(holder, constant, items)
         for step in self._steps:
             value = values[step.position]
             if value in empty:
@@ -193,6 +193,13 @@ def _step(path: IdeaPath, position: int, split: str | None, times: _Times) -> _S
         split,
         converters.get(path.kind),
     )
+
+
+def _constant(path: IdeaPath, value: Any, times: _Times) -> tuple[_Step, Sequence[Any]]:
+    items = value if path.is_list and isinstance(value, list | tuple) else (value,)
+    if path.kind is PathKind.TIME:
+        items = [times.read(str(item)) for item in items]
+    return _step(path, -1, None, times), items
 
 
 def _is_id(path: IdeaPath) -> bool:

@@ -29,10 +29,16 @@ def rejected(source: str, number: int, content: bytes, reason: str) -> RejectedL
 
 
 def has_one_a_line(head: bytes) -> bool:
-    """Say whether a content that begins with `{` is JSON lines: one of its first lines is a whole object."""
+    """Say whether a content is JSON lines: one of its first lines is a whole object.
+
+    The first one need not be: a log that was cut begins anywhere.
+
+    Args:
+        head: Its beginning, without space in front.
+    """
     lines = head.split(b"\n")
     if len(lines) == 1:
-        return True
+        return head.startswith(b"{")
     return any(line.startswith(b"{") and _is_json(line) for line in lines)
 
 

@@ -40,6 +40,11 @@ class IdeaPath:
     kind: PathKind
     is_list: bool
 
+    @property
+    def is_own(self) -> bool:
+        """Whether it is a key of one's own."""
+        return not self.group and self.name.startswith("_")
+
     def __str__(self) -> str:
         if not self.group:
             return self.name
@@ -49,8 +54,8 @@ class IdeaPath:
 _TEXT, _NUMBER, _TIME, _FLAG, _ADDRESS = PathKind
 _PEER = {
     **dict.fromkeys(("Type", "Hostname", "IP4", "IP6", "MAC", "Proto", "URL", "Email"), (_TEXT, True)),
-    **dict.fromkeys(("AttachHand", "Router", "Ref"), (_TEXT, True)),
-    **dict.fromkeys(("Netname", "Note"), (_TEXT, False)),
+    **dict.fromkeys(("AttachHand", "Router", "Netname", "Ref"), (_TEXT, True)),
+    "Note": (_TEXT, False),
     **dict.fromkeys(("Port", "ASN"), (_NUMBER, True)),
     **dict.fromkeys(("Spoofed", "Imprecise", "Anonymised"), (_FLAG, False)),
     **dict.fromkeys(("InFlowCount", "OutFlowCount", "FlowCount"), (_NUMBER, False)),

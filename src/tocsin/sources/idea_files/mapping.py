@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from tocsin.errors import ConfigError
-from tocsin.sources.idea_files.idea_paths import IdeaPath, parse_path
+from tocsin.sources.idea_files.idea_paths import IdeaPath, PathKind, parse_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["KNOWN_FILES", "ColumnMapping", "CsvMapping", "mapping_of_header"]
+    from tocsin.sources.parsers.times import TimeReader
+
+__all__ = ["KNOWN_FILES", "ColumnMapping", "CsvMapping", "check_constant", "mapping_of_header"]
 
 _REQUIRED = ("DetectTime", "Category")
+_CONSTANTS: dict[PathKind, tuple[type | tuple[type, ...], str]] = {
+    PathKind.TEXT: (str, "a text; put numbers in quotes"),
+    PathKind.ADDRESS: (str, "a text"),
+    PathKind.NUMBER: ((int, float), "a number"),
+    PathKind.FLAG: (bool, "true or false"),
+    PathKind.TIME: ((str, int, date), "a time, written as in the columns"),
+}
+"""Kind of a place → what a constant there is, in types and in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +48,7 @@ class CsvMapping:
 
     Attributes:
         columns: Where each column goes; what is not named is left out.
-        constants: Place → what every event has there: a value, or a list of them.
+        constants: Place → what every event has there, which `check_constant` lets through.
         delimiter: What separates the columns.
         encoding: The text's encoding.
         header: The columns' names when the first line does not give them.
@@ -89,6 +100,27 @@ class CsvMapping:
     def paths(self) -> list[tuple[IdeaPath, ColumnMapping]]:
         """Give each place that a column fills."""
         return [(parse_path(path), column) for column in self.columns for path in column.to]
+
+
+def check_constant(path: IdeaPath, value: Any, times: TimeReader) -> None:
+    """Make sure that every event can have a value at a place.
+
+    Args:
+        path: The place; one of the user's own takes anything.
+        value: The value; a list of them where several can stand.
+        times: What reads times.
+
+    Raises:
+        ConfigError: It cannot.
+    """
+    if path.is_own:
+        return
+    kinds, form = _CONSTANTS[path.kind]
+    for item in value if path.is_list and isinstance(value, list | tuple) else (value,):
+        is_flag = isinstance(item, bool)  # which Python takes for a number
+        fits = isinstance(item, kinds) and is_flag == (path.kind is PathKind.FLAG)
+        if not fits or (path.kind is PathKind.TIME and times.read(str(item)) is None):
+            raise ConfigError(f"the constant {path} cannot be {item!r}", hint=f"it is {form}")
 
 
 KNOWN_FILES: dict[tuple[str, ...], CsvMapping] = {

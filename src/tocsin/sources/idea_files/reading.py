@@ -106,7 +106,7 @@ class EventFile:
             yield from csv_events(self.name, numbered_lines(stream, head), self._mapping)
             return
         begins = head.lstrip()[:1]
-        if not begins or (begins == b"{" and has_one_a_line(head.lstrip())):
+        if not begins or (begins != b"[" and has_one_a_line(head.lstrip())):
             for number, line in numbered_lines(stream, head):
                 if line and not line.isspace():
                     yield number, line
@@ -128,7 +128,7 @@ class EventFile:
         if head.startswith(_UTF16):
             encoding = "utf-16"
         if encoding.lower() not in _UTF8_NAMES:
-            stream = Transcoded(_Joined(head, stream), encoding)
+            stream = Transcoded(self.name, _Joined(head, stream), encoding)
             head = _read_to(stream, _HEAD)
         return stream, head.removeprefix(codecs.BOM_UTF8)
 

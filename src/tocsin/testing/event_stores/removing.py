@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import time
+from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -151,6 +153,27 @@ class RemovingContract(EventStoreContract):
         clock.advance(hours=-3)
         assert sum(store.retain(clock.now(), batch=2)) == 3
         assert store.distinct_values("eventclass") == ["m3", "m4", "m5"]
+
+    def test_an_instant_without_a_zone_is_utc_for_retention_too(
+        self, store: EventStorageService, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store.insert_event(message("a"))
+        stored = clock.now().replace(tzinfo=None)
+        monkeypatch.setenv("TZ", "America/New_York")
+        time.tzset()
+        try:
+            assert sum(store.retain(stored)) == 0
+            assert sum(store.retain(stored + timedelta(microseconds=1))) == 1
+        finally:
+            monkeypatch.undo()
+            time.tzset()
+
+    @pytest.mark.parametrize("wrong", [{"before": None}, {"before": 0}, {"batch": 0}, {"batch": 1.5}])
+    def test_retention_of_nonsense_is_refused_at_once(
+        self, store: EventStorageService, clock: FixedClock, wrong: dict[str, Any]
+    ) -> None:
+        with pytest.raises(DataError, match=f"{next(iter(wrong))} cannot be"):
+            store.retain(**{"before": clock.now(), **wrong})
 
     @pytest.mark.parametrize("steps", [0, 1, 2, 5])
     def test_retention_can_stop_anywhere_and_go_on_later(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.errors import DataError, StorageIntegrityError
+from tocsin.errors import DataError, EventStorageException, StorageIntegrityError
 from tocsin.eventstorage import Idea, InsertKind
 from tocsin.testing.event_stores.base import EventStoreContract, FixedClock, examples, message
 from tocsin.testing.event_stores.sessions import session_of
@@ -199,6 +199,20 @@ class StoringContract(EventStoreContract):
         assert store.insert_events([]) == []
         assert store.insert_events(iter(())) == []
 
+    @pytest.mark.parametrize("batch_size", [0, -1, 2.5, True, None])
+    def test_a_batch_of_no_size_is_refused_before_events_get_lost(
+        self, store: EventStorageService, batch_size: Any
+    ) -> None:
+        with pytest.raises(DataError, match="batch_size cannot be"):
+            store.insert_events([message("a")], batch_size=batch_size)
+
+    def test_one_event_in_place_of_several_is_refused(self, store: EventStorageService) -> None:
+        wrong: list[Any] = [message("a"), Idea(message("a")), json.dumps(message("a")), b"{}"]
+        for one in wrong:
+            with pytest.raises(DataError, match="several events; insert_event stores one"):
+                store.insert_events(one)
+        assert store.table_status("event_rejects", "storagetime")["rows"] == 0
+
     def test_an_event_that_is_rejected_is_an_error_when_it_comes_alone(
         self, store: EventStorageService
     ) -> None:
@@ -237,6 +251,12 @@ class StoringContract(EventStoreContract):
         at = datetime(2000, 3, 9, 10, 1, 25, 500_000, tzinfo=UTC)
         _, found = store.search_events({"dt_from": at, "dt_to": at})
         assert {event.id for event in found} == {"a", "b"}
+        assert {event.detecttime for event in found} == {at}
+        assert {event.inspection_errors for event in found} == {()}
+        plain = store.fetch_event("plain")
+        assert plain is not None
+        assert plain.detecttime == plain.storagetime
+        assert plain.inspection_errors == ("DetectTime: not a time",)
 
     def test_batches_before_a_source_fails_are_kept_and_the_one_it_fails_in_is_not(
         self, store: EventStorageService
@@ -311,6 +331,18 @@ class CursorContract(EventStoreContract):
             cursor.commit()
         assert store.count_events({"ids": ["a", "b", "c"]}) == 2
         assert store.fetch_event("b") is None
+
+    def test_a_closed_cursor_does_nothing_more(self, store: EventStorageService) -> None:
+        with store.cursor_new() as cursor:
+            cursor.insert_event(message("a"))
+            cursor.commit()
+        cursor.close()
+
+        with pytest.raises(EventStorageException, match="the cursor is closed"):
+            cursor.insert_event(message("b"))
+        with pytest.raises(EventStorageException, match="the cursor is closed"):
+            list(cursor.stream_events())
+        assert [event.id for event in store.stream_events()] == ["a"]
 
     def test_the_service_ends_the_transaction_of_its_cursors(self, store: EventStorageService) -> None:
         cursor = store.cursor_new()

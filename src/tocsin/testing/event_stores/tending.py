@@ -201,6 +201,24 @@ class TendingContract(EventStoreContract):
             assert session.execute(text.replace("%", "%%")) == [(hostile, 7, "?%")]
         with pytest.raises(DataError, match="1 placeholders for 2 values"):
             store.mogrify("SELECT %s", [1, 2])
+        with pytest.raises(DataError, match="0 placeholders for 1 values"):
+            store.mogrify("SELECT 1", [1])
+
+    def test_the_statement_of_a_search_can_be_read_with_its_values(
+        self, conncfg: dict[str, Any], store: EventStorageService
+    ) -> None:
+        store.insert_events([message("a", Description="50 % o'clock?"), message("b")])
+        parameters = {
+            "description": "50 % o'clock?",
+            "categories": message("a")["Category"],
+            "ids": ["a", "b"],
+        }
+        dialect: Any = "sqlite" if "path" in conncfg else "postgresql"
+
+        text = store.mogrify(*eventstorage.build_query(parameters, "count", dialect=dialect))
+
+        with session_of(conncfg) as session:
+            assert session.execute(text.replace("%", "%%")) == [(1,)]
 
     def test_functions_of_others_raise_errors_of_the_storage(self, conncfg: dict[str, Any]) -> None:
         @eventstorage.handle_db_exceptions
