@@ -78,6 +78,30 @@ def test_a_silence_that_makes_no_sense_is_refused(
     assert caught.value.hint
 
 
+def test_the_same_silence_again_lasts_until_the_later_end(store: SqlManager) -> None:
+    kept(store, a_silence(), a_silence(id="2" * 8, starts_at=NOW + HOUR / 2, ends_at=NOW + 2 * HOUR))
+    kept(store, a_silence(id="3" * 8, ends_at=NOW + HOUR / 2))
+    with store.transaction() as tx:
+        assert read_silences(tx) == [a_silence(ends_at=NOW + 2 * HOUR)]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"author": "bob"},
+        {"comment": "another move"},
+        {"matchers": ("monitor=web*",)},
+        {"starts_at": NOW + HOUR, "ends_at": NOW + 2 * HOUR},  # the first is over then
+        {"starts_at": NOW + HOUR / 2, "ends_at": NOW + HOUR / 2 + DAY},  # one would be too long
+    ],
+)
+def test_another_silence_is_one_of_its_own(changes: dict[str, Any], store: SqlManager) -> None:
+    other = a_silence(id="f" * 8, **changes)
+    kept(store, a_silence(id="1" * 8), other)
+    with store.transaction() as tx:
+        assert read_silences(tx) == [a_silence(id="1" * 8), other]
+
+
 def test_two_silences_with_one_id_are_refused(store: SqlManager) -> None:
     kept(store, a_silence())
     with pytest.raises(DatabaseError):
@@ -120,7 +144,7 @@ def test_a_silence_that_is_not_there_cannot_be_ended(store: SqlManager) -> None:
 
 
 def test_what_a_silence_matched_is_counted(store: SqlManager) -> None:
-    kept(store, a_silence(), a_silence(id="2" * 8))
+    kept(store, a_silence(), a_silence(id="2" * 8, comment="another"))
     with store.transaction() as tx:
         count_matches(tx, {a_silence().id: 2}, NOW)
         count_matches(tx, {a_silence().id: 3, "gone": 1}, NOW + HOUR)
@@ -130,7 +154,7 @@ def test_what_a_silence_matched_is_counted(store: SqlManager) -> None:
 
 
 def test_a_silence_that_is_over_is_given_once(store: SqlManager) -> None:
-    kept(store, a_silence(ends_at=NOW + 2 * HOUR), a_silence(id="2" * 8))
+    kept(store, a_silence(ends_at=NOW + 2 * HOUR), a_silence(id="2" * 8, comment="another"))
     with store.transaction() as tx:
         assert close_expired(tx, NOW + HOUR / 2) == []
         (closed,) = close_expired(tx, NOW + HOUR)

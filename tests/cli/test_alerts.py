@@ -52,7 +52,8 @@ def test_list_shows_what_fires_and_who_was_told(cli: Cli, scene: Scene) -> None:
     lines = cli("alerts", "list").out.splitlines()
     assert lines[0] == "What fires now: 1 incident"
     assert lines[2].split()[:2] == [incident["id"], "load"]
-    assert "everyone by hook" in lines[2]
+    assert "everyone by hook  -" in lines[2]
+    assert incident["told"][0]["message_id"] is not None
 
 
 def test_list_before_the_first_run_is_empty(cli: Cli, scene: Scene) -> None:
@@ -148,6 +149,7 @@ def test_list_is_narrowed_to_a_group_or_a_monitor(cli: Cli, scene: Scene) -> Non
     assert series() == ["host", "load"]
     assert series("--group", "ops") == ["host"]
     assert series("--group", "nobody") == []
+    assert cli("alerts", "list", "--group", "nobody").out.startswith("Nothing like that fires.\n")
     assert series("--monitor", "l*") == ["load"]
     assert listed(cli, "--monitor", "load")["silent"]["total"] == 0
 
@@ -163,7 +165,10 @@ def test_notices_that_wait_for_hours_are_listed(cli: Cli, scene: Scene) -> None:
 
     assert (notices["group"], notices["channel"], notices["count"]) == ("later", "hook", 1)
     assert notices["due_at"].endswith("T00:00:00+00:00")
-    assert "1 notice for later by hook, to be sent at " in cli("alerts", "list").out
+    said = cli("alerts", "list").out
+    assert "1 notice for later by hook, to be sent at " in said
+    assert "later by hook (waits)" in said
+    assert listed(cli)["incidents"][0]["told"][0]["message_id"] is None
 
 
 def test_history_shows_who_was_told_newest_first(cli: Cli, scene: Scene) -> None:
@@ -355,6 +360,36 @@ def test_a_silence_is_made_listed_matched_and_ended(cli: Cli, scene: Scene) -> N
     assert [one["state"] for one in listed(cli, "--all")["silences"]] == ["over"]
     scene.run()
     assert [one["kind"] for one in listed(cli)["incidents"][0]["told"]] == ["first"]
+
+
+def test_who_asks_twice_for_the_same_silence_has_one_that_lasts_longer(cli: Cli, scene: Scene) -> None:
+    assert scene.work.folder.is_dir()
+    words = ("alerts", "silence", "monitor=load", "--comment", "a move", "--json")
+
+    first, longer = (cli(*words, "--for", length).json["silence"] for length in ("2h", "3h"))
+    kept = listed(cli)["silences"]
+    shorter = cli(*words, "--for", "1h").json["silence"]
+
+    assert first["id"] == longer["id"] == shorter["id"]
+    assert first["ends_at"] < longer["ends_at"]
+    assert kept == listed(cli)["silences"] == [shorter]
+
+
+@pytest.mark.parametrize("key", ["monitor", "tag", "group", "channel"])
+def test_a_silence_of_what_the_project_does_not_have_is_made_and_says_so(
+    cli: Cli, scene: Scene, key: str
+) -> None:
+    scene.metric("load", OPEN, tags=["shop"])
+    scene.groups({"name": "team", "channels": ["hook"]})
+    words = ("alerts", "silence", "--for", "2h", "--comment", "a move")
+    there = {"monitor": "lo*", "tag": "shop", "group": "team", "channel": "hook"}[key]
+
+    wrong = cli(*words, f"{key}=laod", f"{key}!=x", "series=any", "severity=low")
+    right = cli(*words, f"{key}={there}", "host=192.0.2.7")
+
+    assert wrong.err == f"note: {key}=laod: the project has no such {key} now\n"
+    assert right.err == ""
+    assert len(listed(cli)["silences"]) == 2
 
 
 def test_a_silence_may_begin_later(cli: Cli, scene: Scene) -> None:

@@ -154,6 +154,21 @@ def test_what_is_said_of_an_event_is_the_same_on_every_terminal(
     ]
 
 
+def test_on_a_narrow_terminal_a_decision_goes_on_below_and_its_reason_is_further_in(
+    cli: Cli, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.store(scan(0, 0))
+    scene.run()
+    (head,) = [line for line in cli("alerts", "history").out.splitlines() if "scan-000" in line]
+    on_a_terminal(monkeypatch, 60)
+
+    *above, what, _reason, _total = cli("alerts", "history").out.splitlines()
+
+    assert all(len(line) <= 60 for line in above)
+    assert [len(line) - len(line.lstrip()) for line in (*above, what)] == [0, 2, 4]
+    assert " ".join(" ".join(above).split()) == " ".join(head.split())
+
+
 def test_a_metric_says_it_in_its_reason_also_where_its_findings_are_told_as_events(
     cli: Cli, scene: Scene
 ) -> None:

@@ -376,6 +376,25 @@ def test_test_alert_reaches_a_receiver(cli: Cli, project: Workspace) -> None:
     assert hook == {"channel": "hook", "delivered": True, "error": None}
 
 
+def test_test_alert_tries_the_channels_of_the_groups_that_own_a_metric(cli: Cli, project: Workspace) -> None:
+    with HttpReceiver() as receiver:
+        hooks = {
+            name: {"type": "webhook", "url": f"{receiver.url}/{name}", "allow_private": True}
+            for name in ("own", "group", "rest")
+        }
+        with_channel(project, **hooks)
+        groups = [
+            {"name": "shop", "tags": ["shop"], "channels": ["group"]},
+            {"name": "rest", "channels": ["rest"]},
+        ]
+        (project.folder / "groups.yml").write_text(json.dumps({"groups": groups, "fallback": "rest"}))
+        project.metric("cpu", tags=["shop"], alerting=[{"channels": ["own"]}, {}])
+        project.metric("disk", tags=["other"], alerting={})
+
+        assert cli("test-alert", "cpu").out == "group: delivered\nown: delivered\n"
+        assert cli("test-alert", "disk").out == "rest: delivered\n"
+
+
 def test_test_alert_says_what_is_missing(cli: Cli, project: Workspace) -> None:
     assert "cpu has no alert channels" in cli("test-alert", "cpu", code=2).error
     assert "nothing is selected by 'cpuu'" in cli("test-alert", "cpuu", code=2).error

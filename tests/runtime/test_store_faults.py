@@ -27,6 +27,8 @@ pytestmark = pytest.mark.fault
 
 _ROOM_MIB = 0.16  # beside the empty tables: less than what is loaded and judged
 # Root may write anywhere. The parts are loaded before, since others may not read where Python is.
+_SETTINGS = ("cache_size", "busy_timeout", "synchronous")
+
 _AS_SOMEBODY_ELSE = """
 import os
 from tests.runtime.crash_program import warm
@@ -185,16 +187,20 @@ def test_a_read_only_store_is_named(public_folder: Path, clock: SteppingClock, *
 
 
 @pytest.mark.parametrize(
-    ("memory", "limits"),
-    [({"cache_mib": 2, "busy_timeout_seconds": 0.1}, [-2048, 100]), ({}, [-65536, 30_000])],
+    ("memory", "values"),
+    [
+        ({"cache_mib": 2, "busy_timeout_seconds": 0.1, "synchronous": "NORMAL"}, [-2048, 100, 1]),
+        ({"synchronous": "EXTRA"}, [-65536, 30_000, 3]),
+        ({}, [-65536, 30_000, 2]),
+    ],
 )
-def test_the_limits_of_the_memory_hold_for_the_events_in_its_file(
-    tmp_path: Path, clock: SteppingClock, memory: dict[str, Any], limits: list[int]
+def test_the_settings_of_the_memory_hold_for_the_events_in_its_file(
+    tmp_path: Path, clock: SteppingClock, memory: dict[str, Any], values: list[int]
 ) -> None:
     workspace = _project(tmp_path / "p", clock, **memory)
 
     with open_project_events(workspace.load()) as service:
         session = service._session()
-        found = [session.execute(f"PRAGMA {name}")[0][0] for name in ("cache_size", "busy_timeout")]
+        found = [session.execute(f"PRAGMA {name}")[0][0] for name in _SETTINGS]
 
-    assert found == limits
+    assert found == values

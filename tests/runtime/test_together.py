@@ -186,6 +186,28 @@ def test_a_run_that_is_asked_to_stop_leaves_no_lease(
     assert len(workspace.slots()) == 300 * (_METRICS + 1)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_that_is_asked_twice_to_stop_does_not_wait_for_a_query_that_hangs(
+    tmp_path: Path, clock: SteppingClock, number: signal.Signals
+) -> None:
+    workspace = _project(tmp_path, clock)
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    workspace.metric("m3", query="SELECT timestamp, value FROM read_csv('pipe.csv', header=true)")
+    process = _start(workspace, "--threads", "4")
+    assert process.stderr is not None
+    with pipe.open("w", encoding="utf-8"):  # opens when the query does, which then waits for ever
+        process.send_signal(number)
+        said = next((line for line in process.stderr if line.startswith("asked to end")), None)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=120)
+
+    assert said is not None
+    assert process.returncode == 128 + number
+    assert "error" not in errors
+    assert "Traceback" not in errors
+
+
 @dataclass
 class _Stopping:
     """Stops the run when a monitor is about to begin while another waits for its source."""

@@ -155,6 +155,7 @@ def blank_message(project: str, now: datetime) -> dict[str, Any]:
         "timezone": "UTC",
         "queued_at": iso(now),
         "group": None,
+        "groups": [],
         "severity_word": Severity.MEDIUM.value,
         "until": None,
         "held_count": 0,

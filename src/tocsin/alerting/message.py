@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tocsin.alerting.render import render_text, render_title
-from tocsin.model import AlertRule, DecisionKind
+from tocsin.model import AlertRule, DecisionKind, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -162,6 +162,14 @@ def test_message(monitor: str, now: datetime) -> dict[str, Any]:
         "context": {},
         "timezone": "UTC",
         "queued_at": at,
+        "group": None,
+        "groups": [],
+        "severity_word": Severity.MEDIUM.value,
+        "until": None,
+        "held_count": 0,
+        "event": None,
+        "items": [],
+        "more": 0,
     }
     return message
 

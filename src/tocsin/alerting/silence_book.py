@@ -50,8 +50,11 @@ def new_silence(
     return Silence(identity, tuple(matchers), starts_at, ends_at, author, comment, now)
 
 
-def add_silence(tx: Transaction, silence: Silence, longest: timedelta) -> None:
-    """Keep a silence.
+def add_silence(tx: Transaction, silence: Silence, longest: timedelta) -> Silence:
+    """Keep a silence, and give it as it is then.
+
+    One that says the same and has not ended when it would begin lasts until the later end instead of being
+    joined by another: who is not sure whether it was made asks again, and there is one to end.
 
     Raises:
         ConfigError: It has no matchers or one that is none, ends before it starts, is over already, or
@@ -59,6 +62,13 @@ def add_silence(tx: Transaction, silence: Silence, longest: timedelta) -> None:
         DatabaseError: There is one with its id.
     """
     _check(silence, longest)
+    if (same := _same(tx, silence, longest)) is not None:
+        lasting = replace(same, ends_at=max(same.ends_at, silence.ends_at))
+        tx.execute_query(
+            f"UPDATE {tx.get_full_table_name(_SILENCES)} SET ends_at = %(ends_at)s WHERE silence_id = %(id)s",
+            {"ends_at": lasting.ends_at, "id": same.id},
+        )
+        return lasting
     tx.insert_batch(
         _SILENCES,
         {
@@ -75,6 +85,17 @@ def add_silence(tx: Transaction, silence: Silence, longest: timedelta) -> None:
         },
         "fail",
     )
+    return silence
+
+
+def _same(tx: Transaction, silence: Silence, longest: timedelta) -> Silence | None:
+    """Find a silence that says the same, and may last as long as this one."""
+    said = silence.matchers, storable(silence.author), storable(silence.comment)
+    for one in read_silences(tx, active_at=silence.starts_at):
+        lasts = max(one.ends_at, silence.ends_at) - one.starts_at
+        if (one.matchers, one.author, one.comment) == said and lasts <= longest:
+            return one
+    return None
 
 
 def _check(silence: Silence, longest: timedelta) -> None:

@@ -23,11 +23,13 @@ from tocsin.cli.console import (
     parse_time,
     print_json,
     visible,
+    warn,
 )
 from tocsin.cli.event_filter import duration
 from tocsin.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from tocsin.runtime.config.loader import Project
@@ -134,7 +136,9 @@ def silence(
             now=now,
         )
         with memory.transaction() as tx:
-            add_silence(tx, made, project.plan.longest_silence)
+            made = add_silence(tx, made, project.plan.longest_silence)
+    for text in _without_match(made.matchers, project):
+        warn(text)
     if as_json:
         print_json({"schema_version": 1, "silence": silence_facts(made, now)})
         return
@@ -142,6 +146,24 @@ def silence(
     if made.starts_at > now:
         when = f"from {moment(made.starts_at)} {when}"
     typer.echo(f"{made.id}: {visible(' '.join(made.matchers))} is silent {when}")
+
+
+def _without_match(matchers: Sequence[str], project: Project) -> Iterator[str]:
+    """Say of the matchers of a silence which nothing of the project fits as it is: most are misspelt."""
+    from tocsin.alerting.silence import parse_matcher
+
+    plan = project.plan
+    known = {
+        "monitor": {monitor.name for monitor in project.monitors},
+        "tag": {tag for monitor in project.monitors for tag in monitor.tags},
+        "group": {plan.fallback, *(group.name for group in plan.groups)},
+        "channel": set(project.channels),
+    }
+    for text in matchers:
+        matcher = parse_matcher(text)
+        values = known.get(matcher.key)
+        if values is not None and not matcher.negated and not any(map(matcher.fits, values)):
+            yield f"{text}: the project has no such {matcher.key} now"
 
 
 def _end(begin: datetime, length: str | None, until: str | None) -> datetime:

@@ -166,9 +166,10 @@ def _show(rows: list[DecisionRow], about: Mapping[str, About]) -> None:
     for row in rows:
         whom = " by ".join(visible(name) for name in (row.group, row.channel) if name) or "nobody"
         by = row.event_id if row.condition == "event" else f"rule {row.rule}"
-        typer.echo(
+        print_line(
             f"{moment(row.decided_at)}  {row.kind.value.replace('_', ' '):<9}  {visible(row.series)}"
-            f" ({visible(by or '')}) at {moment(row.at)}, {row.severity}: {whom}"
+            f" ({visible(by or '')}) at {moment(row.at)}, {row.severity}: {whom}",
+            indent_by=2,  # less than what is said below it
         )
         event = _event_of(row, about)
         if event is not None and (said := _event_words(event)):

@@ -113,7 +113,7 @@ def list_alerts(
             }
         )
         return
-    _show_incidents(incidents)
+    _show_incidents(incidents, is_part=bool(group or monitor))
     if not monitor:
         _show_silent(silent, now)
     _show_silences(silences, now)
@@ -139,9 +139,9 @@ def _silent_facts(silent: SilentNow) -> dict[str, Any]:
     }
 
 
-def _show_incidents(incidents: Sequence[OpenIncident]) -> None:
+def _show_incidents(incidents: Sequence[OpenIncident], *, is_part: bool) -> None:
     if not incidents:
-        typer.echo("Nothing fires.")
+        typer.echo("Nothing like that fires." if is_part else "Nothing fires.")
         return
     shown = incidents[:_MOST_INCIDENTS]
     more = f", the worst {len(shown):,} (--json has all)" if len(incidents) > len(shown) else ""
@@ -180,7 +180,12 @@ def _show_incidents(incidents: Sequence[OpenIncident]) -> None:
 
 
 def _whom(one: OpenIncident) -> list[str]:
-    return list(dict.fromkeys(f"{row.group} by {row.channel}" for row in one.told))
+    """Give who is told by what; `waits`, for others or for the hours of a group: no message is made yet."""
+    made: dict[str, bool] = {}
+    for row in one.told:
+        whom = f"{row.group} by {row.channel}"
+        made[whom] = made.get(whom, False) or row.message_id is not None
+    return [whom if left else f"{whom} (waits)" for whom, left in made.items()]
 
 
 def _show_silent(silent: SilentNow, now: datetime) -> None:

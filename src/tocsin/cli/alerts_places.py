@@ -130,6 +130,7 @@ def incident_facts(one: OpenIncident) -> dict[str, Any]:
                 "channel": row.channel,
                 "at": row.at.isoformat(),
                 "decided_at": row.decided_at.isoformat(),
+                "message_id": row.message_id,
             }
             for row in one.told
         ],

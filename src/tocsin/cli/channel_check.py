@@ -13,8 +13,11 @@ from tocsin.errors import ChannelError, ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from tocsin.abc import Channel
+    from tocsin.runtime.config.loader import Project
+    from tocsin.runtime.config.monitors import EventsMonitor, LogMonitor, MetricMonitor
 
 __all__ = ["send_test_alert"]
 
@@ -28,7 +31,8 @@ def send_test_alert(
 ) -> None:
     """Send a test message to every channel of a metric.
 
-    Exit code 1 when one of them did not take it.
+    Those that its rules name; for a rule that names none those of the groups that own the metric. Exit code 1
+    when one of them did not take it.
     """
     from tocsin.alerting.channels import test_message
     from tocsin.runtime.alerts.delivery import build_channels
@@ -41,20 +45,21 @@ def send_test_alert(
     monitor = select_monitors(project.monitors, metric, None, in_state=lambda _: set())[0]
     if isinstance(monitor, BrokenMonitor):
         raise monitor.error
-    rules: Sequence[Any] = [rule for rule in monitor.config.alerting if rule.enabled]
-    names = sorted({channel for rule in rules for channel in rule.channels})
+    clock = SystemClock()
+    names = sorted(_channels_of(monitor, project, clock.now()))
     if not names:
         raise ConfigError(
-            f"{monitor.name} has no alert channels", hint="name one under alerting: channels: in its file"
+            f"{monitor.name} has no alert channels",
+            hint="name one under alerting: channels: in its file, or for a group of groups.yml that owns it",
         )
-    channels, errors = build_channels(project, SystemClock())
+    channels, errors = build_channels(project, clock)
     answers = []
     for name in names:
         answer: dict[str, Any] = {"channel": name, "delivered": False, "error": None}
         if name in errors:
             answer["error"] = str(errors[name])
         else:
-            answer["error"] = _send(channels[name], test_message(monitor.name, SystemClock().now()))
+            answer["error"] = _send(channels[name], test_message(monitor.name, clock.now()))
             answer["delivered"] = answer["error"] is None
         answers.append(answer)
     if as_json:
@@ -63,6 +68,32 @@ def send_test_alert(
         for answer in answers:
             typer.echo(f"{answer['channel']}: {visible(answer['error'] or 'delivered')}")
     sys.exit(0 if all(answer["delivered"] for answer in answers) else 1)
+
+
+def _channels_of(
+    monitor: MetricMonitor | LogMonitor | EventsMonitor, project: Project, now: datetime
+) -> set[str]:
+    """Give by what a monitor's rules tell, as far as it is known before anything with an address is found."""
+    from tocsin.alerting.group import compile_owners
+    from tocsin.model import AlertCandidate, DecisionKind, MonitorKind
+
+    rules: Sequence[Any] = [rule for rule in monitor.config.alerting if rule.enabled]
+    names = {channel for rule in rules for channel in rule.channels}
+    if all(rule.channels for rule in rules):
+        return names
+    found = AlertCandidate(
+        id="",
+        monitor=monitor.name,
+        source=MonitorKind(monitor.kind),
+        series=monitor.name,
+        rule="",
+        kind=DecisionKind.FIRST,
+        reason="",
+        at=now,
+        tags=monitor.tags,
+    )
+    owners = compile_owners(project.plan.groups, project.plan.fallback).of(found)
+    return names.union(*(owner.group.channels for owner in owners))
 
 
 def _send(channel: Channel, message: Mapping[str, Any]) -> str | None:

@@ -246,14 +246,14 @@ def _folds(widths: Sequence[int], available: int) -> list[list[int]]:
     return lines
 
 
-def print_line(text: str) -> None:
+def print_line(text: str, *, indent_by: int = _INDENT) -> None:
     """Print a line; on a terminal that is too narrow for it words go on below, further in."""
     import textwrap
 
     out = console()
     lines = [text]
     if out.is_terminal and len(text) > out.width:
-        indent = " " * (len(text) - len(text.lstrip()) + _INDENT)
+        indent = " " * (len(text) - len(text.lstrip()) + indent_by)
         lines = textwrap.wrap(
             text,
             out.width,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Annotated
@@ -44,6 +45,7 @@ NO_NEWS = "nothing new"
 """What is said of a monitor for which there was nothing to do."""
 
 _ALLOCATIONS = 200_000
+_ASKED_TO_END = b"asked to end: finishing what is in hand; once more ends it at once\n"
 
 
 def run(
@@ -119,11 +121,18 @@ def run(
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """End when asked to: transactions undone, leases given back, and the exit code says by which signal."""
+    """End when asked to: transactions undone, leases given back, and the exit code says by which signal.
+
+    A query in another thread is waited for. Whoever asks twice does not want to: the process ends at once.
+    """
     received: list[int] = []
 
     def end(number: int, frame: object) -> None:  # noqa: ARG001  # the signature of a handler
+        if received:
+            os._exit(128 + number)  # leases of a dead process are free
         received.append(number)
+        with suppress(OSError):  # not by a stream, which may be at writing just now
+            os.write(2, _ASKED_TO_END)
         raise KeyboardInterrupt
 
     chosen = (signal.SIGINT, signal.SIGTERM) if current_thread() is main_thread() else ()

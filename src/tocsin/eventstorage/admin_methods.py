@@ -1,8 +1,8 @@
-"""Making, describing and tending the database: the methods of a service that its cursors do not have."""
+"""Making, describing and tending the database as a whole."""
 
 from __future__ import annotations
 
-from abc import ABC
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from tocsin.errors import DataError
@@ -19,9 +19,11 @@ __all__ = ["AdminMethods", "check_time_column"]
 
 
 class AdminMethods(ABC):
-    """Operations on the database as a whole."""
+    """Operations on the database as a whole: each is done at once, in transactions of its own."""
 
-    _backend: Backend
+    @abstractmethod
+    def _whole(self, *, change: bool = False) -> Backend:
+        """Give the database, to be described or changed."""
 
     def database_create(self) -> None:
         """Make the tables and indexes, or migrate those of an older Tocsin; nothing happens when all is well.
@@ -29,19 +31,19 @@ class AdminMethods(ABC):
         Raises:
             StorageIntegrityError: A newer Tocsin made them, or tables of another program have their names.
         """
-        self._backend.create()
+        self._whole(change=True).create()
 
     def database_drop(self) -> None:
         """Remove the storage's tables with all events; nothing happens when there are none."""
-        self._backend.drop()
+        self._whole(change=True).drop()
 
     def index_create(self) -> None:
         """Make the indexes that searches use."""
-        self._backend.index_create()
+        self._whole(change=True).index_create()
 
     def index_drop(self) -> None:
         """Remove the indexes that searches use, as before a large import; uniqueness stays."""
-        self._backend.index_drop()
+        self._whole(change=True).index_drop()
 
     def database_status(self, brief: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - as specified
         """Describe the database.
@@ -53,7 +55,7 @@ class AdminMethods(ABC):
             `tables`: table → rows, bytes (`bytes_total`, `bytes_table`, `bytes_index`, `bytes_toast`),
             `oldest`, `newest`; `bytes_total`; unless brief `settings`: name → value.
         """
-        return self._backend.status(brief=brief)
+        return self._whole().status(brief=brief)
 
     def table_status(self, table: str, time_column: str) -> dict[str, Any]:
         """Describe one table: rows, bytes, and the oldest and newest time in a column.
@@ -62,7 +64,7 @@ class AdminMethods(ABC):
             DataError: There is no such table or time column.
         """
         check_time_column(table, time_column)
-        return self._backend.table_status(table, time_column)
+        return self._whole().table_status(table, time_column)
 
     def retain(self, before: datetime, *, batch: int = 10_000) -> Iterator[int]:
         """Delete the events stored before an instant, a little at a time.
@@ -78,7 +80,7 @@ class AdminMethods(ABC):
             DataError: It is no instant, or the batch no number from 1 on.
         """
         instant = instant_of(read_time("before", before))
-        return self._backend.retain(instant, batch=read_whole_number("batch", batch))
+        return self._whole(change=True).retain(instant, batch=read_whole_number("batch", batch))
 
     def queries_status(self) -> dict[str, dict[str, Any]]:
         """Describe the running named queries of this database, by name.
@@ -87,11 +89,11 @@ class AdminMethods(ABC):
             Name → `pid`, `user`, `application`, `client`, `started_at`, `waiting`, `state`, `duration`
             (seconds), `query_name`.
         """
-        return self._backend.queries()
+        return self._whole().queries()
 
     def query_status(self, qname: str) -> dict[str, Any]:
         """Describe a running named query, `{}` when there is none of this name."""
-        return self._backend.queries().get(qname, {})
+        return self._whole().queries().get(qname, {})
 
     def query_cancel(self, qname: str) -> bool | None:
         """End a running named query, and nothing else.
@@ -99,7 +101,7 @@ class AdminMethods(ABC):
         Returns:
             True when it was told to end, `None` when there is none of this name.
         """
-        return True if self._backend.cancel(qname) else None
+        return True if self._whole().cancel(qname) else None
 
 
 def check_time_column(table: str, column: str) -> None:

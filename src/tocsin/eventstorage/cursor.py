@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from tocsin.errors import EventStorageException
+from tocsin.eventstorage.admin_methods import AdminMethods
 from tocsin.eventstorage.insert_methods import InsertMethods
 from tocsin.eventstorage.search_methods import SearchMethods
 from tocsin.eventstorage.thresholds import ThresholdMethods
@@ -14,26 +15,29 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
-    from tocsin.eventstorage.session import Row, Session
+    from tocsin.eventstorage.session import Backend, Row, Session
 
 __all__ = ["EventStorageCursor"]
 
 T = TypeVar("T")
 
 
-class EventStorageCursor(InsertMethods, SearchMethods, ThresholdMethods):
+class EventStorageCursor(InsertMethods, SearchMethods, ThresholdMethods, AdminMethods):
     """All operations on events within one transaction, which the holder ends.
 
     Use it as a context manager: what is not committed when the block ends is undone. An error undoes the
-    whole transaction.
+    whole transaction. What concerns the database as a whole is no part of the transaction: it is done at
+    once, sees only what is committed, and changes nothing while the cursor has done something.
 
     Args:
         session: The connection it works on.
+        backend: The database as a whole; `None` for a cursor in a transaction of somebody else.
         owned: Whether closing the cursor closes the session.
     """
 
-    def __init__(self, session: Session, *, owned: bool = True) -> None:
+    def __init__(self, session: Session, backend: Backend | None = None, *, owned: bool = True) -> None:
         self._session = session
+        self._backend = backend
         self._owned = owned
         self._closed = False
 
@@ -51,6 +55,16 @@ class EventStorageCursor(InsertMethods, SearchMethods, ThresholdMethods):
         self._check_open()
         with self._session.named(qname, timeout):
             yield from self._session.stream(query, args)
+
+    def _whole(self, *, change: bool = False) -> Backend:
+        self._check_open()
+        if self._backend is None:
+            raise EventStorageException("the cursor is a part of somebody else's transaction")
+        if change and self._session.in_transaction:  # which the change would wait for, and for ever
+            raise EventStorageException(
+                "the cursor has begun something", hint="commit() or rollback() first: this is done at once"
+            )
+        return self._backend
 
     def _check_open(self) -> None:
         if self._closed:  # nobody would commit what it did

@@ -62,7 +62,7 @@ class EventStorageService(InsertMethods, SearchMethods, ThresholdMethods, AdminM
 
     def cursor_new(self) -> EventStorageCursor:
         """Give a cursor on this thread's connection: what it does waits for `commit()`."""
-        return EventStorageCursor(self._session(), owned=False)
+        return EventStorageCursor(self._session(), self._backend, owned=False)
 
     def commit(self) -> None:
         """Keep what the cursors of this thread did."""
@@ -75,6 +75,12 @@ class EventStorageService(InsertMethods, SearchMethods, ThresholdMethods, AdminM
     def close(self) -> None:
         """Close every connection; closing twice is fine."""
         self._backend.close()
+
+    def _whole(self, *, change: bool = False) -> Backend:
+        session: Session | None = getattr(self._threads, "session", None)
+        if change and session is not None and session.in_transaction:
+            session.commit()  # of cursors; the change would wait for it, and for ever
+        return self._backend
 
     def _session(self) -> Session:
         session: Session | None = getattr(self._threads, "session", None)

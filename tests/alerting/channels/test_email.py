@@ -106,6 +106,13 @@ def test_a_mail_arrives_with_a_message_id_made_from_the_messages(
     assert "Band: 10.5 to 20.5" in body
 
 
+def test_one_recipient_may_be_written_without_brackets(
+    mailbox: Mailbox, serve: Callable[..., Channel]
+) -> None:
+    serve(to="boss@example.org").send(MESSAGE)
+    assert mailbox.recipients == ["boss@example.org"]
+
+
 def test_mails_of_one_incident_are_one_thread(mailbox: Mailbox, serve: Callable[..., Channel]) -> None:
     channel = serve()
     channel.send(MESSAGE)

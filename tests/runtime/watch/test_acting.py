@@ -81,7 +81,7 @@ def test_a_command_that_is_killed_did_all_or_nothing_and_does_it_when_it_is_run_
         assert rows(project, "PRAGMA integrity_check") == [("ok",)]
         ((acknowledged, different),) = rows(project, _ONE_AT_MOST)
         assert acknowledged == different <= 1
-        assert len(rows(project, "SELECT 1 FROM _tocsin_silences")) <= _KILLS
+        assert len(rows(project, "SELECT 1 FROM _tocsin_silences")) <= 1
 
         assert "is acknowledged by ada" in said(project, *ack, "it is me")
         assert rows(project, "SELECT author, comment FROM _tocsin_acknowledgements") == [("ada", "it is me")]
@@ -89,12 +89,11 @@ def test_a_command_that_is_killed_did_all_or_nothing_and_does_it_when_it_is_run_
         project.append("ram", 900)
         until(lambda: rows(project, "SELECT 1 FROM _tocsin_decisions WHERE kind = 'silenced'"), "silence")
 
-        silences = [row[0] for row in rows(project, "SELECT silence_id FROM _tocsin_silences")]
-        for number in range(_KILLS):
-            killed(project, moments, "unsilence", silences[number % len(silences)])
-        for silence in silences:
-            out = said(project, "unsilence", silence)
-            assert "is no longer silent" in out or "was over at" in out
+        ((silence,),) = rows(project, "SELECT silence_id FROM _tocsin_silences")
+        for _ in range(_KILLS):
+            killed(project, moments, "unsilence", silence)
+        out = said(project, "unsilence", silence)
+        assert "is no longer silent" in out or "was over at" in out
         until(lambda: len(told(receiver)) == 2, "the message about ram")
         project.append("cpu", 1)
         project.append("ram", 1)

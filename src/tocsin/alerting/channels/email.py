@@ -10,7 +10,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
 from tocsin.alerting.channels.card import Card, clip, one_line
 from tocsin.alerting.channels.config import ChannelConfig, Timeout
@@ -60,7 +60,14 @@ class EmailConfig(ChannelConfig):
     user: str | None = None
     password: SecretStr | None = None
     sender: Address = Field(alias="from")
-    to: Annotated[tuple[Address, ...], Field(min_length=1)]
+    to: Annotated[
+        tuple[Address, ...],
+        Field(min_length=1),
+        BeforeValidator(
+            lambda value: (value,) if isinstance(value, str) else value,
+            json_schema_input_type=str | tuple[str, ...],
+        ),
+    ]
     timeout: Timeout = TIMEOUT
 
     @model_validator(mode="after")

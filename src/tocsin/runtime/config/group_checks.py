@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tocsin.alerting.inhibit import TAG_PREFIX
 from tocsin.runtime.config.groups import GROUPS_FILE
+from tocsin.runtime.config.monitors import BrokenMonitor
 from tocsin.runtime.config.yaml_file import error_at, is_there, read_text, suggest
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ _Wrong = tuple[str, tuple[str | int, ...], str | None]
 def _wrong(project: Project) -> Iterator[_Wrong]:
     monitors = {monitor.name for monitor in project.monitors}
     tags = {tag for monitor in project.monitors for tag in monitor.tags}
+    # Which tags a monitor has that cannot be read, nobody knows.
+    knows_tags = not any(isinstance(monitor, BrokenMonitor) for monitor in project.monitors)
     for number, group in enumerate(project.groups.groups):
         where = ("groups", number)
         yield from _missing(
@@ -44,7 +47,8 @@ def _wrong(project: Project) -> Iterator[_Wrong]:
             "define it in profiles.yml",
         )
         yield from _missing("monitor", _plain(group.monitors), monitors, (*where, "monitors"))
-        yield from _missing("monitor with the tag", group.tags, tags, (*where, "tags"))
+        if knows_tags:
+            yield from _missing("monitor with the tag", group.tags, tags, (*where, "tags"))
     if "fallback" in project.groups.model_fields_set:
         groups = {group.name for group in project.groups.groups}
         yield from _missing("group", [project.groups.fallback], groups, ("fallback",))
@@ -54,7 +58,8 @@ def _wrong(project: Project) -> Iterator[_Wrong]:
             named = [name for name in names if not name.startswith(TAG_PREFIX)]
             tagged = [name.removeprefix(TAG_PREFIX) for name in names if name.startswith(TAG_PREFIX)]
             yield from _missing("monitor", _plain(named), monitors, place)
-            yield from _missing("monitor with the tag", _plain(tagged), tags, place)
+            if knows_tags:
+                yield from _missing("monitor with the tag", _plain(tagged), tags, place)
 
 
 def _plain(patterns: Iterable[str]) -> list[str]:

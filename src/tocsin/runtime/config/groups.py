@@ -70,16 +70,20 @@ _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,63}$")]
 
 
 _HOUR = 60  # the first time of day that YAML takes for a number: 0:30 is none
+_CLOCK = re.compile(r"\d\d:\d\d(?::\d\d)?")
 
 
 def _time_of_day(value: Any) -> Any:
-    """Undo what YAML makes of an unquoted 18:00: a number of minutes."""
-    if not isinstance(value, int):
-        return value
-    if isinstance(value, bool) or not _HOUR <= value < 24 * _HOUR:
+    """Undo what YAML makes of an unquoted 18:00, a number of minutes; take nothing but hours and minutes.
+
+    A zone is the schedule's; a number such as 8.30 would be taken for seconds.
+    """
+    if isinstance(value, int) and _HOUR <= value < 24 * _HOUR:
+        return f"{value // 60:02}:{value % 60:02}"
+    if not isinstance(value, str) or not _CLOCK.fullmatch(value):
         message = "this is no time of day: write '18:00', in quotes"
         raise ValueError(message)
-    return f"{value // 60:02}:{value % 60:02}"
+    return value
 
 
 _Time = Annotated[time, BeforeValidator(_time_of_day)]

@@ -132,10 +132,10 @@ class MemoryConfig(StrictModel):
     def event_settings(self) -> dict[str, Any]:
         """Give what the event storage in the same file takes as settings: what somebody wrote, no defaults.
 
-        It has its own, as whoever searches events reads more pages than whoever runs monitors.
+        It has its own: who searches events reads more pages than who runs monitors, and what was acknowledged
+        to a sender of events is not to be lost in a power cut.
         """
-        shared = {"busy_timeout_seconds", "cache_mib", "max_size_mib"}
-        return self.model_dump(include=shared, exclude_unset=True)
+        return self.model_dump(exclude={"path", "profile"}, exclude_unset=True)
 
 
 class ProfileConfig(StrictModel):

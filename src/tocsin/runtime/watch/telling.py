@@ -126,10 +126,11 @@ class Teller:
         if report.messages:
             self._queued()
         if report.events or report.taken or report.messages:
-            text = (
-                ", ".join(f"{number} {kind}" for kind, number in counts.items() if number)
-                or "nothing to tell"
-            )
+            said = [f"{number} {kind}" for kind, number in counts.items() if number]
+            if report.messages and not said:
+                said = [f"what waited leaves in {report.messages} message{'s'[: report.messages > 1]}"]
             self._listener.said(
-                "told", text, {"events": report.events, "messages": report.messages, **counts}
+                "told",
+                ", ".join(said) or "nothing to tell",
+                {"events": report.events, "messages": report.messages, **counts},
             )

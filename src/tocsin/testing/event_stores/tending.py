@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -52,6 +53,47 @@ class TendingContract(EventStoreContract):
             assert store.count_events() == 0
             store.insert_events(many("a", 3))
             assert store.count_events() == 3
+
+    def test_a_cursor_describes_the_database_and_changes_it_between_transactions(
+        self, store: EventStorageService
+    ) -> None:
+        store.insert_event(message("a"))
+        with store.cursor_new() as cursor:
+            cursor.insert_event(message("b"))
+            assert cursor.database_status(brief=True)["tables"]["events"]["rows"] == 1
+            assert cursor.table_status("events", "detecttime")["rows"] == 1
+            assert (cursor.queries_status(), cursor.query_status("x"), cursor.query_cancel("x")) == (
+                {},
+                {},
+                None,
+            )
+            for change in (
+                cursor.database_drop,
+                cursor.database_create,
+                cursor.index_drop,
+                cursor.index_create,
+                lambda: cursor.retain(datetime(2100, 1, 1, tzinfo=UTC)),
+            ):
+                with pytest.raises(EventStorageException, match="begun something"):
+                    change()
+            cursor.commit()
+            cursor.index_drop()
+            cursor.index_create()
+            assert sum(cursor.retain(datetime(2100, 1, 1, tzinfo=UTC))) == 2
+            cursor.database_drop()
+            cursor.database_create()
+            assert cursor.count_events() == 0
+        with pytest.raises(EventStorageException, match="closed"):
+            cursor.database_status()
+
+    def test_changing_the_database_keeps_what_cursors_did(self, store: EventStorageService) -> None:
+        store.cursor_new().insert_event(message("a"))
+        store.index_drop()
+        store.rollback()
+        store.cursor_new().insert_event(message("b"))
+        store.index_create()
+        store.rollback()
+        assert store.count_events() == 2
 
     def test_without_tables_it_is_said_what_to_do(self, conncfg: dict[str, Any]) -> None:
         with EventStorageService(**conncfg) as store:
