@@ -4,6 +4,7 @@ A group that waits (`group_wait`) is told in batches: what is alike in `group_by
 first notice of a batch waits so long for others; then all of them leave in one message, and the next batch of
 the same kind leaves `group_interval` later, at the earliest. A group that does not wait is told of each by
 itself, at once. What comes outside of a group's hours leaves when they begin, unless it is bad enough.
+Of the repetitions of an incident that leave together, after a long pause or a night, the last says it all.
 
 Waiting goes by the clock, and is kept in the memory, so that a restart neither hurries nor forgets. Messages
 leave in the order of event time.
@@ -22,7 +23,7 @@ from tocsin.alerting.record import note_messages
 from tocsin.alerting.records import Queued, queue_messages
 from tocsin.alerting.route import may_leave
 from tocsin.alerting.rows import execute_for
-from tocsin.model import Group, Severity
+from tocsin.model import DecisionKind, Group, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -37,6 +38,8 @@ _NOTICES = "_tocsin_notices"
 _BATCHES = "_tocsin_batches"
 _NAMESPACE = uuid.UUID("3c1f0d5e-90a7-5c5f-8a55-0b6c4f5d2e61")
 _ALONE = ""
+_REPETITIONS = "repetitions "  # begins the batch of an incident; that of a digest is a JSON object
+_INCIDENT = ("monitor", "series", "rule", "subject", "opened_at")
 _Batch = tuple[str, str, str]
 
 
@@ -101,10 +104,12 @@ def _next_sequence(tx: Transaction) -> int:
 
 
 def _batch(notice: Notice) -> str:
-    if not notice.group.group_wait:
-        return _ALONE
-    values = {**notice.payload, "severity": notice.severity.value}
-    return json.dumps({key: values.get(key) for key in sorted(notice.group.group_by)})
+    if notice.group.group_wait:
+        values = {**notice.payload, "severity": notice.severity.value}
+        return json.dumps({key: values.get(key) for key in sorted(notice.group.group_by)})
+    if notice.payload.get("kind") == DecisionKind.REPEAT.value:
+        return _REPETITIONS + json.dumps([notice.payload.get(key) for key in _INCIDENT])
+    return _ALONE
 
 
 def _due(group: Group, left: datetime | None, now: datetime) -> datetime:
@@ -132,6 +137,11 @@ class _Waiting:
     event_at: datetime
     due_at: datetime
 
+    @property
+    def is_digested(self) -> bool:
+        """Whether it may travel with others that say something else."""
+        return self.batch != _ALONE and not self.batch.startswith(_REPETITIONS)
+
 
 def send_batches(tx: Transaction, *, plan: AlertingPlan, now: datetime, close_all: bool = False) -> int:
     """Make messages of the batches that are due, put them into the outbox, and give how many they are.
@@ -145,8 +155,7 @@ def send_batches(tx: Transaction, *, plan: AlertingPlan, now: datetime, close_al
     leaving = _leaving(tx, plan, now, close_all=close_all)
     if not leaving:
         return 0
-    shown = [notice.notice_id for batch in leaving for notice in batch[:MOST_ITEMS]]
-    payloads = _read_payloads(tx, shown)
+    payloads = _read_payloads(tx, [notice.notice_id for batch in leaving for notice in _shown(batch)])
     queued: list[Queued] = []
     travelling: dict[str, str] = {}
     for batch in leaving:
@@ -156,7 +165,7 @@ def send_batches(tx: Transaction, *, plan: AlertingPlan, now: datetime, close_al
     made = queue_messages(tx, queued, now)
     note_messages(tx, travelling)
     _forget(tx, list(travelling))
-    _note_left(tx, plan, [batch[0] for batch in leaving if batch[0].batch != _ALONE], now)
+    _note_left(tx, plan, [batch[0] for batch in leaving if batch[0].is_digested], now)
     return made
 
 
@@ -177,7 +186,10 @@ def _leaving(tx: Transaction, plan: AlertingPlan, now: datetime, *, close_all: b
         if group is not None and not may_leave(group, Severity.of(notice.severity), now):
             continue
         own = notice.notice_id if notice.batch == _ALONE else notice.batch
-        batches.setdefault((notice.group_name, notice.channel, own), []).append(notice)
+        key = (notice.group_name, notice.channel, own)
+        batch = batches.setdefault(key, []) if notice.is_digested else batches.pop(key, [])
+        batch.append(notice)
+        batches[key] = batch  # repetitions leave at the time of the last one
     return list(batches.values())
 
 
@@ -197,16 +209,22 @@ def _read_payloads(tx: Transaction, ids: Iterable[str]) -> dict[str, dict[str, A
     return {row["notice_id"]: json.loads(row["payload"]) for row in rows}
 
 
+def _shown(batch: Sequence[_Waiting]) -> Sequence[_Waiting]:
+    """Give those of a batch whose payloads make its message."""
+    return batch[:MOST_ITEMS] if batch[0].is_digested else batch[-1:]
+
+
 def _message(
     batch: Sequence[_Waiting], payloads: Mapping[str, dict[str, Any]], project: str, now: datetime
 ) -> Queued:
-    first = batch[0]
-    if len(batch) == 1:
+    shown = _shown(batch)
+    first = shown[0]
+    if len(shown) == 1:
         identity, message = first.notice_id, payloads[first.notice_id]
     else:
         ids = sorted(notice.notice_id for notice in batch)
         identity = str(uuid.uuid5(_NAMESPACE, json.dumps(ids)))
-        items = [{"id": one.notice_id, **payloads[one.notice_id]} for one in batch[:MOST_ITEMS]]
+        items = [{"id": one.notice_id, **payloads[one.notice_id]} for one in shown]
         worst = max((Severity.of(notice.severity) for notice in batch), key=lambda one: one.rank)
         message = digest_message(
             items, total=len(batch), group=first.group_name, severity=worst, project=project, now=now

@@ -86,6 +86,31 @@ def test_waiting_and_intervals_survive_a_restart(new_world: Callable[[], World])
     assert again.send(close_all=False) == 1
 
 
+def test_of_repetitions_that_leave_at_once_the_last_is_sent(world: World) -> None:
+    repeat = DecisionKind.REPEAT
+    world.tell(incident(), incident("db"))
+    world.send(close_all=False)
+    world.later(60)
+    world.tell(
+        *(incident(kind=repeat, minutes=minutes) for minutes in (10, 20, 30)),
+        *(incident("db", repeat, minutes, opened=opened) for minutes, opened in ((15, 0), (25, 0))),
+        incident(kind=DecisionKind.RECOVERED, minutes=31),
+    )
+    assert world.send(close_all=False) == 3
+    assert [(one["monitor"], one["kind"], one["timestamp"]) for one in world.messages()[2:]] == [
+        ("db", "repeat", "2026-03-02T12:25:00Z"),
+        ("web", "repeat", "2026-03-02T12:30:00Z"),
+        ("web", "recovered", "2026-03-02T12:31:00Z"),
+    ]
+    assert waiting(world) == []
+    repetitions = [row for row in world.decisions() if row["kind"] == "repeat"]
+    assert len(repetitions) == 5
+    sent = {one["id"]: one["monitor"] for one in world.messages()}
+    assert [sent[row["message_id"]] for row in repetitions] == [row["series"] for row in repetitions]
+    world.tell(incident("db", repeat, 35))
+    assert world.send(close_all=False) == 1
+
+
 def test_a_run_that_ends_closes_every_batch(world: World) -> None:
     world.groups(Group("everyone", channels=("ops",), group_wait=60 * MINUTE))
     tell(world, "a", "b")
