@@ -173,6 +173,7 @@ def test_a_wrong_key_is_said_with_its_line_and_a_suggestion(
     ("text", "said"),
     [
         ("interval: soon", "interval: 'soon' is not a length of time: write 30s, 10min, 1h, 1d, 1w"),
+        ("interval: 1M", "interval: '1M' could be minutes or months: write 1min, or 30d"),
         ("interval: 0", "interval: an interval is 1 to 2147483647 whole seconds, not 0"),
         ("interval: 1.5s", "interval: '1.5s' is not a whole number of seconds"),
         ("interval: true", "is not a length of time"),
@@ -360,7 +361,10 @@ def test_a_query_file_is_looked_for_in_three_places(files: Files) -> None:
         (b"name: m\x00\n", "not valid YAML"),
         (b"name: " + b"[" * 3000 + b"]" * 3000, "the file is nested too deeply"),
         (b"name: m\nquery: x\ninterval: 1h\n1: x\n", "1: keys should be strings"),
-        (b"anchor: 2026-02-30\n", "day is out of range for month"),
+        (
+            b"name: m\nanchor: 2026-02-30\n",
+            "bad.yml:2: not valid YAML: '2026-02-30' is not a date or time: day",
+        ),
     ],
 )
 def test_a_file_that_is_no_metric_breaks_only_itself(files: Files, content: bytes, said: str) -> None:

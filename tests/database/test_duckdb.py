@@ -207,6 +207,20 @@ def test_a_file_for_reading_is_not_written(tmp_path: Path) -> None:
             manager.execute_query("INSERT INTO t VALUES (2)")
 
 
+@pytest.mark.parametrize(
+    "query", ["COPY (SELECT 1) TO '{}'", "COPY (SELECT 1) TO '{}' (RETURN_FILES)", "ATTACH '{}'"]
+)
+def test_a_query_that_would_write_a_file_is_refused_before_it_does(
+    source: DuckDBManager, tmp_path: Path, query: str
+) -> None:
+    target = tmp_path / "written"
+
+    with pytest.raises(DatabaseError, match="gives no columns: write a SELECT"):
+        source.read_columns(query.format(target))
+
+    assert not target.exists()
+
+
 def test_a_file_that_another_process_writes_is_locked(tmp_path: Path) -> None:
     path = tmp_path / "a.duckdb"
     holder = subprocess.Popen(

@@ -38,6 +38,9 @@ def parse_duration(text: str | float | timedelta) -> timedelta:
         if match is None or (match[2] and match[2] not in _SECONDS):
             message = f"{text!r} is not a length of time: write 30s, 10min, 1h, 1d, 1w, or seconds"
             raise ValueError(message)
+        if match[2] == "m" and "M" in str(text):
+            message = f"{text!r} could be minutes or months: write 1min, or 30d"
+            raise ValueError(message)
         seconds = float(match[1]) * _SECONDS[match[2] or "s"]
     if not 0 <= seconds <= _LONGEST:
         message = f"{text!r} is out of range: at least 0, at most {_LONGEST} seconds"

@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Layout", "Rows", "place_rows", "rejected_rows"]
+__all__ = ["Layout", "Rows", "first_astray", "place_rows", "rejected_rows"]
 
 _MOST_SLOTS = 50_000_000
 _MOST_REJECTED = 100
 _LONGEST_VALUE = 80
+_LONGEST_PAUSE = 86_400_000  # ms between rows ahead of the clock that still follow each other: a day …
+_LONGEST_PAUSE_SLOTS = 10  # … or so many slots, whichever is longer
 _NULL = "NULL"
 
 
@@ -137,6 +139,24 @@ def _refuse_off_grid(
 
 def _written(instant: datetime) -> str:
     return instant.replace(tzinfo=None).isoformat(sep=" ", timespec="milliseconds").removesuffix(".000")
+
+
+def first_astray(slots: NDArray[np.int64], present: int, interval: int, *, begun: bool) -> int | None:
+    """Find the first slot ahead of the present that does not follow the present, or the slot before it.
+
+    Args:
+        slots: The slots of all rows, in any order, in milliseconds.
+        present: The time it is now, in milliseconds.
+        interval: The length of a slot in milliseconds.
+        begun: Whether the series began before the present, whatever these rows are. When neither they nor
+            any row did, the source's times have nothing to do with the clock, and none is astray.
+    """
+    ahead = np.unique(slots[slots > present])
+    if not begun and len(ahead) and slots.min() > present:
+        return None
+    pauses = np.diff(ahead, prepend=present)
+    far = np.flatnonzero(pauses > max(_LONGEST_PAUSE, _LONGEST_PAUSE_SLOTS * interval))
+    return int(ahead[far[0]]) if len(far) else None
 
 
 def rejected_rows(columns: Mapping[str, NDArray[Any]], spec: LoadSpec, rows: Rows) -> tuple[RejectedRow, ...]:

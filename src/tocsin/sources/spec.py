@@ -164,6 +164,7 @@ class LoadResult:
         rejected: The first rejected rows, in the order of the query's result.
         last_timestamp: The latest time of a row within the window, over all series; `None` without rows.
         end: The end (exclusive) of all series; `None` when there was neither a row nor an end given.
+        astray: The first slot of rows that were ignored since they lie astray, far ahead of the present.
     """
 
     series: tuple[LoadedSeries, ...]
@@ -173,6 +174,7 @@ class LoadResult:
     rejected: tuple[RejectedRow, ...]
     last_timestamp: datetime | None
     end: datetime | None
+    astray: datetime | None = None
 
     @property
     def rows_stored(self) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from tocsin.errors import LoadError
 from tocsin.sources.grid import Grid
 from tocsin.sources.instants import instant_of, milliseconds_of
-from tocsin.sources.placement import Layout, Rows, place_rows, rejected_rows
+from tocsin.sources.placement import Layout, Rows, first_astray, place_rows, rejected_rows
 from tocsin.sources.seasonality import seasonality_json, seasonality_of
 from tocsin.sources.spec import LoadedSeries, LoadResult, LoadSpec, RejectedRow
 from tocsin.sources.template import render_query
@@ -94,6 +94,7 @@ class MetricLoader:
         known: Mapping[str, datetime] | None = None,
         *,
         stop_at_data: bool = False,
+        present: datetime | None = None,
     ) -> LoadResult:
         """Read a window: all series, every slot of theirs, and what became of every row.
 
@@ -108,6 +109,10 @@ class MetricLoader:
                 they are in the result even when the query has no row of them.
             stop_at_data: Whether to end with the last row's slot when that is before `end`, as with
                 `end=None`; then a window without a row has no slots.
+            present: The time it is now, or to which was read before. Rows ahead of it count only as long as
+                they follow each other, if any row (or a known series) is not ahead of it: one that a
+                typing error puts a century ahead would end the series there, and what comes later would
+                never be read. `None`: all rows count.
 
         Raises:
             LoadError: The query gave something that is not a series.
@@ -125,6 +130,11 @@ class MetricLoader:
 
         columns = self._query(first, limit)
         rows = place_rows(columns, spec, grid, begins, first=first, limit=limit)
+        astray = None
+        if present is not None:
+            astray = first_astray(rows.slots, milliseconds_of(present), grid.interval, begun=bool(known))
+        if astray is not None:
+            rows = place_rows(columns, spec, grid, begins, first=first, limit=astray)
         if limit is None or stop_at_data:
             data_end = None if rows.last is None else grid.slot(rows.last) + grid.interval
             limit = data_end if limit is None or data_end is None else min(limit, data_end)
@@ -137,6 +147,7 @@ class MetricLoader:
             rejected=rejected_rows(columns, spec, rows),
             last_timestamp=None if rows.last is None else instant_of(rows.last),
             end=None if limit is None else instant_of(limit),
+            astray=None if astray is None else instant_of(astray),
         )
 
     def _query(self, first: int | None, limit: int | None) -> dict[str, NDArray[Any]]:

@@ -147,6 +147,25 @@ def test_training_ends_after_a_duration_by_the_time_of_events() -> None:
     assert detector.process(event(2, time=3_600.0)) is not None
 
 
+@pytest.mark.parametrize("wrong", [5.0, 8_078_000_000.0], ids=["1970", "2226"])
+@pytest.mark.parametrize("place", [0, 3, 10])
+@pytest.mark.parametrize("rule", ["training_duration", "training_quiet"])
+def test_a_line_whose_clock_is_years_away_neither_ends_training_nor_prolongs_it(
+    rule: str, place: int, wrong: float
+) -> None:
+    times = [1_772_000_000.0 + 60 * minute for minute in range(100)]
+    plain, odd = (NewEventDetector(config={rule: "1h"}) for _ in range(2))
+
+    phases = [
+        [(detector.process(event(1, time=time)), detector.phase)[1] for time in seen]
+        for detector, seen in ((plain, times), (odd, [*times[:place], wrong, *times[place:]]))
+    ]
+
+    del phases[1][place]
+    ends = [seen.index(Phase.DETECT) for seen in phases]
+    assert all(60 <= end <= 70 for end in ends), ends  # the quiet rule looks every 7.5 minutes
+
+
 def test_training_ends_when_nothing_new_was_learned_for_a_while() -> None:
     detector = NewEventDetector(config={"training_quiet": "80s"})
     ids = ["a", "b", "a", "c", *["a"] * 40]
@@ -306,6 +325,8 @@ def test_credentials_are_no_part_of_the_state(tmp_path: Path) -> None:
         ({"persist": {"pathh": "x"}}, "persist.pathh: did you mean path?"),
         ({"allow": [{"event": 1}]}, "allow.0.event"),
         ({"variables": {"a": "b"}}, "variables"),
+        ({"variables": "user"}, "NewValueDetector: variables: this must be a list"),
+        ({"allow": [3]}, "NewValueDetector: allow.0: this must hold keys and values"),
     ],
 )
 def test_a_wrong_configuration_names_the_key(config: dict[str, Any], words: str) -> None:

@@ -67,7 +67,10 @@ def test_a_detector_with_other_parameters_learns_anew(trained: LogWorkspace) -> 
     report = trained.run_one()
 
     assert [line.line for line in report.lines] == [81]
-    assert report.notes == ["the parameters of detector new_value changed: it learns anew, from here on"]
+    assert report.notes == [
+        "the parameters of detector new_value changed: it learns anew, from here on",
+        "new_value: no variable was static or stable in training, so none is watched",
+    ]
 
 
 def test_a_parser_that_changed_is_said_with_the_way_out(trained: LogWorkspace) -> None:

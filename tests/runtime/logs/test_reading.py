@@ -33,6 +33,33 @@ def same(left: LogWorkspace, right: LogWorkspace) -> None:
         assert mine[part] == theirs[part], part
 
 
+def test_what_training_never_saw_is_said_once_by_the_run_that_finds_it(logs: LogWorkspace) -> None:
+    names = [f"v{number}" for number in range(5)]
+    logs.log(detectors=[{"type": "new_value", "params": {"variables": ["usr", *names]}}])
+    logs.lines(quiet(TRAIN - 1))
+    assert logs.run_one().notes == []
+
+    logs.append(quiet(2, first=TRAIN))
+
+    assert logs.run_one().notes == [
+        *(
+            f"new_value: variable '{name}' is configured, but training never saw it"
+            for name in ["usr", *names[:2]]
+        ),
+        "and 3 more: `tocsin state show` has all of them",
+    ]
+    logs.append(quiet(1, first=TRAIN + 5))
+    assert logs.run_one().notes == []
+
+
+def test_lines_without_time_cannot_end_a_training_by_time_and_that_is_said(logs: LogWorkspace) -> None:
+    logs.log(parser={"type": "drain"}, train={"duration": "1d"}, detectors=[{"type": "new_event"}])
+    logs.lines(["user ann read a page"] * 150)
+
+    (note,) = logs.run_one().notes
+    assert note.startswith("new_event: none of the first 100 events has a time, by which training is to end")
+
+
 def test_the_anomalous_lines_of_a_log_are_found_and_explained(logs: LogWorkspace) -> None:
     logs.log()
     logs.lines(LINES)

@@ -155,6 +155,14 @@ def test_the_time_is_found_by_itself_and_is_no_variable(value: dict[str, Any]) -
     assert len(event["logFormatVariables"]) == len(value)
 
 
+@pytest.mark.parametrize("took", [0, 12, 0.35, -1, 99_999_999])
+def test_a_small_number_is_how_long_something_took_and_no_time_of_1970(took: float) -> None:
+    event = read({"event": "x", "time": took, "Timestamp": "2026-11-22T10:15:00Z"})
+
+    assert event["parsedTimestamp"] == INSTANT
+    assert event["logFormatVariables"] == {"event": "x", "time": took}
+
+
 def test_the_key_and_the_form_of_the_time_can_be_told() -> None:
     event = read(
         {"event": "x", "time": 1, "when": "22|11|2026 10h15"}, time="when", time_format="%d|%m|%Y %Hh%M"

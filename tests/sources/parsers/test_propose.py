@@ -105,6 +105,25 @@ def test_a_header_is_found(form: str, named: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     "form",
     [
+        "2026-11-22\t10:15:{second}\t{level}\t{message}",
+        "2026-11-22  10:15:{second} {level} {message}",
+        "22.11.2026 10:15:{second} {level} {message}",
+        "11/22/2026 10:15:{second} AM {level} {message}",
+    ],
+)
+def test_the_time_is_that_of_the_line_however_it_is_set_out(form: str) -> None:
+    lines = sample(form)
+    proposal = propose_parser(lines)
+
+    event = create_parser(proposal.type, proposal.params).parse_line(lines[7])
+
+    assert event["parsedTimestamp"] == 1795342507.0
+    assert event["logFormatVariables"] == {"level": "WARN"}
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
         "2026-11-22 10:15:{second},{milli} {level} [main] org.example.Job: {message}",
         "2026-11-22 10:15:{second},{milli} [main] {level}  org.example.Job - {message}",
         "2026-11-22 10:15:{second}.{milli} {level} {message}",

@@ -28,6 +28,8 @@ INSTANT = datetime(2026, 11, 22, 10, 15, 0, tzinfo=UTC).timestamp()
         "2026-11-22 10:15",
         "2026-11-22-10.15.00",
         "2026-11-22_10:15:00",
+        "2026-11-22\t10:15:00",
+        "2026-11-22  10:15:00",
         "20261122T101500Z",
         "20261122101500",
         "20261122 10:15:00",
@@ -168,6 +170,15 @@ def test_a_format_of_the_users(time_format: str, text: str) -> None:
 
     assert reader.read(text, READ_AT) == INSTANT
     assert reader.read("2026-11-22T10:15:00Z", READ_AT) is None
+
+
+@pytest.mark.parametrize(
+    ("time_format", "said"),
+    [("%d.%Q", "'Q' is a bad directive"), ("%H:%M %H", "a part stands in it twice"), ("%Y-%", "stray %")],
+)
+def test_a_format_that_is_none_is_refused_before_anything_is_read(time_format: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=f"time_format '{time_format}' is none: {said}"):
+        TimeReader(time_format)
 
 
 def test_numbers_since_1970_are_told_apart_by_their_size() -> None:

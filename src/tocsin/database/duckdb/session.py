@@ -109,8 +109,8 @@ class DuckDBSession(Session):
     def read_columns(self, query: str, params: Mapping[str, Any] | None) -> dict[str, NDArray[Any]]:
         """Run a query and give its columns."""
         with mapped_errors(self._location):
-            if not self._run(self._cursor, query, params):
-                raise DatabaseError("this statement gives no columns", hint="write a SELECT")
+            if not self._run(self._cursor, query, params, reading=True):
+                raise _no_columns()
             columns = self._cursor.fetchnumpy()
         return {name: to_array(column) for name, column in columns.items()}
 
@@ -124,7 +124,7 @@ class DuckDBSession(Session):
             cursor = self._cursor if self._turn.is_ours else self._open_cursor()
             relation = cursor.sql(text, params=parameters or None)
             if relation is None:
-                raise DatabaseError("this statement gives no columns", hint="write a SELECT")
+                raise _no_columns()
             if self._turn.is_ours:
                 table: pa.Table = relation.to_arrow_table()
                 return table.to_reader(_ARROW_ROWS)
@@ -154,18 +154,32 @@ class DuckDBSession(Session):
         [(parsed,)] = self._cursor.execute("SELECT json_serialize_sql($text)", {"text": statement}).fetchall()
         return str(parsed)
 
-    def _run(self, cursor: duckdb.DuckDBPyConnection, query: str, params: Mapping[str, Any] | None) -> bool:
-        """Run one statement and say whether it gives rows of its own."""
+    def _run(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        query: str,
+        params: Mapping[str, Any] | None,
+        *,
+        reading: bool = False,
+    ) -> bool:
+        """Run one statement and say whether it gives rows; one that gives none is not run to read."""
         import duckdb
 
         text, values = self._bound(query, params)
         statements = cursor.extract_statements(text)
         if len(statements) != 1:
             raise DatabaseError(f"one statement at a time, not {len(statements)}")
+        kinds = set(statements[0].expected_result_type)
+        gives_none = (
+            duckdb.ExpectedResultType.QUERY_RESULT not in kinds
+            or duckdb.ExpectedResultType.NOTHING in kinds
+            or statements[0].type == duckdb.StatementType.COPY  # it gives what it wrote
+        )
+        if reading and gives_none:
+            raise _no_columns()
         parameters = {name: to_parameter(value) for name, value in values.items()}
         cursor.execute(statements[0], parameters or None)
-        kinds = set(statements[0].expected_result_type)
-        if duckdb.ExpectedResultType.QUERY_RESULT not in kinds or duckdb.ExpectedResultType.NOTHING in kinds:
+        if gives_none:
             return False
         description = cursor.description
         if len(kinds) > 1:  # a change gives the number of rows, unless it is told to return the rows
@@ -271,3 +285,7 @@ def _value_sql(name: str, array: NDArray[Any] | None) -> str:
 def _column_sql(column: ColumnDefinition) -> str:
     type_ = _TYPES.get(column.type, "TIMESTAMPTZ")
     return f"{quote(column.name)} {type_}" + ("" if column.nullable else " NOT NULL")
+
+
+def _no_columns() -> DatabaseError:
+    return DatabaseError("this statement gives no columns", hint="write a SELECT")

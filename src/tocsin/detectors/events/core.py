@@ -19,6 +19,7 @@ __all__ = ["CoreDetector"]
 
 _DETECT = Phase.DETECT.value
 _EVENT_ID_TYPES = frozenset({int, str})
+_MANY_WITHOUT_TIME = 100
 
 
 class CoreDetector(KeepingDetector, ABC):
@@ -129,8 +130,22 @@ class CoreDetector(KeepingDetector, ABC):
         if not timed or record["phase"] != Phase.TRAIN:
             return
         time = event_time(input_)
-        if time is not None and time_is_up(record, config, time, self.learning_mark):
+        if time is None:
+            self._warn_of_no_time(record)
+        elif time_is_up(record, config, time, self.learning_mark):
             self.finish_training()
+
+    def _warn_of_no_time(self, record: dict[str, Any]) -> None:
+        learned = record["trained"] - record["trained_before"]
+        if (
+            learned == _MANY_WITHOUT_TIME
+            and record["first"] is None
+            and self.config.data_use_training is None
+        ):
+            self.warn(
+                f"none of the first {learned:,} events has a time, by which training is to end: say how many"
+                " events to learn from, or how times are read"
+            )
 
     def _learn(self, input_: Mapping[str, Any]) -> None:
         record = self._record

@@ -15,6 +15,7 @@ __all__ = ["Phase", "event_time", "first_phase", "new_record", "time_is_up"]
 
 _LATEST = 253_402_300_799.0  # the end of the year 9999
 _CHECKS_PER_QUIET_PERIOD = 8
+_CLOCK_WAS_SET = 366 * 86_400.0  # seconds from one event to the next that nobody waited for
 
 
 class Phase(StrEnum):
@@ -71,7 +72,9 @@ def new_record(config: CoreDetectorConfig, *, judges_at_once: bool) -> dict[str,
 def time_is_up(record: dict[str, Any], config: CoreDetectorConfig, time: float, mark: Any) -> bool:
     """Tell whether an event at this time is after the end of training, and keep the time.
 
-    The quiet rule looks eight times a period whether anything was learned since it looked last.
+    The quiet rule looks eight times a period whether anything was learned since it looked last. When the
+    time of events jumps by more than a year, to or fro, a clock was set (a device began in 1970, a line was
+    damaged), and the jump is no time of training.
 
     Args:
         record: The detector's record, changed.
@@ -81,6 +84,12 @@ def time_is_up(record: dict[str, Any], config: CoreDetectorConfig, time: float, 
     """
     if record["first"] is None:
         record["first"] = record["latest"] = time
+    jump = time - record["latest"]
+    if abs(jump) > _CLOCK_WAS_SET:
+        record["first"] += jump
+        if record["quiet"] is not None:
+            record["quiet"]["since"] += jump
+        record["latest"] = time
     record["latest"] = max(record["latest"], time)
     duration = config.training_duration
     if duration is not None and record["latest"] - record["first"] >= duration.total_seconds():

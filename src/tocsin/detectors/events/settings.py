@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from tocsin.detectors.events.config import PersistConfig
 from tocsin.errors import DetectorError
+from tocsin.model.wrong_value import key_of_error, words_of_error
 
 if TYPE_CHECKING:
     from tocsin.detectors.events.config import CoreDetectorConfig
@@ -32,8 +33,10 @@ def read_config(
     try:
         return config_class.model_validate(dict(config))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        key = ".".join(map(str, first["loc"]))
+        errors = error.errors(include_url=False, include_context=False)
+        # A key that is missing is often there, misspelt.
+        first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
+        key = ".".join(map(str, key_of_error(dict(config), first["loc"])))
         if first["type"] == "extra_forbidden":
             persist = first["loc"][:-1] == ("persist",)
             known = list((PersistConfig if persist else config_class).model_fields)
@@ -41,5 +44,5 @@ def read_config(
             nested = len(first["loc"]) > 1 and not persist
             hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(known))}"
             raise DetectorError(f"{owner} has no parameter {key}", hint=None if nested else hint) from error
-        message = first["msg"].removeprefix("Value error, ")
+        message = words_of_error(first["type"], first["msg"])
         raise DetectorError(f"{owner}: {key + ': ' if key else ''}{message}") from error

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from tocsin.errors import ConfigError
 from tocsin.model import AlertRule, DirectionRule, Severity, Subject
 from tocsin.runtime.config.fields import (
     Duration,
@@ -34,12 +35,22 @@ _Positive = Annotated[Duration, Field(gt=timedelta(0))]
 _Group = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
+def _check_encoding(encoding: str) -> str:
+    from tocsin.sources.log_files.lines import known_encoding
+
+    try:
+        known_encoding(encoding)
+    except ConfigError as error:
+        raise ValueError(str(error)) from error
+    return encoding
+
+
 class LogSourceConfig(StrictModel):
     """Where the lines come from."""
 
     files: tuple[str, ...] = ()
     stdin: bool = False
-    encoding: str = "utf-8"
+    encoding: Annotated[str, AfterValidator(_check_encoding)] = "utf-8"
     unfinished_line_after: Duration = timedelta(seconds=5)
 
     @model_validator(mode="after")

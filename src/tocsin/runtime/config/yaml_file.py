@@ -13,9 +13,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from tocsin.errors import ConfigError
+from tocsin.model.wrong_value import key_of_error, words_of_error
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
+    from datetime import date
     from pathlib import Path
 
 __all__ = [
@@ -40,19 +42,6 @@ _CALL = re.compile(
 _SHORT = re.compile(r"\$\{(?P<name>[A-Za-z_]\w*)\}")
 _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Model = TypeVar("_Model", bound=BaseModel)
-
-
-# What pydantic calls by the names of Python, in words that fit a YAML file.
-_WORDS = {
-    "tuple_type": "this must be a list",
-    "list_type": "this must be a list",
-    "dict_type": "this must hold keys and values",
-    "model_type": "this must hold keys and values",
-    "model_attributes_type": "this must hold keys and values",
-    "string_type": "this must be text",
-    "bool_type": "this must be true or false",
-    "bool_parsing": "this must be true or false",
-}
 
 
 class StrictModel(BaseModel):
@@ -102,8 +91,18 @@ class _UniqueKeyLoader(_Loader):  # type: ignore[valid-type,misc]
             raise yaml.MarkedYAMLError(problem="the number is too large", problem_mark=node.start_mark)
         return number
 
+    def construct_yaml_timestamp(self, node: yaml.ScalarNode) -> date:
+        try:
+            instant: date = super().construct_yaml_timestamp(node)
+        except ValueError as error:
+            raise yaml.MarkedYAMLError(
+                problem=f"{node.value!r} is not a date or time: {error}", problem_mark=node.start_mark
+            ) from error
+        return instant
+
 
 _UniqueKeyLoader.add_constructor("tag:yaml.org,2002:int", _UniqueKeyLoader.construct_yaml_int)
+_UniqueKeyLoader.add_constructor("tag:yaml.org,2002:timestamp", _UniqueKeyLoader.construct_yaml_timestamp)
 
 
 def parse_yaml(text: str, path: Path) -> dict[str, Any]:
@@ -252,7 +251,7 @@ def validate(model: type[_Model], text: str, path: Path, *, keep: frozenset[str]
 
 
 def _explain(model: type[BaseModel], text: str, path: Path, error: Any) -> ConfigError:
-    location = _location(parse_yaml(text, path), error["loc"])
+    location = key_of_error(parse_yaml(text, path), error["loc"])
     where = ".".join(str(part) for part in location)
     line = line_of(text, location)
     if error["type"] == "extra_forbidden":
@@ -261,24 +260,8 @@ def _explain(model: type[BaseModel], text: str, path: Path, error: Any) -> Confi
         return ConfigError(f"unknown key {where!r}", path=str(path), line=line, hint=hint)
     if error["type"] == "missing":
         return ConfigError(f"the key {where!r} is missing", path=str(path), line=line)
-    message = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    message = _WORDS.get(error["type"], message[:1].lower() + message[1:])
+    message = words_of_error(error["type"], error["msg"])
     return ConfigError(f"{where}: {message}" if where else message, path=str(path), line=line)
-
-
-def _location(data: Any, parts: Iterable[str | int]) -> tuple[str | int, ...]:
-    """Keep what is a key or a list item of the document; pydantic also names branches of unions."""
-    location: list[str | int] = []
-    remaining = list(parts)
-    for index, part in enumerate(remaining):
-        is_last = index == len(remaining) - 1
-        if isinstance(data, dict) and (part in data or (is_last and isinstance(part, str))):
-            location.append(part)
-            data = data.get(part)
-        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
-            location.append(part)
-            data = data[part]
-    return tuple(location)
 
 
 def error_at(

@@ -101,6 +101,7 @@ class _LogRun:
         elif memory is not None:
             self._commit(memory)
             self._report.notes.extend(self._findings.notes())
+            self._note_warnings()
 
     def check_all_was_read(self) -> None:
         """Have the run of this monitor fail if it saw less than it was asked to watch."""
@@ -151,6 +152,7 @@ class _LogRun:
         self._detectors = {detector.name: detector for detector in made}
         memory = LogMemory(self._job.memory, self._job.monitor, self._parser, self._detectors)
         self._report.notes.extend(memory.restore())
+        self._warned = {name: len(detector.warnings) for name, detector in self._detectors.items()}
         return memory
 
     def _judge(self, lines: RawLines) -> None:
@@ -192,6 +194,19 @@ class _LogRun:
         )
         latest = int(min(last, self._job.now.timestamp()) * 1000)
         self._position["latest"] = max(self._position.get("latest", 0), latest)
+
+    def _note_warnings(self) -> None:
+        """Say once what detectors found wrong: one that watches nothing would be silent for ever."""
+        found = [
+            f"{name}: {warning}"
+            for name, detector in self._detectors.items()
+            for warning in detector.warnings[self._warned[name] :]
+        ]
+        self._report.notes.extend(found[:_MOST_NAMED])
+        if len(found) > _MOST_NAMED:
+            self._report.notes.append(
+                f"and {len(found) - _MOST_NAMED:,} more: `tocsin state show` has all of them"
+            )
 
     # -- keeping ----------------------------------------------------------------------------------------
 

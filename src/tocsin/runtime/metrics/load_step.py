@@ -114,7 +114,12 @@ class _LoadStep:
         """Read a window and keep it, with the position, in one transaction."""
         position, config, name = self._position, self._config, self._monitor.name
         known = {series: start or from_ms(first) for series, first in position.first.items()}
-        result = self._loader.read(start, end, known, stop_at_data=self._to_data_end)
+        result = self._loader.read(start, end, known, stop_at_data=self._to_data_end, present=self._present())
+        if result.astray is not None:
+            self._report.notes.append(
+                f"rows at {result.astray:%Y-%m-%d %H:%M:%S} UTC and later lie far ahead of the clock,"
+                " and are left out until then"
+            )
         if self._to_data_end and self._is_under_way(result):
             complete = from_ms(self._floor(to_ms(self._now - config.loading_delay)))
             result = self._loader.read(start, complete, known, stop_at_data=True)
@@ -138,6 +143,13 @@ class _LoadStep:
             )
         self._position, self._forget_first = after, False
         self._note_rejected(result)
+
+    def _present(self) -> datetime | None:
+        """Give the time from which on rows must follow each other, see `MetricLoader.read`."""
+        position, now = self._position, to_ms(self._now)
+        if not self._to_data_end or min(position.first.values(), default=now) > now:
+            return None
+        return from_ms(max(now, position.until or now))
 
     def finish(self) -> None:
         """Close the books of the step, and say so when the source has never had a row."""

@@ -45,8 +45,12 @@ TIME_KEYS = [
     "created",
     "created_at",
     "__REALTIME_TIMESTAMP",
+    "Timestamp",
+    "time_iso8601",
 ]
 """Where the time of a line is looked for, in this order."""
+
+_EARLIEST = 10**8  # a smaller number is how long something took, as in text of fewer digits
 
 EVENT_KEYS = [
     "EventID",
@@ -134,7 +138,7 @@ def take_time(
         kind = type(value)
         if kind is str:
             seconds = times.read(value, reference)
-        elif kind is int or kind is float:
+        elif (kind is int or kind is float) and value >= _EARLIEST:
             seconds = since_1970(value)
         else:
             seconds = None

@@ -31,6 +31,8 @@ _TIMES = (
     ("%{HTTPTIME:time}", None),
     ("%{COMPACTTIME:time}", None),
     ("%{EPOCH:time}", None),
+    (r"(?P<time>\d\d?\.\d\d?\.\d{4},? \d\d?:\d\d:\d\d)", None),
+    (r"(?P<time>\d\d?/\d\d?/\d{4},? \d\d?:\d\d:\d\d ?[AaPp][Mm])", None),
     (r"(?P<time>\d\d-\d\d \d\d:\d\d:\d\d\.\d{3,6})", "%m-%d %H:%M:%S.%f"),
     (r"(?P<time>\d\d\.\d\d \d\d:\d\d:\d\d)", "%m.%d %H:%M:%S"),
     (r"(?P<level>[IWEF])(?P<time>\d{4} \d\d:\d\d:\d\d\.\d{6})", "%m%d %H:%M:%S.%f"),

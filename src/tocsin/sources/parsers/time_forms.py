@@ -43,7 +43,8 @@ _MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES, 1)}
 _MONTH = "(" + "|".join(_MONTH_NAMES) + ")"
 
 _YEAR_FIRST = re.compile(
-    r"(\d{4})([-/.])(\d\d?)\2(\d\d?)(?:[T t_-] ?(\d\d?)[:.](\d\d)(?:[:.](\d\d)(?:[.,:](\d{1,9}))?)?)?" + _ZONE
+    r"(\d{4})([-/.])(\d\d?)\2(\d\d?)(?:[T\tt _-] ?(\d\d?)[:.](\d\d)(?:[:.](\d\d)(?:[.,:](\d{1,9}))?)?)?"
+    + _ZONE
 )
 _MONTH_NAME_FIRST = re.compile(
     _WEEKDAY + _MONTH + r" +(\d\d?)(?:,? +(\d{4}))?,? +" + _CLOCK + _ZONE + r"(?: +(\d{4}))?"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
+from tocsin.errors import ConfigError
 from tocsin.sources.local_time import read_zone
 from tocsin.sources.parsers.time_forms import TimeFields, read_form
 
@@ -53,11 +54,13 @@ class TimeReader:
         timezone: The IANA zone of times that name none.
 
     Raises:
-        ConfigError: There is no such zone.
+        ConfigError: There is no such zone, or the format is none.
     """
 
     def __init__(self, time_format: str | None = None, timezone: str = "UTC") -> None:
         self._format = time_format
+        if time_format is not None:
+            _check_format(time_format)
         self._zone: tzinfo = UTC if timezone == "UTC" else read_zone(timezone)
         self._known: dict[str, float | None] = {}
         self._reference: datetime | None = None
@@ -104,7 +107,7 @@ class TimeReader:
         return None if fields is None else self._seconds_of(fields)
 
     def _read_formatted(self, text: str, time_format: str) -> float | None:
-        has_year = any(word in time_format for word in ("%Y", "%y", "%G", "%c", "%x"))
+        has_year = _has_year(time_format)
         try:  # 2000 has a 29 February
             found = (
                 datetime.strptime(text, time_format)  # noqa: DTZ007 - the zone is added below
@@ -146,3 +149,23 @@ class TimeReader:
             if instant is not None and instant <= reference + _DAY:
                 return instant
         return None
+
+
+def _has_year(time_format: str) -> bool:
+    return any(word in time_format for word in ("%Y", "%y", "%G", "%c", "%x"))
+
+
+def _check_format(time_format: str) -> None:
+    """Refuse what `strptime` could read nothing with: it looks at a format when it reads with it."""
+    try:
+        datetime.strptime("", time_format if _has_year(time_format) else f"%Y {time_format}")  # noqa: DTZ007
+    except re.error:
+        problem = "a part stands in it twice"
+    except ValueError as error:
+        problem = str(error).partition(" in format")[0]
+        if "does not match" in problem:  # an empty text is no time
+            return
+    else:
+        return
+    message = f"time_format {time_format!r} is none: {problem}"
+    raise ConfigError(message, hint="write it as for Python's strptime")
