@@ -178,13 +178,12 @@ def test_the_stages_do_what_the_model_says(
     for (candidate, group, channel), kind in said.items():
         if kind in TOLD:
             told.setdefault((candidate, channel), []).append(group)
+    notices = {(one, channel): notice_id(one, min(names), channel) for (one, channel), names in told.items()}
+    replaced = replaced_repetitions(world, {one.id: one for one in candidates}, notices)
     assert messages == {
-        notice_id(candidate, min(names), channel): (
-            channel,
-            said[candidate, min(names), channel],
-            sorted(names),
-        )
+        notices[candidate, channel]: (channel, said[candidate, min(names), channel], sorted(names))
         for (candidate, channel), names in told.items()
+        if (candidate, channel) not in replaced
     }
 
     decisions = world.decisions()
@@ -196,6 +195,24 @@ def test_the_stages_do_what_the_model_says(
     assert world.decisions() == decisions
 
     check_order(world)
+
+
+def replaced_repetitions(
+    world: World, candidates: dict[str, AlertCandidate], notices: dict[tuple[str, str], str]
+) -> set[tuple[str, str]]:
+    """Give the repetitions in whose place a later one of the same incident was sent."""
+    told_of = {notice: candidate for (candidate, _), notice in notices.items()}
+    replaced = set()
+    for row in world.decisions():
+        key = row["candidate_id"], row["channel"]
+        if row["kind"] not in TOLD or row["message_id"] == notices[key]:
+            continue
+        one, other = candidates[row["candidate_id"]], candidates[told_of[row["message_id"]]]
+        assert one.kind is other.kind is DecisionKind.REPEAT
+        assert (one.series, one.opened_at) == (other.series, other.opened_at)
+        assert one.at < other.at
+        replaced.add(key)
+    return replaced
 
 
 def check_order(world: World) -> None:
