@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.eventstore_bench import milliseconds, share_of_equal_answers
 from benchmarks.idea_events import BATCH_EVENTS, address_queries, category_of
 from benchmarks.result import Better, Result, at_least_times_the_peer, at_most
-from benchmarks.sides import tell
+from benchmarks.sides import Replies, tell
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from benchmarks.eventstore_bench import Bench
-    from benchmarks.sides import Replies
 
 __all__ = ["address_searches", "other_searches", "pages", "reads"]
 
@@ -108,23 +107,25 @@ def pages(bench: Bench) -> Iterator[Result]:
         where = "PostgreSQL" if name == "postgresql full" else "SQLite"
         locate = {"task": "tell", "operation": "page_position", "query": [sizes.deep, _PAGE]}
         positions = bench.sides.take_turns(1, ours | locate, theirs and theirs | locate)
-        times = {}
-        for title, at in (
-            (f"the first page of {_PAGE}", False),
-            (f"page {sizes.deep + 1:,} of {_PAGE}", True),
-        ):
-            tell(f"{title}, {where} ...")
-            requests = []
-            for store, replies in ((ours, positions.ours), (theirs, positions.peer)):
-                position = replies[0]["answer"] if at and replies else None
-                ask = {"task": "ask", "operation": "page", "queries": [[1, _PAGE, position]] * 5}
-                requests.append(store | ask if store and replies else None)
-            found = bench.sides.take_turns(sizes.turns, *requests)
-            times[at] = milliseconds(found, 0.5)
-            yield Result(f"{title}, newest first, {where}", "ms", *times[at])
+        requests = []
+        for store, replies in ((ours, positions.ours), (theirs, positions.peer)):
+            # By turns, as the machine is not equally fast all the time.
+            queries = [[1, _PAGE, at] for at in (None, replies[0]["answer"])] * 5 if replies else []
+            ask = {"task": "ask", "operation": "page", "queries": queries}
+            requests.append(store | ask if store and replies else None)
+        titles = (f"the first page of {_PAGE}", f"page {sizes.deep + 1:,} of {_PAGE}")
+        tell(f"{' and '.join(titles)}, {where} ...")
+        found = bench.sides.take_turns(sizes.turns, *requests)
+        times = []
+        for place, title in enumerate(titles):
+            of_title = (
+                [reply | {"times": reply["times"][place::2]} for reply in replies]
+                for replies in (found.ours, found.peer)
+            )
+            times.append(milliseconds(Replies(*of_title), 0.5))
+            yield Result(f"{title}, newest first, {where}", "ms", *times[-1])
         ours_slower, peer_slower = (
-            deep / first if deep and first else None
-            for first, deep in zip(times[False], times[True], strict=True)
+            deep / first if deep and first else None for first, deep in zip(*times, strict=True)
         )
         title = f"a deep page takes so many times the first's time, {where}"
         yield Result(title, "times", ours_slower, peer_slower, goal=at_most(1.25))
