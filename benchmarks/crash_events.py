@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.eventstore import find_alerts
 from benchmarks.idea_events import make_events
 from benchmarks.postgres import PEER_EXTENSIONS, has_extensions, running_server
-from benchmarks.result import Better, Result, at_most
+from benchmarks.result import Result, at_most
 from benchmarks.sides import Sides, tell
 
 if TYPE_CHECKING:
@@ -185,13 +185,13 @@ def _results(title: str, ours: Counter[str], peer: Counter[str]) -> Iterator[Res
     def figures(name: str) -> tuple[float | None, float | None]:
         return (ours[name] if ours["kills"] else None), (peer[name] if peer["kills"] else None)
 
-    yield Result(f"{title}: kills", "kills", *figures("kills"), Better.HIGHER)
-    yield Result(f"{title}: of these, in mid-batch", "kills", *figures("mid_batch"), Better.HIGHER)
+    yield Result(f"{title}: kills", "kills", *figures("kills"), None)
+    yield Result(f"{title}: of these, in mid-batch", "kills", *figures("mid_batch"), None)
     if "server" in title:
         note = "the others ended with an error, as they may; they were started again"
         name = f"{title}: writers that went on by themselves"
-        yield Result(name, "writers", *figures("gone_on"), Better.HIGHER, note=note)
-    yield Result(f"{title}: events acknowledged", "events", *figures("acknowledged"), Better.HIGHER)
+        yield Result(name, "writers", *figures("gone_on"), None, note=note)
+    yield Result(f"{title}: events acknowledged", "events", *figures("acknowledged"), None)
     yield Result(f"{title}: acknowledged events lost", "events", *figures("lost"), goal=at_most(0))
     yield Result(f"{title}: duplicates", "events", *figures("duplicates"), goal=at_most(0))
     yield Result(f"{title}: half batches", "batches", *figures("half"), goal=at_most(0))

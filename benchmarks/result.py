@@ -91,7 +91,7 @@ class Result:
         unit: The unit of `ours` and `peer`.
         ours: Our figure; `None` when it could not be measured.
         peer: The peer's figure, of the same run; `None` when there is none.
-        better: Which way the figures are better.
+        better: Which way the figures are better; `None` when neither is, and no ratio is made of them.
         goal: What is to be reached, or `None` for a line that only informs.
         note: How it was measured, when that is not plain.
         limit: What limits the figure, shown when the goal is missed.
@@ -103,7 +103,7 @@ class Result:
     unit: str
     ours: float | None
     peer: float | None = None
-    better: Better = Better.LOWER
+    better: Better | None = Better.LOWER
     goal: Goal | None = None
     note: str = ""
     limit: str = ""
@@ -112,7 +112,7 @@ class Result:
     @property
     def ratio(self) -> float | None:
         """How many times better ours is than the peer's; `None` when one of them is missing or 0."""
-        if self.ours is None or self.peer is None or self.ours <= 0 or self.peer <= 0:
+        if self.better is None or self.ours is None or self.peer is None or self.ours <= 0 or self.peer <= 0:
             return None
         return self.ours / self.peer if self.better is Better.HIGHER else self.peer / self.ours
 

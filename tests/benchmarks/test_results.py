@@ -61,6 +61,11 @@ def test_a_quoted_figure_is_shown_as_such_and_makes_no_ratio() -> None:
     assert "50 (quoted)" in table("series", [result])
 
 
+def test_what_is_better_neither_way_makes_no_ratio() -> None:
+    assert Result("kills", "kills", 100.0, 25.0, None).ratio is None
+    assert Result("kills", "kills", 100.0, 25.0).ratio == 0.25
+
+
 def test_a_measured_figure_goes_before_a_quoted_one() -> None:
     line = Result("x", "s", 1.0, 2.0, quoted=50.0).to_dict()
 

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from tocsin.alerting.event_facts import event_categories, event_class, event_description, event_nodes
-from tocsin.alerting.message import SCHEMA_VERSION, iso
+from tocsin.alerting.message import SCHEMA_VERSION, iso, of_telling
 from tocsin.alerting.render import local_time, render_title
 from tocsin.alerting.rows import storable
-from tocsin.model import DecisionKind, Severity
+from tocsin.model import DecisionKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -154,14 +154,7 @@ def blank_message(project: str, now: datetime) -> dict[str, Any]:
         "context": {},
         "timezone": "UTC",
         "queued_at": iso(now),
-        "group": None,
-        "groups": [],
-        "severity_word": Severity.MEDIUM.value,
-        "until": None,
-        "held_count": 0,
-        "event": None,
-        "items": [],
-        "more": 0,
+        **of_telling(),
     }
 
 

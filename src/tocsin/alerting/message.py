@@ -22,6 +22,7 @@ __all__ = [
     "build_message",
     "candidate_id",
     "iso",
+    "of_telling",
     "test_message",
     "utc",
 ]
@@ -124,6 +125,20 @@ def build_message(
     return message
 
 
+def of_telling() -> dict[str, Any]:
+    """Give the keys about telling that every payload has, with what stands there when nothing applies."""
+    return {
+        "group": None,
+        "groups": [],
+        "severity_word": Severity.MEDIUM.value,
+        "until": None,
+        "held_count": 0,
+        "event": None,
+        "items": [],
+        "more": 0,
+    }
+
+
 def test_message(monitor: str, now: datetime) -> dict[str, Any]:
     """Make a message that tests a channel: it says so, and looks like an alert.
 
@@ -162,14 +177,7 @@ def test_message(monitor: str, now: datetime) -> dict[str, Any]:
         "context": {},
         "timezone": "UTC",
         "queued_at": at,
-        "group": None,
-        "groups": [],
-        "severity_word": Severity.MEDIUM.value,
-        "until": None,
-        "held_count": 0,
-        "event": None,
-        "items": [],
-        "more": 0,
+        **of_telling(),
     }
     return message
 
