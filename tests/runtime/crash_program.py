@@ -133,12 +133,12 @@ def warm() -> None:
     import jinja2.sandbox  # noqa: F401
     import numpy as np
 
+    from tocsin import sandbox as _sandbox  # noqa: F401
     from tocsin.cli import run as _run  # noqa: F401
     from tocsin.database import duckdb as _duckdb  # noqa: F401
     from tocsin.database import migrations as _migrations  # noqa: F401
     from tocsin.detectors import IQRDetector, MADDetector, ZScoreDetector
     from tocsin.runtime import pipeline as _pipeline  # noqa: F401
-    from tocsin.sources import sandbox as _sandbox  # noqa: F401
 
     count = 64
     for detector in (MADDetector(), ZScoreDetector(), IQRDetector()):

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from tocsin.errors import ConfigError
+from tocsin.errors import ConfigError, TocsinError
 from tocsin.model import DecisionKind, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from jinja2 import Template
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
+    from jinja2.runtime import Context
 
     from tocsin.model import AlertRule
+    from tocsin.sandbox import Sandbox
 
 __all__ = ["BUILT_IN", "local_time", "render_text", "render_title", "validate_template"]
 
@@ -132,10 +132,7 @@ def render_text(message: Mapping[str, Any], rule: AlertRule) -> str:
         return _render(own, values)
     except Exception as error:  # noqa: BLE001 - whatever a user's template does, the alert must go out
         text = _render(BUILT_IN[name], values)
-        return (
-            f"{text}\n(The rule's template_{name} failed with {type(error).__name__}: {error}. "
-            "This is the built-in text.)"
-        )
+        return f"{text}\n(The rule's template_{name} failed: {_said(error)}. This is the built-in text.)"
 
 
 def validate_template(text: str, *, name: str = "template") -> None:
@@ -153,16 +150,18 @@ def validate_template(text: str, *, name: str = "template") -> None:
     >>> validate_template("{{ serie }}")
     Traceback (most recent call last):
     ...
-    tocsin.errors.ConfigError: template cannot be used: 'serie' is undefined: a message has ...
+    tocsin.errors.ConfigError: template cannot be used: line 1 of the template fails: 'serie' is undefined: a message has ...
     """
     try:
         _render(text, _EXAMPLE)
     except Exception as error:
-        line = getattr(error, "lineno", None)
-        where = f" (line {line} of the template)" if line else ""
         names = ", ".join(sorted([*_EXAMPLE, "where", "band"]))
         hint = f"a message has {names}, and the filters local and number"
-        raise ConfigError(f"{name} cannot be used: {error}{where}", hint=hint) from error
+        raise ConfigError(f"{name} cannot be used: {_said(error)}", hint=hint) from error
+
+
+def _said(error: Exception) -> str:
+    return error.message if isinstance(error, TocsinError) else str(error)
 
 
 def _choose(message: Mapping[str, Any], rule: AlertRule) -> tuple[str, str | None]:
@@ -178,8 +177,9 @@ def _choose(message: Mapping[str, Any], rule: AlertRule) -> tuple[str, str | Non
 
 
 def _render(source: str, values: Mapping[str, Any]) -> str:
-    zone = ZoneInfo(values.get("timezone") or "UTC")
-    text = _template(source, zone.key).render(**values, where=_WHERE[values["direction"]], band=_band(values))
+    more = {"where": _WHERE[values["direction"]], "band": _band(values)}
+    text = _sandbox().render(source, {**values, **more, "timezone": values.get("timezone") or "UTC"})
+    text = text.removesuffix("\n")  # of a block in YAML
     return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
 
 
@@ -192,21 +192,18 @@ def _band(values: Mapping[str, Any]) -> str:
     return "" if lower is None else f" (lower bound {_number(lower)})"
 
 
-@lru_cache(maxsize=256)
-def _template(source: str, zone: str) -> Template:
-    return _environment(zone).from_string(source)
+@cache
+def _sandbox() -> Sandbox:
+    from jinja2 import pass_context
 
+    from tocsin.sandbox import Sandbox
 
-@lru_cache(maxsize=32)
-def _environment(zone: str) -> ImmutableSandboxedEnvironment:
-    from jinja2 import StrictUndefined
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
+    @pass_context
+    def local(context: Context, time: str | datetime | None) -> str:
+        return local_time(time, ZoneInfo(context["timezone"]))
 
     # Channels escape the text for their own markup; the text itself is plain.
-    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
-    environment.filters["local"] = lambda time: local_time(time, ZoneInfo(zone))
-    environment.filters["number"] = _number
-    return environment
+    return Sandbox("the template", {"local": local, "number": _number})
 
 
 def local_time(time: str | datetime | None, zone: ZoneInfo) -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tocsin.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from tocsin.sandbox import Sandbox
 
 __all__ = ["RESERVED_VARIABLES", "render_query"]
 
@@ -61,9 +64,14 @@ def render_query(
     filled = _fill_plain(text, values)
     if filled is not None:
         return filled
-    from tocsin.sources.sandbox import render_bounded
+    return _sandbox().render(text, values)
 
-    return render_bounded(text, values)
+
+@cache
+def _sandbox() -> Sandbox:
+    from tocsin.sandbox import Sandbox  # most queries need no Jinja
+
+    return Sandbox("the query's template")
 
 
 def _fill_plain(text: str, values: Mapping[str, Any]) -> str | None:
