@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +52,9 @@ class Sizes:
     deep: int = 2_000
 
 
+_COPY = "copy"
+
+
 class Bench:
     """The stores of both sides, by name, and who is asked."""
 
@@ -83,6 +88,30 @@ class Bench:
         """Make tables, and indexes unless a `fill` is to come that makes them afterwards."""
         request = {"task": "create", "indexes": indexes}
         self.sides.take_turns(1, ours | request, peer and peer | request)
+
+    def copies(self, name: str) -> tuple[dict[str, Any], dict[str, Any] | None]:
+        """Give copies of both sides' stores of a name, in place of the copies that were given before.
+
+        The workers end for it; the server's memory is written to the disk, so that both sides find the same.
+        """
+        self.sides.close()
+        if not name.startswith("postgresql"):
+            for end in ("", "-wal"):
+                source, target = self.folder / f"{name}.db{end}", self.folder / f"{_COPY}.db{end}"
+                target.unlink(missing_ok=True)
+                if source.exists():
+                    shutil.copyfile(source, target)
+            os.sync()  # nobody is to wait for the copy to be written
+            return self.store(_COPY), None
+        copied = {}
+        for owner in (name, f"peer {name}"):
+            if owner in self._databases:
+                copied[owner] = f"{self._databases[owner]}_copy"
+                self.server.execute(f"DROP DATABASE IF EXISTS {copied[owner]}")
+                self.server.execute(f"CREATE DATABASE {copied[owner]} TEMPLATE {self._databases[owner]}")
+        self.server.execute("CHECKPOINT")
+        ours, *peer = (self._named(_COPY, self.server.settings(database)) for database in copied.values())
+        return ours | {"where": ours["where"] | {"text_index": False}}, peer[0] if peer else None
 
     def settle(self, name: str) -> None:
         """Do what autovacuum would do later, so that both sides' statistics are fresh."""

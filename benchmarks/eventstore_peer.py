@@ -123,7 +123,7 @@ class Store:
         begin = time.perf_counter()
         deleted = self._service.table_cleanup("events", "storagetime", before)
         seconds = time.perf_counter() - begin
-        return {"seconds": seconds, "count": deleted, "longest": seconds}
+        return {"seconds": seconds, "gone": seconds, "count": deleted, "longest": seconds}
 
     def close(self) -> None:
         """Close it."""
