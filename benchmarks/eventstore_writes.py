@@ -138,9 +138,10 @@ def retention(bench: Bench) -> Iterator[Result]:
             for kept, more in ((answers.ours, replies.ours), (answers.peer, replies.peer)):
                 kept += [reply["answer"] for reply in more if reply["answer"]["count"] == old]
         goal = at_least_times_the_peer(10) if peer else None
-        yield Result(title, "s", *answers.median("seconds"), goal=goal)
-        seconds = answers.median("gone")
+        mine, theirs = answers.median("seconds")
+        yield Result(title, "s", mine, theirs, goal=goal)
+        mine, theirs = answers.median("gone")
         # As far as the peer's deletion goes: the rows stay in its files until the server has swept them up.
-        yield Result(f"{title}: until no search finds them", "s", *seconds, goal=goal)
-        longest = [None if seconds is None else seconds * 1e3 for seconds in answers.median("longest")]
-        yield Result(f"the longest step of it, {where}", "ms", *longest, goal=at_most(100))
+        yield Result(f"{title}: until no search finds them", "s", mine, theirs, goal=goal)
+        mine, theirs = (seconds and seconds * 1e3 for seconds in answers.median("longest"))
+        yield Result(f"the longest step of it, {where}", "ms", mine, theirs, goal=at_most(100))
