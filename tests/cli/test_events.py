@@ -287,6 +287,28 @@ def test_what_is_wrong_with_an_event_is_shown(cli: Cli, store: Callable[..., Any
     assert found(cli, "--inspection-error", "__ANY__") == ["e11"]
 
 
+def test_an_import_says_that_what_it_stored_has_something_wrong_in_it(cli: Cli, tmp_path: Path) -> None:
+    rows = "".join(f"{day}.11.2026,10.0.0.{day},{port}\n" for day, port in ((20, 22), (21, 22), (22, 70_000)))
+    (tmp_path / "a.csv").write_text("when,who,port\n" + rows)
+    mapping = (
+        "columns: {when: DetectTime, who: Source.IP, port: Source.Port}\nconstants: {Category: [Scan]}\n"
+    )
+    (tmp_path / "wrong.yml").write_text(mapping + 'time_format: "%m.%d.%Y"\n')
+    (tmp_path / "right.yml").write_text(mapping + 'time_format: "%d.%m.%Y"\n')
+
+    wrong = cli("events", "import", "a.csv", "--mapping", "wrong.yml", *STORE)
+    right = cli("events", "import", "a.csv", "--mapping", "right.yml", "--store", "other.db")
+    again = cli("events", "import", "a.csv", "--mapping", "right.yml", "--store", "other.db")
+
+    assert wrong.err == (
+        "note: 3 of 3 new events have something wrong in them, which"
+        " `tocsin events top --by inspection-error` counts: DetectTime: not a time (3), among others\n"
+    )
+    assert "note: 1 of 3 new events" in right.err
+    assert "DetectTime" not in right.err
+    assert again.err == ""
+
+
 @pytest.mark.usefixtures("store")
 def test_csv_has_a_row_for_each_event(cli: Cli) -> None:
     rows = list(csv.DictReader(io.StringIO(cli("events", "search", *STORE, "--csv", "--limit", "3").out)))
@@ -425,6 +447,9 @@ def test_deleting_needs_a_filter_and_a_yes(cli: Cli, stdin: Callable[[bytes], No
     assert cli("events", "delete", *STORE, "--id", "e1", code=2).error == (
         "nobody is there to be asked: give --yes to delete"
     )
+    assert cli("events", "delete", *STORE, "--description-like", "", "--yes", code=2).error == (
+        "--description-like is empty, which any description has in it: give a part of the description"
+    )
     assert cli("events", "count", *STORE).out == "10 events\n"
 
     assert (
@@ -452,6 +477,27 @@ def test_retention_deletes_what_was_stored_long_ago(cli: Cli) -> None:
     assert cli("events", "retention", "--older-than", "1d", *STORE).out == "0 events deleted\n"
     kept = cli("events", "retention", "--older-than", "0.000001s", *STORE, "--json").json
     assert (kept["deleted"], kept["rejected_deleted"]) == (10, 0)
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize(
+    ("asked", "hint"), [("90", "write 90d for days"), ("3m", "or 3min for minutes"), (" 1.5 ", "write 1.5d")]
+)
+def test_retention_asks_nobody_and_so_does_not_guess_the_unit(cli: Cli, asked: str, hint: str) -> None:
+    assert hint in cli("events", "retention", "--older-than", asked, *STORE, code=2).error
+    assert cli("events", "count", *STORE).out == "10 events\n"
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("command", ["count", "search", "timeline", "top"])
+def test_a_window_that_ends_before_it_begins_is_refused(cli: Cli, command: str) -> None:
+    window = ("--from", "2026-03-02", "--to", "2026-03-01T12:00")
+    assert cli("events", command, *window, *STORE, code=2).error == (
+        "--from 2026-03-02 00:00:00 is not before --to 2026-03-01 12:00:00: the other way round?"
+    )
+    stored = ("--stored-from", "1h", "--stored-to", "2h")
+    assert "--stored-from" in cli("events", command, *stored, *STORE, code=2).error
+    assert cli("events", command, "--from", "2026-03-02", "--to", "2026-03-02", *STORE).code == 0
 
 
 @pytest.mark.usefixtures("store")

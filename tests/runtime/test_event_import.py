@@ -335,6 +335,50 @@ def test_a_mapping_file_says_what_columns_are(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("more", "date", "time", "detected"),
+    [
+        ("", "2026-07-31", "12:00:01.5", "2026-07-31T12:00:01.500000Z"),
+        ("timezone: Europe/Prague\n", " 2026-07-31 ", " 12:00", "2026-07-31T10:00:00Z"),
+        ('time_format: "%d/%m/%y %Hh%M"\n', "31/07/26", "12h00", "2026-07-31T12:00:00Z"),
+        ('empty: ["-"]\n', "2026-07-31", "-", "2026-07-31T00:00:00Z"),
+        ("", "soon", "12:00", "soon 12:00"),
+    ],
+)
+def test_a_date_and_a_time_in_two_columns_are_joined(
+    tmp_path: Path, more: str, date: str, time: str, detected: str
+) -> None:
+    joined = "joined:\n  DetectTime: [date, time]\n  Description: [what, date]\n"
+    (tmp_path / "m.yml").write_text(f"columns: {{what: Category}}\n{joined}{more}")
+    (tmp_path / "a.csv").write_text(f"time,what,date\n{time},Scan,{date}\n,Only this,\n")
+
+    with EventFile(str(tmp_path / "a.csv"), load_mapping(tmp_path / "m.yml")) as file:
+        whole, part = (json.loads(item) for _, item in file if isinstance(item, bytes))
+
+    assert whole["DetectTime"] == detected
+    assert whole["Description"] == f"Scan {date.strip()}"
+    assert "DetectTime" not in part
+    assert part["Description"] == "Only this"
+
+
+@pytest.mark.parametrize("tab", [r'"\t"', r"'\t'", r"\t"])
+def test_a_tab_may_be_written_in_any_quotes(tmp_path: Path, tab: str) -> None:
+    (tmp_path / "m.yml").write_text(f"columns: {{a: Category, b: DetectTime}}\ndelimiter: {tab}\n")
+
+    assert load_mapping(tmp_path / "m.yml").delimiter == "\t"
+
+
+def test_columns_that_are_joined_have_to_be_there(tmp_path: Path) -> None:
+    (tmp_path / "m.yml").write_text("columns: {a: Category}\njoined: {DetectTime: [date, time]}\n")
+    (tmp_path / "a.csv").write_text("a,date\nx,2026-07-31\n")
+
+    with (
+        EventFile(str(tmp_path / "a.csv"), load_mapping(tmp_path / "m.yml")) as file,
+        pytest.raises(ConfigError, match="no column 'time'"),
+    ):
+        list(file)
+
+
 def test_constants_are_written_as_idea_has_them(tmp_path: Path) -> None:
     (tmp_path / "m.yml").write_text(
         "columns: {a: Category}\ntimezone: Europe/Prague\nconstants:\n  DetectTime: 2026-03-01 10:00\n"
@@ -365,6 +409,17 @@ def test_constants_are_written_as_idea_has_them(tmp_path: Path) -> None:
         ("colums: {}\n", "unknown key 'colums': did you mean 'columns'"),
         ("columns: {}\n", "m.yml:1: columns"),
         ("columns: {a: DetectTime, b: Category}\ndelimiter: ab\n", "m.yml:2: delimiter"),
+        (
+            "columns: {a: DetectTime, b: Category, c: DetectTime}\n",
+            "DetectTime is filled twice: it can have one value; `joined: {DetectTime: [...]}` makes one",
+        ),
+        ("columns: {b: Category}\njoined: {DetectTime: [a]}\n", "m.yml:2: joined"),
+        ("columns: {b: Category}\njoined: {DetectTime: a}\n", "m.yml:2: joined"),
+        ("columns: {b: Category}\njoined: {Detecttime: [a, c]}\n", "m.yml:2: IDEA has no 'Detecttime'"),
+        (
+            "columns: {a: DetectTime, b: Category}\njoined: {ID: [a, c]}\n",
+            "the ID cannot be joined: name its columns with `id: [...]`",
+        ),
         ("columns: {a: DetectTime, b: Category}\ntimezone: Moon/Base\n", "m.yml:2: timezone"),
         ("columns: {a: DetectTime, b: Category}\nid: rows\n", "m.yml:2: id"),
         ("columns: {a: DetectTime, b: Category}\nid: []\n", "m.yml:2: id"),

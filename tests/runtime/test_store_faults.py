@@ -41,6 +41,31 @@ if os.geteuid() == 0:
 main(["run", "--json"])
 """
 
+_LOOKING_AS_SOMEBODY_ELSE = """
+import os
+import tempfile
+from tocsin.cli.main import main
+
+def look():
+    out = tempfile.mkdtemp()
+    for command in (
+        ["status"], ["ls", "--select", "state:completed"], ["plot", "cpu", "-o", out + "/cpu.svg"],
+        ["report", "-o", out + "/report.html"], ["state", "show"], ["state", "generations"],
+        ["state", "export", "-o", out + "/state.json"], ["alerts", "list"], ["events", "count"],
+    ):
+        try:
+            main(command)
+        except SystemExit as ended:
+            assert not ended.code, command
+
+look()
+if os.geteuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+os.chmod(".", 0o555) if os.access(".", os.W_OK) else None
+look()
+"""
+
 
 def _project(folder: Path, clock: SteppingClock, **memory: Any) -> Workspace:
     workspace = Workspace(folder, clock)
@@ -184,6 +209,32 @@ def test_a_read_only_store_is_named(public_folder: Path, clock: SteppingClock, *
     assert "Traceback" not in said
     public_folder.chmod(0o755)
     assert sorted((path.name, path.stat().st_size) for path in public_folder.iterdir()) == before
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="users are a matter of POSIX")
+def test_a_project_that_cannot_be_written_can_be_looked_at(
+    public_folder: Path, tmp_path: Path, clock: SteppingClock
+) -> None:
+    workspace = _project(public_folder, clock)
+    (public_folder / "logs").mkdir()
+    (public_folder / "app.log").write_text("2026-03-01 10:00:00 started\n" * 50)
+    source, detectors = {"files": ["app.log"]}, [{"type": "new_event"}]
+    workspace.write(
+        "logs/app.yml",
+        {"name": "app", "source": source, "parser": {"type": "drain"}, "detectors": detectors},
+    )
+    workspace.run()
+
+    done = subprocess.run(
+        [sys.executable, "-c", _LOOKING_AS_SOMEBODY_ELSE],
+        cwd=public_folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)},
+    )
+
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tocsin.cli.console import parse_time
+from tocsin.cli.console import check_window, parse_time
 from tocsin.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -50,10 +50,14 @@ FILTERS = (
     FilterOption("host", "host_addrs", "PLACE", "Source or target; takes the place of these two."),
     FilterOption("source-port", "source_ports", "PORT", "Port of the source: 22, or 1000-2000."),
     FilterOption("target-port", "target_ports", "PORT", "Port of the target."),
-    FilterOption("host-port", "host_ports", "PORT", "Port of source or target."),
+    FilterOption(
+        "host-port", "host_ports", "PORT", "Port of source or target; takes the place of these two."
+    ),
     FilterOption("source-type", "source_types", "TYPE", "Type of the source: Botnet."),
     FilterOption("target-type", "target_types", "TYPE", "Type of the target."),
-    FilterOption("host-type", "host_types", "TYPE", "Type of source or target."),
+    FilterOption(
+        "host-type", "host_types", "TYPE", "Type of source or target; takes the place of these two."
+    ),
     FilterOption("protocol", "protocols", "NAME", "Protocol: tcp."),
     FilterOption("category", "categories", "NAME", "Category: Recon.Scanning."),
     FilterOption("class", "classes", "NAME", "Class of the event."),
@@ -153,6 +157,14 @@ def filter_parameters(given: Mapping[str, Any]) -> dict[str, Any]:
             parameters[option.parameter] = list(value) if value else None
         else:
             parameters[option.parameter] = value
+    if parameters["description_like"] == "":  # an empty variable of a shell: `delete` would take nearly all
+        raise ConfigError(
+            "--description-like is empty, which any description has in it",
+            hint="give a part of the description",
+        )
+    for kind, begin in (("", "dt"), ("stored-", "st")):
+        window = parameters.get(f"{begin}_from"), parameters.get(f"{begin}_to")
+        check_window(*window, (f"--{kind}from", f"--{kind}to"), with_end=True)
     return {name: value for name, value in parameters.items() if value is not None}
 
 

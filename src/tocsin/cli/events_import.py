@@ -98,6 +98,13 @@ def _say(report: ImportReport, *, as_json: bool) -> None:
         warn(visible(f"{one.file}:{one.number}: rejected: {one.reason}"))
     if report.rejected > _SHOWN:
         warn(f"{report.rejected - _SHOWN:,} more were rejected")
+    if report.flawed:
+        (flaw, number), *others = report.flaws.most_common(2)
+        more = ", among others" if others else ""
+        warn(
+            f"{report.flawed:,} of {count(report.new, 'new event')} have something wrong in them, which"
+            f" `tocsin events top --by inspection-error` counts: {visible(flaw)} ({number:,}){more}"
+        )
     for failed in (*report.failed, *report.stuck):
         typer.echo(f"error: {visible(str(failed.error))}", err=True)
     if as_json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -95,6 +96,13 @@ def retention(
     """
     from tocsin.runtime.clock import SystemClock
 
+    # It asks nobody: 90 would be seconds, and 3m minutes, which is all that there is.
+    if re.fullmatch(r"\s*[\d.]+\s*m?\s*", older_than):
+        bare = older_than.strip(" m")
+        raise ConfigError(
+            f"--older-than {older_than!r} does not say what it is meant in",
+            hint=f"write {bare}d for days, or {bare}min for minutes",
+        )
     try:
         before = SystemClock().now() - timedelta(seconds=duration(older_than, "--older-than") or 0)
     except OverflowError:

@@ -97,9 +97,16 @@ class InsertMethods(Methods):
                     rejected.append((error.message, idea))
                     results.append(InsertResult(InsertKind.REJECTED, error.message))
             session.begin()
-            fresh = iter(session.insert_rows(rows))
+            stored = iter(zip(rows, session.insert_rows(rows), strict=True))
             keep_rejected(session, rejected)
-            return [(NEW if next(fresh) else DUPLICATE) if one is None else one for one in results]
+            return [_result(*next(stored)) if one is None else one for one in results]
 
         with collector_at_rest():
             return self._run(work, replay=True)
+
+
+def _result(row: EventRow, is_new: bool) -> InsertResult:  # noqa: FBT001 - a column of a table
+    if not is_new:
+        return DUPLICATE
+    errors = row.inspectionerrors
+    return InsertResult(InsertKind.NEW, inspection_errors=errors) if errors else NEW

@@ -23,10 +23,12 @@ class InsertResult:
     Attributes:
         kind: New, a duplicate of one that is there, or rejected.
         reason: Why it was rejected.
+        inspection_errors: What is wrong with a new one, which is stored all the same.
     """
 
     kind: InsertKind
     reason: str | None = None
+    inspection_errors: tuple[str, ...] = ()
 
 
 NEW = InsertResult(InsertKind.NEW)

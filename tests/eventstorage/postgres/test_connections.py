@@ -146,6 +146,68 @@ def test_a_child_process_leaves_the_connections_of_its_parent_alone(
     assert store(backend, rows(6, 7)) == [[False, True]]
 
 
+def test_a_child_process_leaves_the_transaction_of_its_parent_alone(
+    backend: PostgresBackend, postgres_database: str
+) -> None:
+    with EventStorageService(url=postgres_database) as service:
+        service.insert_event(message("before"))
+        cursor = service.cursor_new()
+        cursor.insert_event(message("in the parent"))
+
+        def child(wire: Any) -> None:
+            with pytest.raises(StorageConnectionException, match="forked"):
+                cursor.fetch_event("in the parent")
+            service.rollback()
+            wire.send((service.count_events(), service.fetch_event("in the parent")))
+            service.close()
+
+        context = multiprocessing.get_context("fork")
+        receiving, sending = context.Pipe(duplex=False)
+        process = context.Process(target=child, args=(sending,))
+        process.start()
+        sending.close()
+        assert receiving.recv() == (1, None)
+        process.join()
+        cursor.insert_event(message("after"))
+        service.commit()
+        assert service.count_events() == 3
+    assert store(backend, rows(1, 1)) == [[True]]
+
+
+def test_a_statement_that_the_server_has_forgotten_is_prepared_anew(postgres_database: str) -> None:
+    search = {"source_addrs": ["192.0.2.1"]}
+    with closing(PostgresBackend({"conninfo": postgres_database})) as backend:
+        backend.create()
+        store(backend, rows(1, 3))
+        connections = backend._connections
+        lent = connections.take()
+        connections.give(lent)
+        with EventStorageService(url=postgres_database) as service:
+            service._backend = backend
+            assert service.search_events(search)[0] == 3
+            lent.pgconn.exec_(b"DEALLOCATE ALL")  # as a pooler does, unseen by the driver
+            assert service.search_events(search)[0] == 3
+
+
+def test_a_database_that_can_only_be_read_is_searched_and_told(postgres_database: str) -> None:
+    with EventStorageService(url=postgres_database) as service:
+        service.database_create()
+        service.insert_event(message("a"))
+    with EventStorageService(url=postgres_database, options="-c default_transaction_read_only=on") as service:
+        service.database_create()
+        assert service.search_events({"limit": 1})[0] == 1
+        assert len(list(service.stream_events(qname="read"))) == 1
+        with pytest.raises(StorageConnectionException, match="can only be read"):
+            service.insert_event(message("b"))
+        with pytest.raises(StorageConnectionException, match="can only be read"):
+            service.delete_events(all=True)
+
+
+def test_a_name_of_a_schema_that_would_be_cut_is_refused(postgres_database: str) -> None:
+    with pytest.raises(DataError, match="too long"):
+        PostgresBackend({"conninfo": postgres_database, "schema": "x" * 64})
+
+
 def test_a_closed_storage_says_so(backend: PostgresBackend) -> None:
     session = backend.session()
     session.begin()
@@ -228,6 +290,8 @@ def test_a_storage_says_where_it_is_without_secrets(
         ("57P03", "StorageConnectionException", True),
         ("25P03", "StorageConnectionException", True),
         ("53300", "StorageConnectionException", True),
+        ("26000", "StorageConnectionException", True),
+        ("25006", "StorageConnectionException", False),
         ("57014", "QueryCanceledException", False),
         ("23505", "StorageIntegrityError", False),
         ("42P01", "StorageIntegrityError", False),

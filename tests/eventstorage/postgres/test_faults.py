@@ -15,6 +15,7 @@ import pytest
 from tests.eventstorage.postgres import writer_program
 from tests.eventstorage.postgres.cutting_proxy import CuttingProxy
 from tests.eventstorage.postgres.events import rows
+from tests.servers.postgres import PostgresServer
 
 from tocsin.errors import StorageConnectionException, StorageContentionError, StorageFullError
 from tocsin.eventstorage import EventStorageService, InsertKind
@@ -23,8 +24,6 @@ from tocsin.testing.event_stores import message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from tests.servers.postgres import PostgresServer
 
 pytestmark = pytest.mark.fault
 
@@ -149,6 +148,24 @@ def test_a_server_that_is_killed_and_restarted_loses_and_doubles_nothing(
     batches = writer.finish()
 
     assert check_whole(url, writer.acknowledged) == batches
+
+
+def test_a_value_that_a_server_lost_as_it_crashed_is_kept_when_it_comes_again() -> None:
+    late = {"synchronous_commit": "off", "wal_writer_delay": "10s"}
+    with (
+        PostgresServer(fsync=True, settings=late) as server,
+        EventStorageService(url=server.dsn()) as service,
+    ):
+        service.database_create()
+        service.insert_event(message("1", Category=["Early"]))
+        server.execute("CHECKPOINT")
+        service.insert_events([message(str(number), Category=["Late"]) for number in range(2, 9)])
+        server.kill()
+        server.start()
+        service.insert_events([message(str(number), Category=["Late"]) for number in range(2, 9)])
+
+        assert service.count_events({"categories": ["Late"]}) == 7
+        assert service.distinct_values("category") == ["Early", "Late"]
 
 
 def test_backends_that_are_terminated_are_replaced(postgres_database: str) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.eventstorage.postgres.events import counts, row, rows, store
@@ -14,6 +15,7 @@ from tocsin.eventstorage import EventStorageService
 from tocsin.eventstorage.columns import ARRAY_COLUMNS, SCALAR_COLUMNS
 from tocsin.eventstorage.idea.model import LONGEST_TEXT
 from tocsin.eventstorage.postgres import PostgresBackend, partitions
+from tocsin.eventstorage.postgres.known import Known, Learned
 from tocsin.eventstorage.row import AddressBlock, EventRow
 from tocsin.testing.event_stores import message
 
@@ -147,6 +149,37 @@ def test_months_have_partitions_from_their_first_to_their_last_instant(
         (date(2026, 2, 1),), (date(2026, 3, 1),), (date(2026, 4, 1),), (date(2026, 12, 1),),
         (date(2027, 1, 1),), (date(2027, 2, 1),),
     ]  # fmt: skip
+
+
+def test_events_that_come_one_by_one_find_a_partition_in_every_month(
+    backend: PostgresBackend, postgres_database: str
+) -> None:
+    assert store(backend, rows(1, 3)) == [[True] * 3]
+    with EventStorageService(url=postgres_database) as service, service.cursor_new() as cursor:
+        service.insert_events([message(str(number)) for number in range(4, 8)])
+        for month in range(1, 5):
+            with psycopg.connect(postgres_database, options="-c timezone=UTC") as administrator:
+                administrator.execute(
+                    "UPDATE event_store SET last_storagetime = date_trunc('month', last_storagetime) "
+                    "+ interval '1 month'"
+                )
+            cursor.insert_event(message(f"month {month}"))  # nothing tries again here
+            cursor.commit()
+        assert service.count_events() == 11
+
+
+def test_what_another_thread_forgets_meanwhile_is_looked_at_once() -> None:
+    class Forgetful(Known):
+        def __getattribute__(self, name: str) -> Any:
+            value = super().__getattribute__(name)
+            if name == "_now":
+                object.__setattr__(self, name, None)
+            return value
+
+    known, month = Forgetful(), date(2026, 3, 1)
+    known.learn(Learned(1, month, {month}))
+
+    assert known.has_partition(datetime(2026, 3, 9, tzinfo=UTC))
 
 
 def test_a_clock_that_goes_back_does_not_reorder_what_is_stored(

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from tests.eventstorage.postgres.events import SIDES, counts, row, rows, store
 
+from tocsin.errors import StorageIntegrityError
 from tocsin.eventstorage import EventStorageService
 from tocsin.eventstorage.postgres import PostgresBackend, partitions, retention
 from tocsin.testing.event_stores import message
@@ -287,6 +288,22 @@ def test_writers_and_retention_do_not_get_in_each_others_way(postgres_database: 
         assert set(service.distinct_values("category")) == categories
     with closing(PostgresBackend({"conninfo": postgres_database})) as backend:
         assert len(set(counts(backend.session()).values())) == 1
+
+
+def test_a_partition_of_somebody_else_is_named(
+    backend: PostgresBackend, clock: SteppingClock, postgres_database: str
+) -> None:
+    fill(backend, clock)
+    with psycopg.connect(postgres_database) as administrator:
+        administrator.execute("ALTER TABLE events_202604 RENAME TO events_archive")
+
+    with pytest.raises(StorageIntegrityError, match="events_archive"):
+        list(backend.retain(clock.time, batch=100))
+    assert len(ids(backend)) == 30
+
+    with psycopg.connect(postgres_database) as administrator:
+        administrator.execute("ALTER TABLE events_archive RENAME TO events_202604")
+    assert sum(backend.retain(clock.time, batch=100)) == 30
 
 
 def test_a_long_reader_is_not_waited_for(

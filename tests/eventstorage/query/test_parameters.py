@@ -46,6 +46,12 @@ def test_an_unknown_parameter_is_named(name: str) -> None:
     assert "source_addrs" in str(caught.value.hint)
 
 
+@pytest.mark.parametrize(("name", "meant"), [("source_addr", "source_addrs"), ("categorys", "categories")])
+def test_of_a_misspelt_parameter_it_says_what_was_probably_meant(name: str, meant: str) -> None:
+    with pytest.raises(DataError, match=rf"'{name}': did you mean {meant}\? there are"):
+        read_parameters({name: ["x"]})
+
+
 def test_a_name_that_is_no_text_is_unknown() -> None:
     with pytest.raises(DataError, match="there is no search parameter 3"):
         read_parameters({3: "x"})  # type: ignore[dict-item]

@@ -183,6 +183,15 @@ def test_line_ends_and_a_mark_do_not_change_ids(path: Path) -> None:
     assert unix == windows
 
 
+@pytest.mark.parametrize("how", [{"id_columns": ("a", "b")}, {"columns": {**BASE, "a": ("ID",)}}])
+def test_a_row_whose_id_means_nothing_has_none(path: Path, how: dict[str, Any]) -> None:
+    content = "when,what,a,b\n1,x,-,\n2,y,-,-\n3,z,,-\n4,z,a,-\n"
+
+    found = events(path, content, mapping(**how, empty=frozenset({"", "-"})))
+
+    assert [bool(event["ID"]) for event in found] == [False, False, False, True]
+
+
 def test_columns_without_a_header_and_other_delimiters(path: Path) -> None:
     how = mapping(header=("when", "what"), delimiter=";")
 

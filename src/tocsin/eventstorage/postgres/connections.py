@@ -232,8 +232,13 @@ def _schema(connection: Connection, where: str, wanted: str | None) -> str:
         raise StorageIntegrityError(
             f"{where} keeps its texts in {encoding}", hint="make a database with ENCODING 'UTF8'"
         )
-    [(current,)] = run(connection, "SELECT current_schema()").fetchall()
+    [(current, kept)] = run(connection, "SELECT current_schema(), %s::name::text", (wanted,)).fetchall()
+    if wanted and kept != wanted:  # the server would take the beginning, which may be another one's name
+        raise DataError(f"the schema {wanted} has too long a name", hint=f"as much as {kept}")
     schema = wanted or current
     if schema is None:
-        raise DataError(f"{where} has no schema in its search path", hint="name one: schema=")
+        raise DataError(
+            f"{where} has no schema in its search path that may be used",
+            hint="name one: schema=NAME, or ?options=-csearch_path%3DNAME in a url",
+        )
     return str(schema)

@@ -25,7 +25,9 @@ __all__ = ["DRIVER_ERRORS", "error_of", "failures", "is_lost"]
 DRIVER_ERRORS = (psycopg.Error, UnicodeError)
 """What a call of the driver may raise; the second for a text that is no Unicode."""
 
-_LOST = ("08", "57P", "25P03", "25P04", "53300")
+# 26000: the server has forgotten a statement that was prepared. The driver takes it for known, so that
+# nothing but another connection helps.
+_LOST = ("08", "57P", "25P03", "25P04", "53300", "26000")
 
 
 class _Meaning(NamedTuple):
@@ -51,6 +53,12 @@ _MEANINGS = (
     ),
     _Meaning(("23", "42P07", "2BP"), StorageIntegrityError, "{} refused"),
     _Meaning(("42501",), EventStorageException, "{} refused", "give the role the right to it"),
+    _Meaning(
+        ("25006",),
+        StorageConnectionException,
+        "{} can only be read",
+        "connect to the primary server, as a role that may write",
+    ),
     _Meaning(("22", "54"), DataError, "{} cannot take a value"),
 )
 

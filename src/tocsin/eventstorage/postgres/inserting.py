@@ -112,6 +112,7 @@ def _insert_few(
         _check(turn, known, text_index=text_index)
         learned = Learned(turn.generation, turn.storagetime.date(), analyze=turn.is_for_analysis)
         if is_new:
+            _make_partitions(connection, turn, known, learned)  # it found its own: the next one, in time
             _keep_values(connection, batch.values([True]), known, learned)
         new.append(is_new)
         all_learned.append(learned)

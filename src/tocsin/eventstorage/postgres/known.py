@@ -57,7 +57,8 @@ class Known:
         Args:
             now: When, `None` for a time that only the database knows.
         """
-        months = self._now.months if self._now is not None else set()
+        known = self._now  # another thread may forget it at any time
+        months = known.months if known is not None else set()
         return bool(months) if now is None else month_of(now) in months
 
     def learn(self, learned: Learned) -> None:

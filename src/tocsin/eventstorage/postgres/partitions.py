@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+from tocsin.errors import StorageIntegrityError
 from tocsin.eventstorage.postgres.connections import run
 from tocsin.eventstorage.postgres.schema import PARTITIONED, UNANALYZED
 
@@ -61,7 +62,11 @@ def month_after(month: date) -> date:
 
 
 def existing(connection: Connection) -> list[Partition]:
-    """Give the partitions that there are, the oldest first."""
+    """Give the partitions that there are, the oldest first.
+
+    Raises:
+        StorageIntegrityError: There is one that is not ours.
+    """
     rows = run(
         connection,
         "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
@@ -125,4 +130,10 @@ def detached(connection: Connection) -> list[str]:
 
 
 def _month(name: str) -> date:
-    return datetime.strptime(name.rpartition("_")[2], "%Y%m").replace(tzinfo=UTC).date()
+    try:
+        return datetime.strptime(name, "events_%Y%m").replace(tzinfo=UTC).date()
+    except ValueError:
+        raise StorageIntegrityError(
+            f"events has a partition that is not of the event storage: {name}",
+            hint="detach it, or give it and those of the other tables the names of a month back",
+        ) from None

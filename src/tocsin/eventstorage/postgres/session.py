@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -85,6 +86,7 @@ class PostgresSession:
         self._learned: list[Learned] = []
         self._closed = False
         self._ends = 0  # of transactions
+        self._process = os.getpid()
 
     def __del__(self) -> None:
         """Give the connection back for a thread that ended without."""
@@ -113,12 +115,16 @@ class PostgresSession:
     @property
     def in_transaction(self) -> bool:
         """Whether something is open that a commit would keep."""
-        return self._held is not None and _is_open(self._held)
+        return self._held is not None and self._is_ours and _is_open(self._held)
 
     @property
     def broken(self) -> bool:
-        """Whether it was closed; a lost connection is replaced."""
-        return self._closed
+        """Whether it was closed, or is of the process that forked this one; a lost connection is replaced."""
+        return self._closed or not self._is_ours
+
+    @property
+    def _is_ours(self) -> bool:
+        return self._process == os.getpid()
 
     def begin(self) -> None:
         """Open a transaction; nothing happens when one is open."""
@@ -280,6 +286,8 @@ class PostgresSession:
             with nullcontext() if self._block is None else self._block.timed():
                 return work(connection)
         except DRIVER_ERRORS as error:
+            if is_lost(error):
+                self._known.forget()  # what a server lost as it crashed, or its successor never had
             if first and repeatable and is_lost(error):
                 connection.close()
                 self._release()
@@ -301,6 +309,8 @@ class PostgresSession:
     def _connection(self) -> Connection:
         if self._closed:
             raise StorageConnectionException("the session is closed")
+        if not self._is_ours:
+            raise StorageConnectionException("the session is of the process that forked this one")
         if self._held is None:
             self._held = self._connections.take()
         return self._held
@@ -330,7 +340,7 @@ class PostgresSession:
 
     def _release(self) -> None:
         held, self._held = self._held, None
-        if held is not None:
+        if held is not None and self._is_ours:  # what is of another process goes on there
             self._connections.give(held)
 
 

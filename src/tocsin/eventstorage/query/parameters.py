@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from tocsin.errors import DataError
@@ -199,11 +200,10 @@ def _given(parameters: Mapping[str, Any] | None) -> dict[str, Any]:
         )
     for name in parameters:
         if name not in _KNOWN:
-            raise DataError(
-                f"there is no search parameter {name!r}",
-                hint=f"there are {', '.join(PARAMETERS)}",
-                parameter=str(name),
-            )
+            close = get_close_matches(str(name), PARAMETERS, n=1)
+            meant = f"did you mean {close[0]}? " if close else ""
+            hint = f"{meant}there are {', '.join(PARAMETERS)}"
+            raise DataError(f"there is no search parameter {name!r}", hint=hint, parameter=str(name))
     return {name: value for name, value in parameters.items() if value is not None}
 
 

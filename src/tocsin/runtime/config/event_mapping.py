@@ -45,11 +45,16 @@ class EventMappingConfig(StrictModel):
     """A mapping file: `tocsin events import --mapping FILE`."""
 
     columns: Annotated[dict[str, _Column], Field(min_length=1)]
+    joined: dict[str, Annotated[tuple[str, ...], Field(min_length=2)]] = Field(default_factory=dict)
     constants: dict[str, Any] = Field(default_factory=dict)
     id: Literal["row"] | Annotated[list[str], Field(min_length=1)] = "row"
     time_format: str | None = None
     timezone: TimeZone = "UTC"
-    delimiter: Annotated[str, Field(min_length=1, max_length=1, pattern=r'^[^"\r\n]$')] = ","
+    delimiter: Annotated[
+        str,
+        Field(min_length=1, max_length=1, pattern=r'^[^"\r\n]$'),
+        BeforeValidator(lambda value: "\t" if value == r"\t" else value),  # what single quotes make of it
+    ] = ","
     encoding: str = "utf-8"
     header: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     empty: tuple[str, ...] = ()
@@ -62,6 +67,7 @@ class EventMappingConfig(StrictModel):
         """
         return CsvMapping(
             columns=tuple(ColumnMapping(name, one.to, one.split) for name, one in self.columns.items()),
+            joined=self.joined,
             constants=self.constants,
             delimiter=self.delimiter,
             encoding=self.encoding,
@@ -82,6 +88,7 @@ def load_mapping(path: Path) -> CsvMapping:
     text = read_text(path)
     config = validate(EventMappingConfig, text, path)
     places = [(("columns", name), one.to) for name, one in config.columns.items()]
+    places += [(("joined", name), (name,)) for name in config.joined]
     places += [(("constants", name), (name,)) for name in config.constants]
     for location, to in places:
         for place in to:

@@ -14,6 +14,7 @@ from tocsin.sources.idea_files import STDIN, EventFile, FolderQueue
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tocsin.eventstorage.results import InsertResult
     from tocsin.eventstorage.service import EventStorageService
     from tocsin.model import RejectedLine
     from tocsin.sources.idea_files import ClaimedFile, CsvMapping
@@ -62,6 +63,8 @@ class ImportReport:
         new: Events that were stored.
         duplicate: Events that were there already.
         rejected: Messages that are no events.
+        flawed: How many of the new events have something wrong in them.
+        flaws: What is wrong, and how often.
         files: Files that were read.
         rejections: The first hundred of the rejected.
         failed: The files that could not be read to their end.
@@ -72,6 +75,8 @@ class ImportReport:
     new: int = 0
     duplicate: int = 0
     rejected: int = 0
+    flawed: int = 0
+    flaws: Counter[str] = field(default_factory=Counter)
     files: int = 0
     rejections: list[Rejection] = field(default_factory=list)
     failed: list[FailedFile] = field(default_factory=list)
@@ -285,14 +290,7 @@ class _Batch:
             results = self._service.insert_events(
                 self._items, batch_size=len(self._items), ntp_times=self._ntp_times
             )
-            kinds = Counter(result.kind for result in results)
-            self.report.new += kinds[InsertKind.NEW]
-            self.report.duplicate += kinds[InsertKind.DUPLICATE]
-            self.report.rejected += kinds[InsertKind.REJECTED]
-            if kinds[InsertKind.REJECTED]:
-                for (work, number), result in zip(self._places, results, strict=True):
-                    if result.kind is InsertKind.REJECTED:
-                        self._reject(work, number, result.reason or "it is no event")
+            self._count(results)
             self._items, self._places, self._bytes = [], [], 0
         finished, self._finished = self._finished, []
         for work in finished:
@@ -301,6 +299,18 @@ class _Batch:
                 self._move_away(work.claimed, work.reasons)
         if self._listener is not None:
             self._listener.progressed(self._bytes_read, self.report)
+
+    def _count(self, results: list[InsertResult]) -> None:
+        kinds = Counter(result.kind for result in results)
+        self.report.new += kinds[InsertKind.NEW]
+        self.report.duplicate += kinds[InsertKind.DUPLICATE]
+        self.report.rejected += kinds[InsertKind.REJECTED]
+        for (work, number), result in zip(self._places, results, strict=True):
+            if result.inspection_errors:
+                self.report.flawed += 1
+                self.report.flaws.update(result.inspection_errors)
+            elif result.kind is InsertKind.REJECTED:
+                self._reject(work, number, result.reason or "it is no event")
 
     def _move_away(self, file: ClaimedFile, reasons: list[str]) -> None:
         """Move a file away; one that has to stay does not keep those behind it."""

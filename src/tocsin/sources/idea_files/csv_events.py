@@ -98,6 +98,9 @@ class _MessageMaker:
                 self._own_id = position
             else:
                 self._steps.append(_step(path, position, column.split, times))
+        self._joined = [[positions[name] for name in names] for names in mapping.joined.values()]
+        for position, place in enumerate(mapping.joined, start=len(header)):
+            self._steps.append(_step(parse_path(place), position, None, times))
         self._constants = [
             _constant(parse_path(path), value, times) for path, value in mapping.constants.items()
         ]
@@ -105,7 +108,7 @@ class _MessageMaker:
         self._row_ids = RowIds()
 
     def message(self, text: bytes, values: list[str]) -> bytes:
-        """Give the message of a row.
+        """Give the message of a row; what is joined is put behind its values.
 
         Raises:
             UnicodeEncodeError: A value was not UTF-8.
@@ -113,6 +116,9 @@ class _MessageMaker:
         message: dict[str, Any] = {"Format": "IDEA0", "ID": self._id_of(text, values)}
         groups: dict[tuple[str, int], dict[str, Any]] = {}
         empty = self._empty
+        for positions in self._joined:
+            parts = [values[position].strip() for position in positions if values[position] not in empty]
+            values.append(" ".join(filter(None, parts)))
         for constant, items in self._constants:
             holder = message if constant.holder is None else _group(message, groups, constant.holder)
             _put(holder, constant, items)
@@ -131,10 +137,13 @@ class _MessageMaker:
         return _encode(message)
 
     def _id_of(self, text: bytes, values: list[str]) -> str:
+        """Give the ID of a row; `""`, which the store refuses, when what makes it means nothing."""
         if self._own_id is not None:
-            return values[self._own_id]
+            ident = values[self._own_id]
+            return "" if ident in self._empty else ident
         if self._id_columns:
-            return content_id(_encode([values[position] for position in self._id_columns]))
+            parts = [values[position] for position in self._id_columns]
+            return "" if self._empty.issuperset(parts) else content_id(_encode(parts))
         return self._row_ids.next_id(text)
 
 
@@ -166,7 +175,8 @@ def _group(
 
 
 def _positions(source: str, header: Sequence[str], mapping: CsvMapping) -> dict[str, int]:
-    named = [*(column.column for column in mapping.columns), *(mapping.id_columns or ())]
+    named = [column.column for column in mapping.columns] + list(mapping.id_columns or ())
+    named += [name for names in mapping.joined.values() for name in names]
     for name in named:
         if name not in header:
             there = ", ".join(header[:50])

@@ -48,6 +48,7 @@ class CsvMapping:
 
     Attributes:
         columns: Where each column goes; what is not named is left out.
+        joined: Place → the columns whose values, with a space between them, are the value there.
         constants: Place → what every event has there, which `check_constant` lets through.
         delimiter: What separates the columns.
         encoding: The text's encoding.
@@ -62,6 +63,7 @@ class CsvMapping:
     """
 
     columns: tuple[ColumnMapping, ...]
+    joined: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     constants: Mapping[str, Any] = field(default_factory=dict)
     delimiter: str = ","
     encoding: str = "utf-8"
@@ -73,7 +75,7 @@ class CsvMapping:
 
     def __post_init__(self) -> None:
         paths = [parse_path(path) for column in self.columns for path in column.to]
-        paths += [parse_path(path) for path in self.constants]
+        paths += [parse_path(path) for path in (*self.joined, *self.constants)]
         for column in self.columns:
             for path in map(parse_path, column.to):
                 if column.split is not None and not path.is_list:
@@ -81,12 +83,18 @@ class CsvMapping:
         single = [path for path in paths if not path.is_list]
         for path in single:
             if single.count(path) > 1:
-                raise ConfigError(f"{path} is filled twice", hint="it can have one value")
+                hint = f"it can have one value; `joined: {{{path}: [...]}}` makes one of several columns"
+                raise ConfigError(f"{path} is filled twice", hint=hint)
         for name in _REQUIRED:
             if not any(path.name == name and not path.group for path in paths):
                 raise ConfigError(
                     f"nothing gives {name}", hint="every event has it: name its column, or a constant"
                 )
+        self._check_id()
+
+    def _check_id(self) -> None:
+        if any(parse_path(path) == parse_path("ID") for path in self.joined):
+            raise ConfigError("the ID cannot be joined", hint="name its columns with `id: [...]`")
         if any(parse_path(path).name == "ID" for path in self.constants):
             raise ConfigError("the ID cannot be a constant", hint="every event has its own")
         if self.id_columns is not None and (not self.id_columns or self.has_own_ids):
