@@ -185,6 +185,18 @@ def test_a_file_that_cannot_be_used_leaves_nothing_behind(
     assert not (tmp_path / "shop").exists()
 
 
+def test_what_should_be_checked_is_said_once_a_file(cli: Cli, tmp_path: Path) -> None:
+    days = [(f"{day:02}/{month:02}/2026", day, month) for month in range(1, 13) for day in range(1, 13)]
+    write_csv(tmp_path / "visits.csv", days, header="Day,visits,sales")
+
+    done = cli("init", "shop", "--from", "visits.csv", "--json")
+
+    assert len(done.json["metrics"]) == 2
+    first, second = done.err.splitlines()
+    assert first == "note: visits.csv: day and month in Day may be the other way round: check the query"
+    assert second.startswith("note: visits.csv: only 42% of the slots have a point")
+
+
 def test_a_missing_file_is_named(cli: Cli, tmp_path: Path) -> None:
     answer = cli("init", "shop", "--from", "nope.csv", code=2)
 

@@ -265,6 +265,11 @@ def test_a_manager_for_reading_does_not_write(manager: PostgresManager, postgres
                 write()
 
 
+def test_a_query_that_reads_a_file_says_where_files_are_read(manager: PostgresManager) -> None:
+    with pytest.raises(DatabaseError, match=r"read_csv\(unknown\) does not exist: .*`profile: files`"):
+        manager.read_columns("SELECT * FROM read_csv('a.csv')")
+
+
 def test_a_role_that_may_only_read_reads_and_is_told_so(
     manager: PostgresManager, postgres_server: PostgresServer
 ) -> None:
@@ -283,7 +288,7 @@ def test_a_role_that_may_only_read_reads_and_is_told_so(
                 reader.create_table("made", _ONE_COLUMN)
             with pytest.raises(DatabaseError, match="permission denied for table hidden"):
                 reader.execute_query("SELECT a FROM hidden")
-        with pytest.raises(DatabaseError, match="permission denied"):
+        with pytest.raises(DatabaseError, match=r"permission denied for database .*: grant it to the role"):
             PostgresManager(url, clock=FixedClock(), internal_schema="mine")
     finally:
         manager.execute_query("DROP OWNED BY reader")

@@ -160,3 +160,14 @@ def test_a_timestamp_that_is_missing_is_refused() -> None:
 def test_data_without_values_is_refused() -> None:
     with pytest.raises(DetectorError, match="the data has no value: give both arrays"):
         MADDetector().detect_arrays({"timestamp": series_of([1.0] * 5)["timestamp"]})  # type: ignore[typeddict-item]
+
+
+def test_times_and_values_are_enough_and_are_well_typed() -> None:
+    hours = np.datetime64("2026-03-02T00", "ms") + np.arange(3) * np.timedelta64(3_600_000, "ms")
+
+    # mypy looks at this call, too: nobody who groups by nothing has to make up a seasonality.
+    found = ManualBoundsDetector(upper_bound=2).detect_arrays(
+        {"timestamp": hours, "value": np.array([1.0, 2.0, 3.0])}
+    )
+
+    assert found.is_anomaly.tolist() == [False, False, True]

@@ -52,6 +52,14 @@ def test_values_that_are_never_negative_get_no_negative_half() -> None:
     assert -15 < limits.low < 0
 
 
+def test_small_changes_of_a_huge_number_fill_the_axis() -> None:
+    values = 1e15 + np.arange(50.0)
+
+    limits = value_limits(values, values - 5, values + 5)
+
+    assert limits.high - limits.low < 75
+
+
 def test_a_constant_lies_in_the_middle() -> None:
     limits = value_limits(np.full(10, 0.25), NONE, NONE)
     assert (limits.low + limits.high) / 2 == 0.25

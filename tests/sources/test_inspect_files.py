@@ -312,6 +312,8 @@ def test_points_closer_than_a_second_are_averaged(tmp_path: Path, duckdb_source:
         ("header.csv", "timestamp,value\n", "has no rows"),
         ("one.csv", "timestamp,value\n2026-11-30,1\n", "no two different times"),
         ("cut.csv.gz", gzip.compress(PLAIN.encode(), mtime=0)[:-12], "cannot be read"),
+        ("windows.csv", PLAIN.replace("value", "€").encode("cp1252"), "neither UTF-8 nor UTF-16 nor Latin-1"),
+        ("japanese.csv", PLAIN.replace("value", "値").encode("shift_jis"), "neither UTF-8"),
         ("binary.csv", b"\0\1\2" * 99, "not a text file"),
         (
             "words.csv",

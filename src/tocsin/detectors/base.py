@@ -66,6 +66,14 @@ class BaseDetector(ABC):
     def detect_arrays(self, data: SeriesData) -> Detections:
         """Judge every slot. A verdict depends on the data up to its point only.
 
+        Args:
+            data: The series, all arrays of length n: `timestamp`, datetime64 (or whole milliseconds since
+                1970), rising by one interval; `value`, numbers, NaN where a slot is a gap; and what the
+                seasonality needs, see `tocsin.model.SeriesData`.
+
+        Returns:
+            Arrays of length n, a verdict (or the reason why there is none) for each slot.
+
         Raises:
             DetectorError: The arrays differ in length, or the timestamps are not an even, rising grid.
         """

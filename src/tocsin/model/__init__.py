@@ -22,6 +22,7 @@ from tocsin.model.notice import (
     Schedule,
     Silence,
 )
+from tocsin.model.number import number_text
 from tocsin.model.series import DetectionResult, Detections, Direction, Reason, SeriesData
 from tocsin.model.severity import Severity
 from tocsin.model.table import ColumnDefinition, TableModel
@@ -57,5 +58,6 @@ __all__ = [
     "Silence",
     "Subject",
     "TableModel",
+    "number_text",
     "parse_duration",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, NotRequired, TypedDict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,13 +22,13 @@ class SeriesData(TypedDict):
 
     `timestamp` is datetime64[ms] (UTC), rising by one interval from slot to slot. `value` is float64,
     NaN where the slot is missing. `seasonality_data` holds one JSON object a slot (object array of
-    str), with the keys of `seasonality_columns`.
+    str), with the keys of `seasonality_columns`; detectors that group by nothing need neither.
     """
 
     timestamp: NDArray[np.datetime64]
     value: NDArray[np.float64]
-    seasonality_data: NDArray[np.object_]
-    seasonality_columns: list[str]
+    seasonality_data: NotRequired[NDArray[np.object_]]
+    seasonality_columns: NotRequired[list[str]]
 
 
 class Reason(IntEnum):

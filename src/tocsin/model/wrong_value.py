@@ -21,6 +21,11 @@ _WORDS = {
     "string_type": "this must be text",
     "bool_type": "this must be true or false",
     "bool_parsing": "this must be true or false",
+    "int_type": "this must be a whole number",
+    "int_parsing": "this must be a whole number",
+    "int_from_float": "this must be a whole number",
+    "float_type": "this must be a number",
+    "float_parsing": "this must be a number",
     "missing": "this is missing",
 }
 
@@ -32,7 +37,12 @@ def words_of_error(kind: str, message: str) -> str:
     'this must be a list'
     """
     plain = message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    if kind in {"too_short", "too_long"}:  # List should have at least 2 items after validation, not 1
+    if kind in {
+        "too_short",
+        "too_long",
+        "string_too_short",
+        "string_too_long",
+    }:  # List should have at least 2 items after validation, not 1
         plain = f"this {plain.partition(' ')[2].replace(' after validation', '')}"
     return _WORDS.get(kind, plain[:1].lower() + plain[1:])
 

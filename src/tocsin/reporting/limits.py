@@ -76,7 +76,7 @@ def _usual(values: NDArray[np.float64], least: float, most: float) -> NDArray[np
 
 
 def _widened(low: float, high: float) -> tuple[float, float]:
-    least = max(abs(low), abs(high)) * 1e-9
+    least = max(abs(low), abs(high)) * 1e-14  # what is less may be rounding alone
     if high - low <= least:  # a constant lies in the middle of an axis that has numbers
         around = abs(low) * 0.1 or 1.0
         return low - around, high + around

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from math import isfinite, isnan, nan
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from tocsin.model import IncidentState
+from tocsin.model import IncidentState, number_text
 from tocsin.reporting.events_section import events_section
 from tocsin.reporting.events_view import EventsView
 from tocsin.reporting.log_section import length_text, log_section
@@ -215,8 +216,7 @@ def _anomaly_rows(view: SeriesView) -> list[dict[str, str]]:
     return [
         {
             "time": time_text(view.timestamp[i], view.zone),
-            "value": number(float(view.value[i])),
-            "band": _band_text(view, i),
+            **_value_and_band(view, i),
             "direction": "down" if direction[i] < 0 else "up",
             "sign": direction_sign("down" if direction[i] < 0 else "up"),
             "severity": number(float(severity[i])),
@@ -226,12 +226,22 @@ def _anomaly_rows(view: SeriesView) -> list[dict[str, str]]:
     ]
 
 
-def _band_text(view: SeriesView, i: int) -> str:
-    """The band of the first detector that found the anomaly."""
-    for band in view.bands:
-        if band.is_anomaly[i]:
-            return f"{number(float(band.lower[i]))} to {number(float(band.upper[i]))}"
-    return ABSENT
+def _value_and_band(view: SeriesView, i: int) -> dict[str, str]:
+    """The value, and the band of the first detector that found it, with digits enough to tell them apart."""
+    value = float(view.value[i])
+    lower, upper = next(
+        ((float(band.lower[i]), float(band.upper[i])) for band in view.bands if band.is_anomaly[i]),
+        (nan, nan),
+    )
+    bounds = f"{_digits(lower, value, upper)} to {_digits(upper, value, lower)}"
+    return {
+        "value": _digits(value, lower, upper),
+        "band": ABSENT if isnan(lower) and isnan(upper) else bounds,
+    }
+
+
+def _digits(value: float, *beside: float) -> str:
+    return number_text(value, *filter(isfinite, beside)) if isfinite(value) else ABSENT
 
 
 def _incident_rows(view: SeriesView, anchor: str) -> list[dict[str, Any]]:

@@ -24,11 +24,22 @@ _TIME_WORDS = re.compile(r"time|date|stamp|epoch|^ts$|_ts$|_at$|^t$|clock", re.I
 _KEY_WORDS = re.compile(
     r"(^|_)(id|key|code|host|node|device|sensor|station|store|shop|zone|region)$", re.IGNORECASE
 )
-_ZONE = r"(Z|[+-][0-9]{2}:?[0-9]{2}|:[0-9.]+ ?[+-][0-9]{2}|UTC)$"
+_ZONE = r"(Z|[+-][0-9]{2}:?[0-9]{2}|:[0-9.]+ ?[+-][0-9]{2}|UTC|GMT|[A-Za-z]+/[A-Za-z_/]+)$"
+_WORD_BEHIND = "[A-Za-z]$"  # DuckDB reads a time over PM and CEST as if they were not there
+_FIRST_TIME = "TIMESTAMP '1000-01-01'"  # before it the year has two digits, and means another
+_COMMA_NUMBER = "[+-]?([0-9]{1,3}([.][0-9]{3})+|[0-9]+)(,[0-9]+)?"  # 12.345,67: as most of Europe writes it
+_SURE_COMMA = ".*(^|[^0-9])0,[0-9]+|.*,([0-9]{1,2}|[0-9]{4,})"  # 1,234 may be a thousand as well
 _EPOCH_1990, _EPOCH_2100 = 631_152_000, 4_102_444_800
 _UNITS = (("1e6", 1), ("1e3", 10**3), ("1", 10**6), ("1e-3", 10**9))  # µs in the unit, units in a second
-_DAY_FORMATS = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%Y%m%d")
-_CLOCK_FORMATS = (" %H:%M:%S", " %H:%M", "T%H:%M:%S", " %I:%M:%S %p", " %I:%M %p", "T%H%M%SZ", "%H%M%S", "")
+_DAY_FORMATS = (
+    *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y"),
+    *("%Y%m%d", "%Y-%m-%d", "%Y/%m/%d", "%Y-%m"),
+)
+_CLOCK_FORMATS = (
+    *(" %H:%M:%S", " %H:%M", "T%H:%M:%S", " %I:%M:%S %p", " %I:%M %p", "T%H%M%SZ", "T%H%M%S", "%H%M%S", ""),
+)
+_FEW_ROWS = 1000
+_DAY_CLOCKS = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%I:%M:%S %p", "%I:%M %p")
 _MOST_SERIES = 1000
 _REPEATED = 0.05
 
@@ -44,6 +55,8 @@ class Column:
         numbers: How many have a number.
         times: How many have a time in ISO form.
         zones: How many have a time zone with it.
+        commas: How many have a number with a decimal comma.
+        sure_commas: How many of these can be nothing else.
         distinct: How many different things are in it, about.
         low: The 1 % quantile of the numbers; NaN without any.
         high: The 99 % quantile.
@@ -55,6 +68,8 @@ class Column:
     numbers: int
     times: int
     zones: int
+    commas: int
+    sure_commas: int
     distinct: int
     low: float
     high: float
@@ -65,9 +80,23 @@ class Column:
         return f"file.{quoted_identifier(self.name)}"
 
     @property
+    def value_sql(self) -> str:
+        """The column as numbers; what is none is left as it is, so that it can be shown."""
+        if not self._has_decimal_commas:
+            return self.sql
+        text = f"trim({self.sql})"
+        is_number = f"regexp_full_match({text}, {quoted_text(_COMMA_NUMBER)})"
+        return f"CASE WHEN {is_number} THEN replace(replace({text}, '.', ''), ',', '.') ELSE {self.sql} END"
+
+    @property
     def is_number(self) -> bool:
         """Whether (nearly) all that is in it is a number."""
-        return self.numbers > 0 and self.numbers >= _MANY * self.given
+        numbers = self.numbers + (self.commas if self._has_decimal_commas else 0)
+        return numbers > 0 and numbers >= _MANY * self.given
+
+    @property
+    def _has_decimal_commas(self) -> bool:
+        return self.commas > 0 and self.sure_commas >= _REPEATED * self.commas
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +142,12 @@ def find_roles(source: ColumnSource, relation: str, columns: list[tuple[str, str
         )
     timestamp, timestamp_sql, ambiguous = time
     rest = [column for column in looked if column is not timestamp]
+    clock = _find_clock(source, sample, timestamp_sql, rest)
+    if clock is not None:
+        others = [column for column in rest if column is not clock[0]]
+        # Where another column tells the rows of a day apart, the time of day is that of something else.
+        if _find_dimension(source, sample, timestamp_sql, others) is None:
+            rest, timestamp_sql = others, f"CAST({timestamp_sql} AS DATE) + {clock[1]}"
     dimension = _find_dimension(source, sample, timestamp_sql, rest)
     rows = max(column.given for column in looked)
     values = tuple(
@@ -132,12 +167,17 @@ def _look(source: ColumnSource, sample: str, columns: list[tuple[str, str]]) -> 
     for place, (name, _) in enumerate(columns):
         text = f"trim(CAST(file.{quoted_identifier(name)} AS VARCHAR))"
         as_number = f"TRY_CAST({text} AS DOUBLE)"
+        plain = f"(NOT regexp_matches({text}, '{_WORD_BEHIND}') OR regexp_matches({text}, '{_ZONE}'))"
+        comma = f"contains({text}, ',') AND regexp_full_match({text}, {quoted_text(_COMMA_NUMBER)})"
+        sure = f"regexp_full_match({text}, {quoted_text(_SURE_COMMA)})"
         finite = f"FILTER (isfinite({as_number}))"
         parts += [
             f"count(nullif({text}, '')) AS given{place}",
             f"count({as_number}) AS numbers{place}",
-            f"count(TRY_CAST({text} AS TIMESTAMP)) AS times{place}",
+            f"count(*) FILTER (TRY_CAST({text} AS TIMESTAMP) >= {_FIRST_TIME} AND {plain}) AS times{place}",
             f"count(*) FILTER (regexp_matches({text}, {quoted_text(_ZONE)})) AS zones{place}",
+            f"count(*) FILTER ({comma}) AS commas{place}",
+            f"count(*) FILTER ({comma} AND {sure}) AS sure{place}",
             f"approx_count_distinct({text}) AS distinct{place}",
             f"quantile_cont({as_number}, 0.01) {finite} AS low{place}",
             f"quantile_cont({as_number}, 0.99) {finite} AS high{place}",
@@ -154,7 +194,8 @@ def _look(source: ColumnSource, sample: str, columns: list[tuple[str, str]]) -> 
     return [
         Column(
             name, kind, count(f"given{i}"), count(f"numbers{i}"), count(f"times{i}"), count(f"zones{i}"),
-            count(f"distinct{i}"), number(f"low{i}"), number(f"high{i}"),
+            count(f"commas{i}"), count(f"sure{i}"), count(f"distinct{i}"),
+            number(f"low{i}"), number(f"high{i}"),
         )
         for i, (name, kind) in enumerate(columns)
     ]  # fmt: skip
@@ -174,6 +215,33 @@ def _find_time(source: ColumnSource, sample: str, columns: list[Column]) -> tupl
         if column.type == "VARCHAR" and column.given and (formats := _text_formats(source, sample, column)):
             expression = f"TRY_STRPTIME(trim({column.sql}), {quoted_text(formats[0])})"
             return column, expression, len(formats) > 1
+    return None
+
+
+def _find_clock(
+    source: ColumnSource, sample: str, timestamp_sql: str, columns: list[Column]
+) -> tuple[Column, str] | None:
+    """Find a column with the time of day, where that of times has dates alone, and more than once."""
+    texts = [column for column in columns if column.type == "VARCHAR" and column.given and not column.times]
+    if not texts:
+        return None
+    forms = [
+        (column, f"CAST(TRY_STRPTIME(trim({column.sql}), {quoted_text(form)}) AS TIME)")
+        for column in texts
+        for form in _DAY_CLOCKS
+    ]
+    counts = ", ".join(f"count({sql}) AS n{place}" for place, (_, sql) in enumerate(forms))
+    clocked = f"count(*) FILTER (({timestamp_sql}) <> date_trunc('day', {timestamp_sql}))"
+    seen = source.read_columns(
+        f"SELECT {clocked} AS clocked, count({timestamp_sql}) AS given, "
+        f"count(DISTINCT {timestamp_sql}) AS days, {counts} FROM {sample}"
+    )
+    given = int(seen["given"][0])
+    if int(seen["clocked"][0]) or given - int(seen["days"][0]) < _REPEATED * given:
+        return None
+    for place, (column, sql) in enumerate(forms):
+        if int(seen[f"n{place}"][0]) >= _MOST * column.given:
+            return column, sql
     return None
 
 
@@ -216,15 +284,24 @@ def _is_nested(column: Column) -> bool:
 def _text_formats(source: ColumnSource, sample: str, column: Column) -> list[str]:
     """Give the forms that read (nearly) all of a column, those that read most first."""
     formats = [day + clock for day in _DAY_FORMATS for clock in _CLOCK_FORMATS]
-    counts = ", ".join(
-        f"count(TRY_STRPTIME(trim({column.sql}), {quoted_text(form)})) AS n{place}"
-        for place, form in enumerate(formats)
-    )
-    seen = source.read_columns(f"SELECT {counts} FROM {sample}")
-    read = {form: int(seen[f"n{place}"][0]) for place, form in enumerate(formats)}
+    few = f"(SELECT {column.sql} FROM {sample} WHERE {column.sql} IS NOT NULL LIMIT {_FEW_ROWS}) AS file"
+    formats = [form for form, count in _count_formats(source, few, column, formats).items() if count]
+    if not formats:
+        return []
+    read = _count_formats(source, sample, column, formats)
     good = [form for form in formats if read[form] >= _MOST * column.given]
     best = max((read[form] for form in good), default=0)
     return [form for form in good if read[form] == best]
+
+
+def _count_formats(source: ColumnSource, sample: str, column: Column, formats: list[str]) -> dict[str, int]:
+    """Count the rows that each form reads."""
+    times = [f"TRY_STRPTIME(trim({column.sql}), {quoted_text(form)})" for form in formats]
+    counts = ", ".join(
+        f"count(*) FILTER ({time} >= {_FIRST_TIME}) AS n{place}" for place, time in enumerate(times)
+    )
+    seen = source.read_columns(f"SELECT {counts} FROM {sample}")
+    return {form: int(seen[f"n{place}"][0]) for place, form in enumerate(formats)}
 
 
 def _find_dimension(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import gzip
+import io
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -30,6 +31,9 @@ _KINDS: dict[str, Literal["csv", "parquet", "json"]] = {
 _DELIMITERS = (",", ";", "\t", "|")
 _SAMPLE_BYTES = 256 * 1024
 _SAMPLE_LINES = 100
+_CONTROLS = re.compile(
+    "[\x80-\x9f]"
+)  # in Latin-1 no letters: there are in Windows' own and in Asian encodings
 _NUMBER_OR_TIME = re.compile(
     r"[+-]?(\d[\d.,]*([eE][+-]?\d+)?|\.\d+)|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?"
 )
@@ -142,7 +146,8 @@ def _csv_options(path: Path, suffix: str) -> tuple[tuple[str, ...], list[str]]:
         f"""quote = '{'"' if quoted else ""}'""",
         f"""escape = '{'"' if quoted else ""}'""",
         f"strict_mode = {str(quoted).lower()}",
-        "null_padding = true",
+        # DuckDB reads no line breaks within quotes while it pads short rows; those are then an error.
+        f"null_padding = {str(not (quoted and _breaks_within_quotes(text, delimiter))).lower()}",
         *([f"skip = {skip}"] if skip else []),
         *([f"encoding = {quoted_text(encoding)}"] if encoding != "utf-8" else []),
     ]
@@ -166,7 +171,12 @@ def _beginning(path: Path) -> tuple[str, str]:
         # The last character may be cut in two.
         return codecs.getincrementaldecoder("utf-8-sig")().decode(head), "utf-8"
     except UnicodeDecodeError:
-        return head.decode("latin-1"), "latin-1"
+        text = head.decode("latin-1")
+    if _CONTROLS.search(text):
+        message = f"{path} is neither UTF-8 nor UTF-16 nor Latin-1, so its letters cannot be read"
+        hint = "save it as CSV in UTF-8; of a file from Windows `iconv -f CP1252 -t UTF-8` makes one"
+        raise LoadError(message, hint=hint)
+    return text, "latin-1"
 
 
 def _uses_quotes(rows: list[list[str]], lines: list[str], delimiter: str) -> bool:
@@ -186,6 +196,14 @@ def _uses_quotes(rows: list[list[str]], lines: list[str], delimiter: str) -> boo
         if bare < len(cells) / 2:
             return True
     return False
+
+
+def _breaks_within_quotes(text: str, delimiter: str) -> bool:
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        return any("\n" in cell or "\r" in cell for row in rows for cell in row)
+    except csv.Error:  # a quote that nothing closes
+        return False
 
 
 def _delimiter(lines: list[str]) -> str:

@@ -242,7 +242,7 @@ def _metric(
 
 def _query(value: Column, relation: str, roles: Roles, dimension: str | None) -> str:
     """Write the query; rows without a time pass the window's filter, so that they are counted."""
-    columns = [f"{roles.timestamp_sql} AS timestamp", f"{value.sql} AS value"]
+    columns = [f"{roles.timestamp_sql} AS timestamp", f"{value.value_sql} AS value"]
     if roles.dimension is not None and dimension is not None:
         columns.append(f"{roles.dimension.sql} AS {quoted_identifier(dimension)}")
     listed = template_text(",\n    ".join(columns))
@@ -278,6 +278,14 @@ def _notes(roles: Roles, rhythm: Rhythm, rows: int, placed: int) -> list[str]:
     notes = []
     if roles.ambiguous:
         notes.append(f"day and month in {roles.timestamp.name} may be the other way round: check the query")
+    if rhythm.calendar is not None:
+        notes.append(
+            f"a point for each {rhythm.calendar}: slots have its mean length, and begin some days off"
+        )
+    if rhythm.aggregate == "mean":
+        notes.append(
+            "several rows fall into one slot, of which the mean is taken: check interval and dimension"
+        )
     if rhythm.regular < _REGULAR_ENOUGH:
         how = "jitter around the grid" if rhythm.align == "nearest" else "are irregular"
         notes.append(f"the points {how}: check interval and anchor")

@@ -24,6 +24,12 @@ _NEAR, _WITHIN = 0.02, 0.25  # how far a usual interval may be from the mean and
 _COMMON_PHASE = 0.1  # the share of rows from which the commonest phase is more than chance
 _PARTS_OF_INTERVAL = 60
 _FEW_MERGED = 0.01
+_DAY, _MEAN_MONTH = 86_400, 2_629_746  # seconds; 400 years have 4,800 months and 146,097 days
+_CALENDAR = (
+    ("month", 1, 28, 31),
+    ("quarter", 3, 90, 92),
+    ("year", 12, 365, 366),
+)  # months; shortest, longest days
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,8 @@ class Rhythm:
         aggregate: `mean` when several points fall into one slot, else `last`.
         regular: The share of the steps that are the interval.
         filled: The share of the slots that have a point.
+        calendar: `month`, `quarter` or `year` when the points follow the calendar; the interval is the mean
+            length of one then, and a point is never far from the slot that it goes to.
     """
 
     interval_seconds: int
@@ -45,6 +53,7 @@ class Rhythm:
     aggregate: Aggregate
     regular: float
     filled: float
+    calendar: str | None = None
 
 
 def find_rhythm(times: NDArray[np.int64], codes: NDArray[np.int64]) -> Rhythm | None:
@@ -52,6 +61,8 @@ def find_rhythm(times: NDArray[np.int64], codes: NDArray[np.int64]) -> Rhythm | 
 
     The interval is the commonest step; when steps jitter it is the usual interval (`5min`, `1h`, …) that
     they jitter around. The phase is the commonest one; when points jitter, the one they crowd around.
+
+    Months have no one length: those of the calendar get slots of a mean month, one each.
 
     Args:
         times: int64 milliseconds since the epoch, in any order.
@@ -66,13 +77,15 @@ def find_rhythm(times: NDArray[np.int64], codes: NDArray[np.int64]) -> Rhythm | 
     steps = np.maximum(np.rint(steps[steps > 0] / 1000).astype(np.int64), 1)
     if not len(steps):
         return None
-    interval = _interval(steps)
-    phase = _phase(times, interval * 1000)
+    calendar, months, usual = _calendar(steps)
+    interval = months * _MEAN_MONTH if calendar else _interval(steps)
+    phase = _calendar_phase(times, interval * 1000) if calendar else _phase(times, interval * 1000)
     filled: dict[Align, int] = {"floor": 0, "nearest": 0}
     for align in filled:
         slots = Grid(phase, interval * 1000, align).slots(times)
         filled[align] = 1 + int(((np.diff(slots) != 0) | (np.diff(codes) != 0)).sum())
-    align = "nearest" if filled["nearest"] > filled["floor"] * (1 + _FEW_MERGED) else "floor"
+    jitters = calendar is not None or filled["nearest"] > filled["floor"] * (1 + _FEW_MERGED)
+    align = "nearest" if jitters else "floor"
     merged = 1 - filled[align] / len(times)
     slots = Grid(phase, interval * 1000, align).slots(times)
     firsts = np.flatnonzero(np.diff(codes, prepend=-1))
@@ -83,9 +96,30 @@ def find_rhythm(times: NDArray[np.int64], codes: NDArray[np.int64]) -> Rhythm | 
         phase=phase,
         align=align,
         aggregate="mean" if merged > _FEW_MERGED else "last",
-        regular=float((steps == interval).mean()),
+        regular=usual if calendar else float((steps == interval).mean()),
         filled=filled[align] / spanned,
+        calendar=calendar,
     )
+
+
+def _calendar(steps: NDArray[np.int64]) -> tuple[str | None, int, float]:
+    """Give the unit of the calendar that points follow, its months, and the share of such steps."""
+    days = np.rint(steps / _DAY)  # a change of the clocks is no change of the date
+    whole = np.abs(steps - days * _DAY) <= _DAY / 24
+    for unit, months, shortest, longest in _CALENDAR:
+        fits = whole & (days >= shortest) & (days <= longest)
+        if len(np.unique(days[fits])) > 1 and fits.mean() >= _REGULAR:
+            return unit, months, float(fits.mean())
+    return None, 0, 0.0
+
+
+def _calendar_phase(times: NDArray[np.int64], interval: int) -> int:
+    """Place slots on the inner side of the dates: after those of a month's beginning, before its end's."""
+    dates = times.astype("datetime64[ms]")
+    day = (dates.astype("datetime64[D]") - dates.astype("datetime64[M]").astype("datetime64[D]")).astype(int)
+    around = (times - times[0] + interval // 2) % interval - interval // 2
+    edge = around.max() if np.median(day) < 15 else around.min()  # noqa: PLR2004 - the middle of a month
+    return int(times[0] + edge) % interval
 
 
 def _interval(steps: NDArray[np.int64]) -> int:

@@ -109,6 +109,9 @@ def test_a_header_is_found(form: str, named: dict[str, str]) -> None:
         "2026-11-22  10:15:{second} {level} {message}",
         "22.11.2026 10:15:{second} {level} {message}",
         "11/22/2026 10:15:{second} AM {level} {message}",
+        "2026-11-22 10:15:{second} AM {level} {message}",
+        "22-Nov-2026 10:15:{second} {level} {message}",
+        "Sun, 22 Nov 2026 11:15:{second} +0100 {level} {message}",
     ],
 )
 def test_the_time_is_that_of_the_line_however_it_is_set_out(form: str) -> None:
@@ -127,6 +130,7 @@ def test_the_time_is_that_of_the_line_however_it_is_set_out(form: str) -> None:
         "2026-11-22 10:15:{second},{milli} {level} [main] org.example.Job: {message}",
         "2026-11-22 10:15:{second},{milli} [main] {level}  org.example.Job - {message}",
         "2026-11-22 10:15:{second}.{milli} {level} {message}",
+        "22-Nov-2026 10:15:{second}.{milli} {level} [main] org.example.Job {message}",
         "20261122-10:15:{second}:{milli}|Step_One|3000{number}|{message}",
     ],
 )

@@ -107,6 +107,10 @@ def test_an_afternoon_of_twelve_hours() -> None:
 
     assert reader.read("11/22/2026 10:15:00 PM") == INSTANT + 12 * 3600
     assert reader.read("11/22/2026 12:15:00 AM") == INSTANT - 10 * 3600
+    assert reader.read("2026-11-22 10:15:00 PM") == INSTANT + 12 * 3600
+    assert reader.read("2026/11/22 10:15:00.250pm") == INSTANT + 12 * 3600 + 0.25
+    assert reader.read("2026-11-22 22:15 PM") == INSTANT + 12 * 3600
+    assert reader.read("2026-11-22 12:15:00 AM") == INSTANT - 10 * 3600
 
 
 def test_a_leap_second_is_the_one_before() -> None:

@@ -16,6 +16,14 @@ __all__ = ["map_error", "mapped_errors"]
 _KIND = re.compile(r"\A(?:[A-Z][A-Za-z]+ )*Error: ")
 _ART = re.compile(r"^LINE (?P<line>\d+): (?P<text>.*)\n(?P<carets> *\^+)?", re.MULTILINE)
 _HINTS = ("Did you mean", "Candidate bindings", "Candidate functions")
+_CSV_FACTS = (
+    "Error when",
+    "Expected Number",
+    "Value with",
+    "Invalid unicode",
+    "The CSV",
+    "The parallel",
+)
 _ABSENT = re.compile(r'No files found that match the pattern "(?P<file>[^"]+)"')
 _LONGEST = 300
 
@@ -88,7 +96,7 @@ def _csv_facts(lines: list[str]) -> Iterator[str]:
     for line in lines[1:]:
         if line.startswith("file ="):
             yield f"in {line.partition('=')[2].strip()}"
-        elif line.startswith(("Error when", "Expected Number", "Value with", "Invalid unicode", "The CSV")):
+        elif line.startswith(_CSV_FACTS):
             yield line.rstrip(".")
 
 

@@ -26,6 +26,8 @@ _CONTENTION = {
     "40P01": "two transactions waited for each other",
     "55P03": "another transaction holds a lock",
 }
+_GRANT = "grant it to the role, or use another role"
+_NO_FUNCTION = "42883"
 _READ_ONLY = "25006"
 _NO_PRIVILEGE = "42501"
 _DISK_FULL = "53100"
@@ -66,9 +68,7 @@ def map_error(error: psycopg.Error, location: str, *, writing: bool = False) -> 
             f"{location}: {_CONTENTION[state]}", hint="try again when it is done", transient=True
         )
     if state == _READ_ONLY or (state == _NO_PRIVILEGE and writing):
-        return StoreReadOnlyError(
-            f"{location} cannot be written: {sentence}", hint="grant it to the role, or use another role"
-        )
+        return StoreReadOnlyError(f"{location} cannot be written: {sentence}", hint=_GRANT)
     if state == _DISK_FULL:
         return StoreFullError(
             f"no space is left for {location}", hint="free some space on the server; nothing was changed"
@@ -113,5 +113,10 @@ def _sentence(text: str) -> str:
 
 
 def _hint(error: psycopg.Error) -> str | None:
+    if error.sqlstate == _NO_PRIVILEGE:
+        return _GRANT
+    # A metric over files that was written before the project had a server, most often.
+    if error.sqlstate == _NO_FUNCTION and "function read_" in str(error.diag.message_primary):
+        return "PostgreSQL reads no files: let the metric name a profile that does, `profile: files`"
     hint = error.diag.message_hint
     return None if hint is None else _sentence(hint)

@@ -64,6 +64,13 @@ class ManualBoundsDetector(BaseDetector):
     def detect_arrays(self, data: SeriesData) -> Detections:
         """Judge every slot by the bounds.
 
+        Args:
+            data: The series, all arrays of length n: `timestamp`, datetime64 (or whole milliseconds since
+                1970), rising by one interval; `value`, numbers, NaN where a slot is a gap.
+
+        Returns:
+            Arrays of length n, a verdict (or the reason why there is none) for each slot.
+
         Raises:
             DetectorError: The arrays differ in length, or the timestamps are not an even, rising grid.
         """

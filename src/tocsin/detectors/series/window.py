@@ -91,6 +91,14 @@ class WindowDetector(BaseDetector):
     def detect_arrays(self, data: SeriesData) -> Detections:
         """Judge every slot by the window before it.
 
+        Args:
+            data: The series, all arrays of length n: `timestamp`, datetime64 (or whole milliseconds since
+                1970), rising by one interval; `value`, numbers, NaN where a slot is a gap; and what the
+                seasonality needs, see `tocsin.model.SeriesData`.
+
+        Returns:
+            Arrays of length n, a verdict (or the reason why there is none) for each slot.
+
         Raises:
             DetectorError: The arrays differ in length, the timestamps are not an even, rising grid, or
                 the series lacks a seasonality column.

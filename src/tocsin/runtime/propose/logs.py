@@ -49,6 +49,7 @@ class LogProposal:
     config: dict[str, Any]
     reason: str
     comments: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def write(self) -> None:
         """Write the monitor's YAML, with the reasons as comments.

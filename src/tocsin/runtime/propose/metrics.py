@@ -38,12 +38,13 @@ _ALIGN = {
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A metric to be written, and why it looks as it does."""
+    """A metric to be written, why it looks as it does, and what to check in it."""
 
     path: Path
     metric: dict[str, Any]
     comments: dict[str, str]
     reason: str
+    notes: tuple[str, ...]
 
     def write(self) -> None:
         """Write the metric's YAML.
@@ -195,7 +196,8 @@ def _proposal(
     )
     if seasonality is not None:
         reason += f", a rhythm by {' and '.join(seasonality.columns)}"
-    return Proposal(folder / f"{found.name}.yml", metric, comments, reason)
+    notes = tuple(f"{file.path.name}: {note}" for note in file.notes)
+    return Proposal(folder / f"{found.name}.yml", metric, comments, reason, notes)
 
 
 def _written(instant: datetime) -> str:

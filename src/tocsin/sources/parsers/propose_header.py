@@ -24,6 +24,10 @@ _MOST_PIECES = 8
 _SOME_YEAR = datetime(2024, 12, 31, tzinfo=UTC)  # a leap year, for times without one
 
 _SEPARATORS = (r"\s+-\s+", r"\s*\|\s*", r":\s+", r",\s*", r"\s+")
+_DAY_AND_MONTH = (
+    r"(?P<time>(?:[A-Z][a-z]{2}, )?\d\d?[ /-][A-Z][a-z]{2}[ /-]\d{4}[ :]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
+    r"(?: ?(?:Z|UTC|GMT|[+-]\d\d:?\d\d))?)"
+)
 _TIMES = (
     ("%{ISOTIME:time}", None),
     ("%{CTIME:time}", None),
@@ -33,6 +37,7 @@ _TIMES = (
     ("%{EPOCH:time}", None),
     (r"(?P<time>\d\d?\.\d\d?\.\d{4},? \d\d?:\d\d:\d\d)", None),
     (r"(?P<time>\d\d?/\d\d?/\d{4},? \d\d?:\d\d:\d\d ?[AaPp][Mm])", None),
+    (_DAY_AND_MONTH, None),
     (r"(?P<time>\d\d-\d\d \d\d:\d\d:\d\d\.\d{3,6})", "%m-%d %H:%M:%S.%f"),
     (r"(?P<time>\d\d\.\d\d \d\d:\d\d:\d\d)", "%m.%d %H:%M:%S"),
     (r"(?P<level>[IWEF])(?P<time>\d{4} \d\d:\d\d:\d\d\.\d{6})", "%m%d %H:%M:%S.%f"),

@@ -43,8 +43,8 @@ _MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES, 1)}
 _MONTH = "(" + "|".join(_MONTH_NAMES) + ")"
 
 _YEAR_FIRST = re.compile(
-    r"(\d{4})([-/.])(\d\d?)\2(\d\d?)(?:[T\tt _-] ?(\d\d?)[:.](\d\d)(?:[:.](\d\d)(?:[.,:](\d{1,9}))?)?)?"
-    + _ZONE
+    r"(\d{4})([-/.])(\d\d?)\2(\d\d?)(?:[T\tt _-] ?(\d\d?)[:.](\d\d)(?:[:.](\d\d)(?:[.,:](\d{1,9}))?)?"
+    r"(?: ?([AaPp])[Mm])?)?" + _ZONE
 )
 _MONTH_NAME_FIRST = re.compile(
     _WEEKDAY + _MONTH + r" +(\d\d?)(?:,? +(\d{4}))?,? +" + _CLOCK + _ZONE + r"(?: +(\d{4}))?"
@@ -70,8 +70,8 @@ def read_form(text: str) -> TimeFields | None:
 
 
 def _year_first(match: re.Match[str]) -> TimeFields:
-    year, _, month, day, hour, minute, second, fraction, zone = match.groups()
-    clock = (int(hour or 0), int(minute or 0), int(second or 0))
+    year, _, month, day, hour, minute, second, fraction, half, zone = match.groups()
+    clock = (_full_hour(int(hour or 0), half), int(minute or 0), int(second or 0))
     return TimeFields(int(year), int(month), int(day), *clock, fraction or "", _zone(zone))
 
 
@@ -96,8 +96,7 @@ def _german(match: re.Match[str]) -> TimeFields:
 
 def _american(match: re.Match[str]) -> TimeFields:
     month, day, year, hour, minute, second = map(int, match.groups()[:6])
-    afternoon = 12 if match[7] in "Pp" else 0
-    return TimeFields(year, month, day, hour % 12 + afternoon, minute, second)
+    return TimeFields(year, month, day, _full_hour(hour, match[7]), minute, second)
 
 
 def _compact(match: re.Match[str]) -> TimeFields:
@@ -120,7 +119,15 @@ _FORMS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], TimeFields]], ...
     (_AMERICAN, _american),
     (_SLASHES, _slashes),
 )
+_NOON = 12
 _PIVOT = 69  # POSIX: two digits up to 68 are of this century
+
+
+def _full_hour(hour: int, half: str | None) -> int:
+    """Give the hour of 24 of one of 12; `half` is the first letter of AM or PM."""
+    if half is None or hour > _NOON:
+        return hour
+    return hour % _NOON + (_NOON if half in "Pp" else 0)
 
 
 def _full_year(digits: str) -> int:

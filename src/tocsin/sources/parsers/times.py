@@ -46,8 +46,9 @@ class TimeReader:
     Understood are ISO 8601 and its relatives (`2026-11-22 10:15:00,123`, `2026/11/22 …`,
     `2026-11-22-10.15.00.123456`, `20261122T101500Z`), `Nov 22 10:15:00` with or without a year,
     `Sun Nov 22 10:15:00 2026`, `22/Nov/2026:10:15:00 +0100`, `Sun, 22 Nov 2026 10:15:00 GMT`,
-    `22.11.2026 10:15:00`, `11/22/2026 10:15:00 AM`, `261122 101500`, `26/11/22 10:15:00`, and seconds,
-    milliseconds, microseconds or nanoseconds since 1970 (told apart by their size).
+    `22.11.2026 10:15:00`, `11/22/2026 10:15:00 AM` (AM and PM behind ISO times too),
+    `261122 101500`, `26/11/22 10:15:00`, and seconds, milliseconds,
+    microseconds or nanoseconds since 1970 (told apart by their size).
 
     Args:
         time_format: How times are written, in the words of `datetime.strptime`; `None` recognises them.
