@@ -173,11 +173,14 @@ class EventDetector(Protocol):
 class Channel(Protocol):
     """Delivers messages to people or programs."""
 
-    def send(self, message: Mapping[str, Any]) -> None:
+    def send(self, message: Mapping[str, Any]) -> str | None:
         """Deliver one message, within a bounded time.
 
         Args:
             message: The payload of the outbox, with `id`, `kind`, `title`, `text` and the facts.
+
+        Returns:
+            What people should know although it was delivered, without secrets: whom it did not reach.
 
         Raises:
             ChannelError: It was not delivered; `transient` says whether to try again, `retry_after`

@@ -687,3 +687,19 @@ def test_the_limit_is_a_key_of_every_channel(clock: SteppingClock) -> None:
     build_channel("hook", "webhook", {"url": "https://example.org", "rate_limit": "5/10min"}, clock=clock)
     with pytest.raises(ConfigError, match="rate_limit: 'often' is no rate"):
         build_channel("hook", "webhook", {"url": "https://example.org", "rate_limit": "often"}, clock=clock)
+
+
+def test_whom_a_message_did_not_reach_is_kept_and_said(
+    memory: Memory, send: Callable[..., DeliveryReport]
+) -> None:
+    class Partly:
+        def send(self, message: Mapping[str, Any]) -> str:
+            del message
+            return "refuses b@example.org for good"
+
+    queue(memory, "a")
+    report = send({"ops": Partly()})
+    assert (report.sent, report.failed, report.dead) == (1, 0, 0)
+    assert report.errors == {"ops": "refuses b@example.org for good"}
+    (row,) = rows(memory).values()
+    assert (row["state"], row["last_error"]) == ("sent", "refuses b@example.org for good")

@@ -288,10 +288,12 @@ class _Delivery:
         attempt, report = entry.attempts + 1, self.report
         fits = attempt <= self._max_attempts
         error = _try(self._channels[entry.channel], payload) if fits else _cut_short()
-        if error is None:
-            mark_sent(self._database, entry, self._clock.now())
+        if not isinstance(error, ChannelError):
+            mark_sent(self._database, entry, self._clock.now(), error)
             report.sent += 1
             report.sent_of[entry.series] += 1
+            if error is not None:
+                report.errors[entry.channel] = error
             return
         text = str(error)
         report.errors[entry.channel] = text
@@ -318,15 +320,14 @@ def _longest_wait(entry: Waiting) -> float:
     return LONGEST_RETRY_AFTER if entry.stops_all else LONGEST_WAIT
 
 
-def _try(channel: Channel, payload: Mapping[str, Any]) -> ChannelError | None:
+def _try(channel: Channel, payload: Mapping[str, Any]) -> ChannelError | str | None:
     try:
-        channel.send(payload)
+        return channel.send(payload)
     except ChannelError as error:
         return error
     except Exception as error:  # noqa: BLE001 - a channel's bug must not stop the others
         # Its text may hold a secret: a channel vouches for the texts of ChannelError only.
         return ChannelError(f"the channel failed with {type(error).__name__}", transient=True)
-    return None
 
 
 def _cut_short() -> ChannelError:

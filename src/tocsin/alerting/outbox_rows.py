@@ -157,13 +157,14 @@ def claim(database: OutboxStore, entry: Waiting, owner: str, *, until: datetime)
     return payload
 
 
-def mark_sent(database: OutboxStore, entry: Waiting, now: datetime) -> None:
-    """Note that a channel took a message."""
+def mark_sent(database: OutboxStore, entry: Waiting, now: datetime, said: str | None) -> None:
+    """Note that a channel took a message, and whom it did not reach for all that."""
     with database.transaction() as tx:
         tx.execute_query(
             f"UPDATE {tx.get_full_table_name(_OUTBOX)}"
-            " SET state = %(state)s, sent_at = %(now)s, last_error = NULL WHERE message_id = %(message_id)s",
-            {"state": OutboxState.SENT.value, "now": now, "message_id": entry.message_id},
+            " SET state = %(state)s, sent_at = %(now)s, last_error = %(said)s"
+            " WHERE message_id = %(message_id)s",
+            {"state": OutboxState.SENT.value, "now": now, "said": said, "message_id": entry.message_id},
         )
 
 

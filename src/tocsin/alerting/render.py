@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from tocsin.errors import ConfigError, TocsinError
-from tocsin.model import DecisionKind, Subject
+from tocsin.model import DecisionKind, Subject, number_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -150,7 +150,7 @@ def validate_template(text: str, *, name: str = "template") -> None:
     >>> validate_template("{{ serie }}")
     Traceback (most recent call last):
     ...
-    tocsin.errors.ConfigError: template cannot be used: line 1 of the template fails: 'serie' is undefined ...
+    tocsin.errors.ConfigError: template cannot be used: line 1 of the template fails: 'serie' is undefined...
     """
     try:
         _render(text, _EXAMPLE)
@@ -185,11 +185,13 @@ def _render(source: str, values: Mapping[str, Any]) -> str:
 
 def _band(values: Mapping[str, Any]) -> str:
     lower, upper = values["confidence_lower"], values["confidence_upper"]
-    if lower is not None and upper is not None:
-        return f" (band {_number(lower)} to {_number(upper)})"
-    if upper is not None:
-        return f" (upper bound {_number(upper)})"
-    return "" if lower is None else f" (lower bound {_number(lower)})"
+    low = "" if lower is None else number_text(lower, upper)
+    high = "" if upper is None else number_text(upper, lower)
+    if low and high:
+        return f" (band {low} to {high})"
+    if high:
+        return f" (upper bound {high})"
+    return f" (lower bound {low})" if low else ""
 
 
 @cache
@@ -221,6 +223,4 @@ def _number(value: float | None) -> str:
     >>> _number(39197.0), _number(0.123456789), _number(12345678.9), _number(None)
     ('39,197', '0.123457', '12,345,679', '-')
     """
-    if value is None:
-        return "-"
-    return f"{value:,.0f}" if 1e6 <= abs(value) < 1e15 else f"{value:,.6g}"  # noqa: PLR2004
+    return "-" if value is None else number_text(value)

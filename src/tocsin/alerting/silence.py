@@ -45,6 +45,7 @@ _VALUES: dict[str, Callable[[AlertCandidate], Iterable[str]]] = {
     "host": lambda candidate: (*candidate.sources, *candidate.targets),
 }
 _ENTITIES = frozenset({"source", "target", "host"})
+_LIKE_AN_ADDRESS = re.compile(r"[0-9]+\.[0-9.]*")  # 192.0.2.300: nothing ever fits it
 _OF_EVENTS = _ENTITIES | {"class", "category"}  # what differs from one candidate of a rule to the next
 _MOST_REMEMBERED = 1_000
 MATCHER_KEYS = (*_VALUES, "group", "channel")
@@ -144,6 +145,9 @@ def _entity_test(text: str, pattern: str) -> Callable[[str], object]:
     if pattern.startswith("."):
         domain = host_name(pattern)
         return lambda value: f".{host_name(value)}".endswith(domain)
+    if _LIKE_AN_ADDRESS.fullmatch(pattern):
+        hint = "write an address 192.0.2.7, or a network 192.0.2.0/24"
+        raise ConfigError(f"{text!r}: {pattern!r} is no address, and no name of a host", hint=hint)
     fits = glob(host_name(pattern))
     return lambda value: fits(host_name(value))
 

@@ -111,8 +111,11 @@ def _check(silence: Silence, longest: timedelta) -> None:
     if silence.ends_at <= silence.created_at:
         raise ConfigError("the silence is over already", hint="give an end in the future")
     if silence.ends_at - silence.starts_at > longest:
+        most, asked = (
+            str(length).removesuffix(", 0:00:00") for length in (longest, silence.ends_at - silence.starts_at)
+        )
         raise ConfigError(
-            f"a silence may last {longest} at most, this one lasts {silence.ends_at - silence.starts_at}",
+            f"a silence may last {most} at most, this one lasts {asked}",
             hint="give an earlier end, or change longest_silence in groups.yml",
         )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sized
+from collections.abc import Mapping, Sized, ValuesView
+from collections.abc import Set as AbstractSet
 from contextvars import ContextVar
 from time import monotonic
 from typing import Any
@@ -24,6 +25,7 @@ MOST_CHARACTERS = 1_000_000
 MOST_STEPS = 200_000
 MOST_SECONDS = 2.0
 _MOST_BITS = 4096
+_OF_ITEMS = (list, tuple, AbstractSet, ValuesView)
 
 
 class TooMuchError(Exception):
@@ -46,15 +48,26 @@ class Budget:
             TooMuchError: There were too many, or it takes too long.
         """
         self._steps -= 1
-        if self._steps < 0 or monotonic() > self._until:
+        if self._steps < 0:
+            raise TooMuchError
+        self.look_at_the_clock()
+
+    def look_at_the_clock(self) -> None:
+        """Go on.
+
+        Raises:
+            TooMuchError: It takes too long.
+        """
+        if monotonic() > self._until:
             raise TooMuchError
 
     def make(self, value: Any) -> Any:
         """Give a value that is made or written.
 
         Raises:
-            TooMuchError: It is too large, or all are together.
+            TooMuchError: It is too large, or all are together, or it takes too long.
         """
+        self.look_at_the_clock()
         self._characters -= size_of(bounded(value))
         if self._characters < 0:
             raise TooMuchError
@@ -70,25 +83,30 @@ def size_of(value: Any) -> int:
 
     A list may hold another many times: it is small in memory, and enormous as a text.
     """
-    if isinstance(value, (str, bytes)):
-        return len(value)
+    if isinstance(value, (str, bytes, int, float)):
+        return _size_of_one(value)
     total = 0
     left = [iter((value,))]
     while left and total <= MOST_CHARACTERS:
         for item in left[-1]:
             if isinstance(item, Mapping):
                 left.append(iter([part for pair in item.items() for part in pair]))
-            elif isinstance(item, (list, tuple, set, frozenset)):
+            elif isinstance(item, _OF_ITEMS):
                 left.append(iter(item))
-            elif isinstance(item, (str, bytes)):
-                total += len(item)
-            elif isinstance(item, int):
-                total += item.bit_length() // 3
-            total += 1
+            total += 1 + _size_of_one(item)
             break
         else:
             left.pop()
     return total
+
+
+def _size_of_one(value: Any) -> int:
+    if isinstance(value, (str, bytes)):
+        return len(value)
+    if isinstance(value, int):
+        bits = value.bit_length()
+        return bits // 3 if bits <= _MOST_BITS else MOST_CHARACTERS + 1
+    return 0
 
 
 def bounded(value: Any) -> Any:

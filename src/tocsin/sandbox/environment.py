@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
+from types import BuiltinMethodType
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import StrictUndefined, Template, TemplateSyntaxError, nodes, pass_context
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedFormatter
+from jinja2.utils import Namespace
 from jinja2.visitor import NodeTransformer
 
 from tocsin.errors import ConfigError, LoadError
@@ -21,7 +24,7 @@ from tocsin.sandbox.bounds import (
     refuse_long_power,
     refuse_long_product,
 )
-from tocsin.sandbox.filters import COUNTED, JOINED, STEP, WRITTEN, filters, printf
+from tocsin.sandbox.filters import COUNTED, JOINED, STEP, WIDEST, WRITTEN, filters, printf, tests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Sandbox"]
 
 _FILE = "<template>"
+_MOST_SAID = 300  # characters of an error, which may name a value
 # What text and numbers may be asked for. Others pad, multiply or turn into bytes.
 _OF_TEXT = frozenset(
     [
@@ -80,7 +84,8 @@ class Sandbox:
             raise LoadError(message, hint=hint) from error
         except Exception as error:  # a template may raise whatever its expressions raise
             names = ", ".join(sorted(values))
-            raise LoadError(f"{self._where(error)} fails: {error}", hint=f"it may use {names}") from error
+            message = f"{self._where(error)} fails: {str(error)[:_MOST_SAID]}"
+            raise LoadError(message, hint=f"it may use {names}") from error
         finally:
             budget.reset(token)
 
@@ -125,6 +130,24 @@ class _Counting(NodeTransformer):
         self.generic_visit(node)
         return _filtered(nodes.List(node.nodes, lineno=node.lineno), JOINED)
 
+    def visit_Tuple(self, node: nodes.Tuple) -> nodes.Node:  # noqa: N802
+        """See how large it is: one that holds another twice, many levels deep, cannot even be compared."""
+        self.generic_visit(node)
+        return node if node.ctx == "store" else _filtered(node, WRITTEN)
+
+    def visit_List(self, node: nodes.Expr) -> nodes.Node:  # noqa: N802
+        """See how large it is."""
+        self.generic_visit(node)
+        return _filtered(node, WRITTEN)
+
+    visit_Dict = visit_List  # noqa: N815
+    visit_Compare = visit_List  # noqa: N815 (of large values: it takes its time)
+
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:  # noqa: N802
+        """See how much a slice takes; Jinja takes it without asking the environment."""
+        self.generic_visit(node)
+        return _filtered(node, WRITTEN) if isinstance(node.arg, nodes.Slice) else node
+
     def visit_TemplateData(self, node: nodes.TemplateData) -> nodes.Node:  # noqa: N802
         """Count what is written as it stands."""
         return _filtered(nodes.Const(node.data, lineno=node.lineno), WRITTEN)
@@ -141,7 +164,23 @@ def _step(line: int) -> nodes.Output:
 @pass_context  # so that it is not called when the template is read
 def _printed(context: Context, value: Any) -> Any:
     del context
-    return budget.get().make(value)
+    return budget.get().make(str(bounded(value)))
+
+
+class _Namespace(Namespace):
+    """Jinja's `namespace`, whose text does not show what it holds: that may be enormous."""
+
+    def __repr__(self) -> str:
+        return "<namespace>"
+
+
+class _Formatter(SandboxedFormatter):
+    """`"{:,.2f}".format(x)`, with widths of a line or two."""
+
+    def format_field(self, value: Any, format_spec: str) -> Any:
+        if any(int(width) > WIDEST for width in re.findall(r"\d+", format_spec)):
+            raise TooMuchError
+        return budget.get().make(super().format_field(bounded(value), format_spec))
 
 
 class _Environment(ImmutableSandboxedEnvironment):
@@ -154,7 +193,9 @@ class _Environment(ImmutableSandboxedEnvironment):
             undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True, finalize=_printed
         )
         self.globals.pop("lipsum")
+        self.globals["namespace"] = _Namespace
         self.filters = filters(own)
+        self.tests = tests()
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Do arithmetic unless the result would be enormous."""
@@ -167,8 +208,18 @@ class _Environment(ImmutableSandboxedEnvironment):
             return printf(left, **right) if isinstance(right, dict) else printf(left, *parts)
         return budget.get().make(super().call_binop(context, operator, left, right))
 
-    def wrap_str_format(self, value: Any) -> None:
-        """Leave `format` of text to `is_safe_attribute`, which refuses it: `{:1000000000}`."""
+    def call(self, context: Context, obj: Any, /, *args: Any, **named: Any) -> Any:
+        """Call a method or macro, and see how large its result is."""
+        for value in (*args, *named.values()):
+            bounded(value)
+        return budget.get().make(super().call(context, obj, *args, **named))
+
+    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+        """Give `format` of a text with bounds."""
+        text = value.__self__ if isinstance(value, BuiltinMethodType) else None
+        if not isinstance(text, str) or value.__name__ != "format":
+            return None
+        return lambda *args, **named: _Formatter(self).vformat(text, args, named)
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         """Refuse, besides what the sandbox refuses, what makes something long of text and numbers."""

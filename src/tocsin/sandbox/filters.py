@@ -8,7 +8,8 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import pass_environment
-from jinja2.filters import FILTERS
+from jinja2.filters import FILTERS, make_attrgetter
+from jinja2.tests import TESTS
 from jinja2.utils import htmlsafe_json_dumps
 
 from tocsin.sandbox.bounds import MOST_CHARACTERS, TooMuchError, bounded, budget, size_of
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from jinja2 import Environment
 
-__all__ = ["COUNTED", "JOINED", "STEP", "WRITTEN", "filters", "printf"]
+__all__ = ["COUNTED", "JOINED", "STEP", "WIDEST", "WRITTEN", "filters", "printf", "tests"]
 
 COUNTED = "tocsin counted"  # no template can name a filter with a space in it
 JOINED = "tocsin joined"
@@ -26,9 +27,14 @@ STEP = "tocsin step"
 WRITTEN = "tocsin written"
 
 _FINEST = 300  # digits before or after the point: those of a float
-_WIDEST = 1000  # characters: of a padded number, of an indentation
-_NOT_THERE = ("batch", "slice", "pprint", "urlize")
-_WIDTHS = re.compile(r"%(?:\([^)]*\))?[#0\- +]*(\*|\d*)(?:\.(\*|\d*))?")
+WIDEST = 1000
+"""How many characters a padded number may have, an indentation, and how many items a line of `batch`."""
+_LONGEST_WRAPPED = 100_000  # a word of many lines is copied once a line
+_LONGEST_INDENTED = 10_000  # characters of JSON, whose lines are indented the further the deeper they are
+_WIDEST_STEP = 16
+_NOT_THERE = ("pprint", "urlize")
+# `%%`, a name with parentheses in it, or the width and the precision.
+_WIDTHS = re.compile(r"%(?:%|(\([^()]*\()|(?:\([^()]*\))?[#0\- +]*(\*|\d*)(?:\.(\*|\d*))?)")
 
 
 def filters(own: dict[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
@@ -38,7 +44,9 @@ def filters(own: dict[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]
         own: Filters of ours besides Jinja's.
     """
     ours: dict[str, Callable[..., Any]] = {
-        "join": _joined,
+        "join": _joined_of,
+        "batch": _few(FILTERS["batch"]),
+        "slice": _few(FILTERS["slice"]),
         "replace": _replaced,
         "format": printf,
         "indent": _indented,
@@ -53,6 +61,11 @@ def filters(own: dict[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]
     return {**result, COUNTED: _counted, JOINED: _joined, STEP: _stepped, WRITTEN: _written}
 
 
+def tests() -> dict[str, Any]:
+    """Give Jinja's tests; each looks at the clock first, as `select` runs many without a step."""
+    return {name: _in_time(one) for name, one in TESTS.items()}
+
+
 def printf(text: Any, *args: Any, **named: Any) -> str:
     """Fill in `%s`, `%.2f`, …; a width is no more than a line or two.
 
@@ -61,22 +74,43 @@ def printf(text: Any, *args: Any, **named: Any) -> str:
     """
     form = str(text)
     widths = [width for found in _WIDTHS.findall(form) for width in found if width]
-    if any(width == "*" or int(width) > _WIDEST for width in widths):
+    if any(not width.isdecimal() or int(width) > WIDEST for width in widths):
         raise TooMuchError
     largest = max(map(size_of, (*args, *named.values())), default=0)
-    if len(form) + form.count("%") * (_WIDEST + largest) > MOST_CHARACTERS:
+    if len(form) + form.count("%") * (WIDEST + largest) > MOST_CHARACTERS:
         raise TooMuchError
     return form % (named or args)
 
 
 def _within_bounds(plain: Callable[..., Any]) -> Callable[..., Any]:
+    passed = int(hasattr(plain, "jinja_pass_arg"))  # the first one is then Jinja's own
+
     @wraps(plain)  # with the marks by which Jinja knows what it wants first
     def checked(*args: Any, **named: Any) -> Any:
-        for value in (*args, *named.values()):
+        make = budget.get().make  # first, so that nothing is worked out when the template is read
+        for value in (*args[passed:], *named.values()):
             bounded(value)
         result = plain(*args, **named)
-        make = budget.get().make
         return map(make, result) if isinstance(result, Iterator) else make(result)
+
+    return checked
+
+
+def _in_time(plain: Any) -> Callable[..., Any]:
+    @wraps(plain)
+    def checked(*args: Any, **named: Any) -> Any:
+        budget.get().look_at_the_clock()
+        return plain(*args, **named)
+
+    return checked
+
+
+def _few(plain: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(plain)
+    def checked(*args: Any, **named: Any) -> Any:
+        if any(isinstance(value, int) and value > WIDEST for value in (*args, *named.values())):
+            raise TooMuchError
+        return plain(*args, **named)
 
     return checked
 
@@ -93,24 +127,30 @@ def _stepped(text: str) -> str:
     return text
 
 
-def _written(text: str) -> str:
-    made: str = budget.get().make(text)
-    return made
+def _written(value: Any) -> Any:
+    return budget.get().make(value)
 
 
-def _joined(items: Iterable[Any], separator: str = "", attribute: None = None) -> str:
-    del attribute
+@pass_environment
+def _joined_of(
+    environment: Environment, items: Iterable[Any], d: Any = "", attribute: str | int | None = None
+) -> str:
+    get = make_attrgetter(environment, attribute)
+    return _joined(items if attribute is None else map(get, items), str(d))
+
+
+def _joined(items: Iterable[Any], separator: str = "") -> str:
     texts = [str(bounded(item)) for item in items]
     if sum(map(len, texts)) + len(separator) * len(texts) > MOST_CHARACTERS:
         raise TooMuchError
     return separator.join(texts)
 
 
-def _replaced(text: str, old: str, new: str) -> str:
-    text = str(text)
+def _replaced(s: Any, old: str, new: str, count: int | None = None) -> str:
+    text = str(s)
     if len(text) + text.count(old) * len(new) > MOST_CHARACTERS:
         raise TooMuchError
-    return text.replace(old, new)
+    return text.replace(old, new, -1 if count is None else count)
 
 
 def _indented(text: str, width: int | str = 4, first: bool = False, blank: bool = False) -> Any:  # noqa: FBT001, FBT002 (Jinja's signature)
@@ -122,18 +162,23 @@ def _indented(text: str, width: int | str = 4, first: bool = False, blank: bool 
 
 
 def _centered(text: str, width: int = 80) -> str:
-    if width > _WIDEST:
+    if width > WIDEST:
         raise TooMuchError
     return str(text).center(width)
 
 
 @pass_environment
-def _wrapped(environment: Environment, text: str, width: int = 79, break_long_words: bool = True) -> Any:  # noqa: FBT001, FBT002 (Jinja's signature)
-    return FILTERS["wordwrap"](environment, text, width, break_long_words)
+def _wrapped(environment: Environment, s: Any, *args: Any, **named: Any) -> Any:
+    longest = max(map(size_of, (*args, *named.values())), default=0)  # what stands between the lines
+    if len(str(s)) > _LONGEST_WRAPPED or len(str(s)) * longest > MOST_CHARACTERS:
+        raise TooMuchError
+    return FILTERS["wordwrap"](environment, s, *args, **named)
 
 
-def _as_json(value: Any) -> Any:
-    return htmlsafe_json_dumps(value, sort_keys=True)
+def _as_json(value: Any, indent: int | None = None) -> Any:
+    if indent is not None and (indent > _WIDEST_STEP or size_of(value) > _LONGEST_INDENTED):
+        raise TooMuchError
+    return htmlsafe_json_dumps(value, sort_keys=True, indent=indent)
 
 
 def _rounded(value: float, precision: int = 0, method: str = "common") -> Any:

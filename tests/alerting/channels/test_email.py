@@ -171,12 +171,14 @@ def test_one_recipient_refused_for_now_is_tried_again(
     assert caught.value.transient
 
 
-def test_one_recipient_refused_for_good_does_not_hold_up_the_others(
+def test_one_recipient_refused_for_good_does_not_hold_up_the_others_and_is_named(
     mailbox: Mailbox, serve: Callable[..., Channel]
 ) -> None:
     mailbox.refuse["b@example.org"] = "550 unknown"
-    serve(to=["a@example.org", "b@example.org"]).send(MESSAGE)
+    said = serve(to=["a@example.org", "b@example.org"]).send(MESSAGE)
     assert mailbox.recipients == ["a@example.org"]
+    assert said is not None
+    assert "the server refuses for good, and others got it: b@example.org (550)" in said
 
 
 @pytest.mark.usefixtures("trusted")

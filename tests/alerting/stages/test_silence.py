@@ -100,6 +100,8 @@ def test_a_series_with_dimensions_is_matched_by_its_name() -> None:
         ("source=192.0.2.0/33", "'192.0.2.0/33' is no network", "192.0.2.0/24"),
         ("host=192.0.2.9-192.0.2.1", "'192.0.2.9-192.0.2.1' is no range", "the lower address first"),
         ("host=192.0.2.9-2001:db8::1", "is no range", "192.0.2.1-192.0.2.9"),
+        ("host=192.0.2.300", "'192.0.2.300' is no address, and no name of a host", "192.0.2.0/24"),
+        ("target!=192.0.2", "'192.0.2' is no address", "192.0.2.0/24"),
     ],
 )
 def test_a_wrong_matcher_is_an_error_that_says_what_to_write(matcher: str, said: str, hint: str) -> None:

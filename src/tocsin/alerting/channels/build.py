@@ -14,6 +14,7 @@ from tocsin.alerting.channels.slack import SlackChannel, SlackConfig
 from tocsin.alerting.channels.telegram import TelegramChannel, TelegramConfig
 from tocsin.alerting.channels.webhook import WebhookChannel, WebhookConfig
 from tocsin.errors import ConfigError
+from tocsin.model.wrong_value import words_of_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -83,7 +84,7 @@ def _config_error(name: str, type_: str, model: type[ChannelConfig], error: Vali
         elif one["type"] == "missing":
             sentences.append(f"{key!r} is missing")
         else:
-            said = one["msg"].removeprefix("Value error, ")
+            said = words_of_error(one["type"], one["msg"])
             sentences.append(f"{key}: {said}" if key else said)
     return ConfigError(f"channel {name}: {'; '.join(sentences)}", hint=hint)
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tocsin.model import DecisionKind
+from tocsin.model import DecisionKind, number_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,7 +95,7 @@ def _severity_word(message: Mapping[str, Any]) -> str | None:
 
 
 def _words(value: Any) -> str:
-    return f"{value:,.6g}" if isinstance(value, float) else str(value)
+    return number_text(value) if isinstance(value, float) else str(value)
 
 
 def _band(lower: float | None, upper: float | None) -> str | None:

@@ -12,8 +12,8 @@ from tocsin.alerting.rate_limit import RateLimit
 __all__ = ["ChannelConfig", "Rate", "SecretUrl", "Timeout", "Url", "url_secrets"]
 
 
-def _parse_rate(value: Any) -> Any:
-    return RateLimit.parse(value) if isinstance(value, str) else value
+def _parse_rate(value: Any) -> RateLimit:
+    return value if isinstance(value, RateLimit) else RateLimit.parse(str(value))
 
 
 Rate = Annotated[

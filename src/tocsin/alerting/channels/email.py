@@ -83,8 +83,8 @@ class EmailChannel:
     def __init__(self, name: str, config: EmailConfig, *, clock: Clock) -> None:
         self._name, self._config, self._clock = name, config, clock
 
-    def send(self, message: Mapping[str, Any]) -> None:
-        """Send one mail; see `tocsin.abc.Channel.send`."""
+    def send(self, message: Mapping[str, Any]) -> str | None:
+        """Send one mail, and name who never gets it; see `tocsin.abc.Channel.send`."""
         mail = self._mail(message)
         try:
             with self._connect() as server:
@@ -108,6 +108,10 @@ class EmailChannel:
         if any(code in _TEMPORARY for code, _ in refused.values()):
             # The others get it twice, under the same Message-ID; the alternative is to lose it for one.
             raise self._error(f"{len(refused)} recipients were refused for now", transient=True)
+        if not refused:
+            return None
+        who = ", ".join(f"{address} ({code})" for address, (code, _) in refused.items())
+        return str(self._error(f"the server refuses for good, and others got it: {who}", transient=False))
 
     def _connect(self) -> smtplib.SMTP:
         config = self._config

@@ -36,29 +36,30 @@ class PatientChannel:
         self._name, self._channel, self._seconds = name, channel, seconds
         self._sending: threading.Thread | None = None
 
-    def send(self, message: Mapping[str, Any]) -> None:
+    def send(self, message: Mapping[str, Any]) -> str | None:
         """Send one message; see `tocsin.abc.Channel.send`."""
         if self._sending is not None and self._sending.is_alive():
             raise ChannelError(f"{self._name} is still at an earlier message", transient=True)
-        outcome: SimpleQueue[BaseException | None] = SimpleQueue()
+        outcome: SimpleQueue[BaseException | str | None] = SimpleQueue()
         self._sending = threading.Thread(
             target=self._work, args=(message, outcome), name=f"tocsin-send-{self._name}", daemon=True
         )
         self._sending.start()
         try:
-            error = outcome.get(timeout=self._seconds)
+            said = outcome.get(timeout=self._seconds)
         except Empty:
             raise ChannelError(
                 f"{self._name} has not ended within {self._seconds:g} s", transient=True
             ) from None
         self._sending.join()
-        if error is not None:
-            raise error
+        if isinstance(said, BaseException):
+            raise said
+        return said
 
-    def _work(self, message: Mapping[str, Any], outcome: SimpleQueue[BaseException | None]) -> None:
+    def _work(self, message: Mapping[str, Any], outcome: SimpleQueue[BaseException | str | None]) -> None:
         try:
-            self._channel.send(message)
+            said = self._channel.send(message)
         except BaseException as error:  # noqa: BLE001  # the border of a thread: who asked hears of it
             outcome.put(error)
         else:
-            outcome.put(None)
+            outcome.put(said)
