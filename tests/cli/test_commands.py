@@ -172,6 +172,29 @@ def test_status_before_and_after_a_run(cli: Cli, project: Workspace) -> None:
     assert "unknown key 'intervall'" in cli("status").out
 
 
+def test_status_does_not_say_that_a_dead_run_goes_on(cli: Cli, project: Workspace) -> None:
+    cli("run")
+    done = subprocess.run(  # a process of this machine that has ended
+        [sys.executable, "-c", "from tocsin.database.processes import this_process; print(this_process())"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    with open_memory(project.load(), project.clock) as memory:
+        memory.upsert_task_status("cpu", "rule", "alert", "running")
+        for owner, status, locks in (
+            (_PROCESS_ELSEWHERE, "running", 1),
+            (done.stdout.strip(), "interrupted", 0),
+            (None, "interrupted", 0),
+        ):
+            lease = None if owner is None else memory.acquire_lease("metric:cpu", owner, 600)
+            answer = cli("status", "--json").json
+            assert answer["monitors"][0]["status"] == status
+            assert len(answer["locks"]) == locks
+            if lease is not None:
+                memory.release(lease)
+
+
 def test_validate_says_all_that_is_wrong_with_file_and_line(cli: Cli, project: Workspace) -> None:
     assert cli("validate").out == "1 of 1 monitor valid\n"
     assert cli("validate", "--json").json == {
@@ -195,7 +218,7 @@ def test_validate_says_all_that_is_wrong_with_file_and_line(cli: Cli, project: W
         (
             "metrics/jinja.yml",
             2,
-            "the query's template fails in line 1: 'tocsin_start_tim' is undefined",
+            "line 1 of the query's template fails: 'tocsin_start_tim' is undefined",
             "it may use interval_seconds, tocsin_end_time, tocsin_start_time",
         ),
         ("metrics/misspelt.yml", 14, "unknown key 'intervall'", "did you mean 'interval'?"),
@@ -281,6 +304,17 @@ def test_plot_of_what_was_never_loaded_says_so(cli: Cli, project: Workspace) -> 
     del project
 
     assert "note: cpu has no points in this range" in cli("plot", "cpu", "-o", "cpu.svg").err
+
+
+@pytest.mark.parametrize("command", ["plot cpu", "report", "run", "alerts history"])
+def test_a_window_that_ends_before_it_begins_is_refused(cli: Cli, project: Workspace, command: str) -> None:
+    cli("run")
+
+    refused = cli(*command.split(), "--from", "2026-03-02", "--to", "2026-03-01", code=2)
+
+    assert "--from 2026-03-02 00:00:00 is not before --to 2026-03-01 00:00:00" in refused.error
+    assert not list(project.folder.glob("*.png"))
+    assert not list(project.folder.glob("*.html"))
 
 
 def test_report_writes_one_page(cli: Cli, project: Workspace) -> None:

@@ -11,6 +11,7 @@ from pydantic_core import PydanticUndefined
 
 from tests.docs.pages import DOCS, blocks, section, table_rows
 from tocsin.model import Interval
+from tocsin.runtime.clock import SystemClock
 from tocsin.runtime.config import ProfileConfig, ProfilesConfig, ProjectConfig
 from tocsin.runtime.config.event_mapping import ColumnConfig, EventMappingConfig
 from tocsin.runtime.config.events import EventsAlertingConfig, EventsConfig, EventsSourceConfig
@@ -21,6 +22,7 @@ from tocsin.runtime.config.groups import (
     ScheduleConfig,
     ThresholdConfig,
 )
+from tocsin.runtime.config.loader import load_project
 from tocsin.runtime.config.log import (
     EventDetectorConfig,
     LogAlertingConfig,
@@ -47,6 +49,7 @@ from tocsin.runtime.config.project import (
     TimeoutsConfig,
 )
 from tocsin.runtime.config.yaml_file import StrictModel, validate
+from tocsin.runtime.validation import project_errors
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -147,3 +150,20 @@ def test_the_examples_are_valid(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for model, text in zip(models, examples, strict=True):
         validate(model, text, Path("example.yml"), keep=frozenset({"query"}))
+
+
+def test_the_examples_are_a_project_in_which_nothing_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPS_WEBHOOK", "https://hooks.example.org/x")
+    files = ("tocsin_project.yml", "profiles.yml", "metrics/requests.yml", "logs/auth.yml", "events/ids.yml")
+    examples = [block.text for block in blocks(PAGE) if block.language == "yaml"]
+    texts = dict(zip((*files, "groups.yml"), examples, strict=True))
+    up = texts["metrics/requests.yml"].replace("name: requests", "name: host_up\ntags: [shop]")
+    for name, text in {**texts, "metrics/host_up.yml": up}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+
+    errors = project_errors(load_project(tmp_path, home=tmp_path), SystemClock())
+
+    assert not errors

@@ -6,11 +6,14 @@ import io
 import json
 import urllib.error
 import urllib.request
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tocsin.runtime.receiver import Receiver
+from tocsin.runtime.receiver import Receiver, main
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def post(url: str, body: bytes) -> int:
@@ -43,3 +46,19 @@ def test_what_is_no_message_is_refused(body: bytes) -> None:
     with Receiver() as receiver:
         assert post(receiver.url, body) == 400
         assert not receiver.messages
+
+
+def test_a_port_that_is_taken_and_a_file_that_cannot_be_written_are_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Receiver() as receiver:
+        port = receiver.url.rpartition(":")[2]
+        for arguments, said in (
+            (["--port", port], f"nothing can listen on port {port} ("),
+            (["--port", "70000"], "nothing can listen on port 70000 ("),
+            (["--port", port, "--out", str(tmp_path / "no" / "x")], "cannot be written (No such file"),
+        ):
+            with pytest.raises(SystemExit) as ended:
+                main(arguments)
+            assert ended.value.code == 2
+            assert said in capsys.readouterr().err

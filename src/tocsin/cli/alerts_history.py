@@ -12,6 +12,7 @@ from tocsin.cli.console import (
     JsonOption,
     ProfileOption,
     ProjectDir,
+    check_window,
     count,
     parse_time,
     print_json,
@@ -93,6 +94,7 @@ def history(
         end=instant(end, "--to"),
         event=event,
     )
+    check_window(wanted.start, wanted.end)
     page = None if before is None else _page(before)
     with reading(project_dir, profile) as (project, memory, _clock):
         point = None if event is None else point_of(project, memory, event)

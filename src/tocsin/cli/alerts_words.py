@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tocsin.cli.console import count, visible
-from tocsin.model import DecisionKind, IncidentState
+from tocsin.model import DecisionKind, IncidentState, number_text
 from tocsin.runtime.why.facts import HeldBack, MessageState, Next
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _particulars(found: Found) -> Iterator[str]:
     if found.description:
         yield f"  {_cut(_sentence(found.summary or found.description))}"
     elif found.value is not None:
-        yield f"  The value is {found.value:,.6g}{_band(found.lower, found.upper)}."
+        yield f"  The value is {_value_and_band(found.value, found.lower, found.upper)}."
     if found.line:
         yield f"  | {_cut(found.line)}"
     sides = [("source", found.sources), ("target", found.targets)]
@@ -125,15 +125,18 @@ def _cut(text: str) -> str:
     return visible(text[:_LONGEST_TEXT]) + (f" … and {more:,} more characters" if more > 0 else "")
 
 
-def _band(lower: float | None, upper: float | None) -> str:
+def _value_and_band(value: float, lower: float | None, upper: float | None) -> str:
+    text = number_text(value, lower, upper)
+    low = "" if lower is None else number_text(lower, value, upper)
+    high = "" if upper is None else number_text(upper, value, lower)
     match lower, upper:
         case None, None:
-            return ""
+            return text
         case None, _:
-            return f", expected up to {upper:,.6g}"
+            return f"{text}, expected up to {high}"
         case _, None:
-            return f", expected from {lower:,.6g} on"
-    return f", expected {lower:,.6g} to {upper:,.6g}"
+            return f"{text}, expected from {low} on"
+    return f"{text}, expected {low} to {high}"
 
 
 def _story(story: RuleStory, now: datetime) -> Iterator[str]:
@@ -214,7 +217,7 @@ def _message(message: Message, channel: str, now: datetime) -> str:
     then = f"at {when}" if is_later else "by the next `tocsin run`"
     match message.state:
         case MessageState.DELIVERED:
-            text = f"{name} was delivered at {when} by {visible(channel)}, after {tries}."
+            text = f"{name} was delivered at {when} by {visible(channel)}, after {tries}{said}."
         case MessageState.GIVEN_UP:
             text = f"{name} was given up after {tries} by {visible(channel)}{said}."
         case MessageState.WAITING if not message.attempts:

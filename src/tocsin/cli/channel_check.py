@@ -59,14 +59,16 @@ def send_test_alert(
         if name in errors:
             answer["error"] = str(errors[name])
         else:
-            answer["error"] = _send(channels[name], test_message(monitor.name, clock.now()))
-            answer["delivered"] = answer["error"] is None
+            answer["delivered"], answer["error"] = _send(
+                channels[name], test_message(monitor.name, clock.now())
+            )
         answers.append(answer)
     if as_json:
         print_json({"schema_version": 1, "metric": monitor.name, "channels": answers})
     else:
         for answer in answers:
-            typer.echo(f"{answer['channel']}: {visible(answer['error'] or 'delivered')}")
+            said = [*(["delivered"] if answer["delivered"] else []), *filter(None, [answer["error"]])]
+            typer.echo(f"{answer['channel']}: {visible('; '.join(said))}")
     sys.exit(0 if all(answer["delivered"] for answer in answers) else 1)
 
 
@@ -96,12 +98,11 @@ def _channels_of(
     return names.union(*(owner.group.channels for owner in owners))
 
 
-def _send(channel: Channel, message: Mapping[str, Any]) -> str | None:
-    """Send a message; give what went wrong, or `None`."""
+def _send(channel: Channel, message: Mapping[str, Any]) -> tuple[bool, str | None]:
+    """Send a message; give whether it was delivered, and what went wrong, or `None`."""
     try:
-        channel.send(message)
+        return True, channel.send(message)
     except ChannelError as error:
-        return str(error)
+        return False, str(error)
     except Exception as error:  # noqa: BLE001  # its text may hold a URL with a secret
-        return f"unexpected {type(error).__name__}, please report it"
-    return None
+        return False, f"unexpected {type(error).__name__}, please report it"

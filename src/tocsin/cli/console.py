@@ -28,6 +28,7 @@ __all__ = [
     "SelectOption",
     "ThreadsOption",
     "ToOption",
+    "check_window",
     "console",
     "count",
     "exit_with",
@@ -290,3 +291,27 @@ def parse_time(text: str | None, option: str) -> datetime | None:
         raise ConfigError(
             f"{option} {text!r} is not a date or time", hint="write 2024-01-31 or 2024-01-31T12:00:00"
         ) from None
+
+
+def check_window(
+    start: datetime | None,
+    end: datetime | None,
+    options: tuple[str, str] = ("--from", "--to"),
+    *,
+    with_end: bool = False,
+) -> None:
+    """Refuse a window in which nothing can lie: what would be shown looks as if nothing had happened.
+
+    Args:
+        start: Its begin.
+        end: Its end.
+        options: What they are called.
+        with_end: Whether the end lies in it.
+
+    Raises:
+        ConfigError: It ends before it begins.
+    """
+    if start is None or end is None or start < end or (with_end and start == end):
+        return
+    times = [f"{option} {time:%Y-%m-%d %H:%M:%S}" for option, time in zip(options, (start, end), strict=True)]
+    raise ConfigError(f"{times[0]} is not before {times[1]}", hint="the other way round?")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from tocsin.cli.console import print_table, visible
+from tocsin.model import number_text
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -63,8 +64,8 @@ def print_findings(memory: BaseDatabaseManager, ran: tuple[datetime, datetime], 
                 anomaly.series,
                 f"{anomaly.timestamp:%Y-%m-%d %H:%M}",
                 anomaly.direction,
-                f"{anomaly.value:,.6g}",
-                _band(anomaly.lower, anomaly.upper),
+                number_text(anomaly.value, anomaly.lower, anomaly.upper),
+                _band(anomaly.value, anomaly.lower, anomaly.upper),
                 f"{anomaly.severity:.1f}",
             )
             for anomaly in anomalies
@@ -112,7 +113,9 @@ def _worst_of_each_kind(
     return list(worst.values()), Counter(_kind(name, line) for name, line in found)
 
 
-def _band(lower: float | None, upper: float | None) -> str:
+def _band(value: float, lower: float | None, upper: float | None) -> str:
+    low = "" if lower is None else number_text(lower, value, upper)
+    high = "" if upper is None else number_text(upper, value, lower)
     if lower is None:
-        return f"up to {upper:,.6g}"
-    return f"from {lower:,.6g}" if upper is None else f"{lower:,.6g} to {upper:,.6g}"
+        return f"up to {high}"
+    return f"from {low}" if upper is None else f"{low} to {high}"

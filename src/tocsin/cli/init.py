@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from tocsin.cli.console import JsonOption, print_json
+from tocsin.cli.console import JsonOption, print_json, warn
 from tocsin.errors import ConfigError
 
 __all__ = ["InitCommand", "init"]
@@ -94,6 +94,9 @@ def init(
         write_example(folder)
     for proposal in proposals:
         proposal.write()
+    # Those of a file once, however many metrics it has.
+    for note in dict.fromkeys(note for proposal in proposals for note in proposal.notes):
+        warn(note)
     if as_json:
         found: dict[str, list[dict[str, str]]] = {"metrics": [], "logs": []}
         for proposal in proposals:

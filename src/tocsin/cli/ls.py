@@ -27,17 +27,17 @@ def ls(
     as_json: JsonOption = False,
 ) -> None:
     """List the monitors of the project."""
+    from tocsin.runtime.alerts.memory import memory_to_read
     from tocsin.runtime.clock import SystemClock
     from tocsin.runtime.config.loader import load_project
     from tocsin.runtime.config.monitors import BrokenMonitor, EventsMonitor, MetricMonitor
-    from tocsin.runtime.databases import open_memory
     from tocsin.runtime.project_state import monitors_in_state
     from tocsin.runtime.selection import select_monitors
 
     project = load_project(project_dir.resolve(), profile)
 
     def in_state(state: str) -> set[str]:
-        with open_memory(project, SystemClock()) as memory:
+        with memory_to_read(project, SystemClock()) as memory:
             return monitors_in_state(memory, state)
 
     chosen = select_monitors(project.monitors, select, exclude, in_state=in_state)

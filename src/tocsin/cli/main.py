@@ -41,7 +41,7 @@ _YES = frozenset({"1", "true", "t", "yes", "y", "on"})
 
 app = typer.Typer(
     name="tocsin",
-    help="Anomaly detection that remembers: metrics and logs in, anomalies and alerts out.",
+    help="Anomaly detection that remembers: metrics, logs and security events in, alerts out.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help: it appears in half the time

@@ -13,6 +13,7 @@ from tocsin.cli.console import (
     ProfileOption,
     ProjectDir,
     ToOption,
+    check_window,
     parse_time,
     print_written,
     warn,
@@ -53,22 +54,25 @@ def plot(
     if target.suffix not in {".png", ".svg", ".html"}:
         raise ConfigError(f"cannot draw {target.name}", hint="end the name with .png, .svg or .html")
 
+    first, until = parse_time(start, "--from"), parse_time(end, "--to")
+    check_window(first, until)
+
     from tocsin.reporting import plot_html, plot_png, plot_svg
+    from tocsin.runtime.alerts.memory import memory_to_read
     from tocsin.runtime.clock import SystemClock
     from tocsin.runtime.config.loader import load_project
-    from tocsin.runtime.databases import open_memory
     from tocsin.runtime.example import read_labels
     from tocsin.runtime.views import find_series, series_view
 
     project = load_project(project_dir.resolve(), profile)
-    with open_memory(project, SystemClock()) as memory:
+    with memory_to_read(project, SystemClock()) as memory:
         monitor, series = find_series(project, memory, metric)
         view = series_view(
             memory,
             monitor,
             series,
-            start=parse_time(start, "--from"),
-            end=parse_time(end, "--to"),
+            start=first,
+            end=until,
             labels=read_labels(project.folder).get(series, ()),
         )
     labels = [band.label for band in view.bands]

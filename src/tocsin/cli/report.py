@@ -15,6 +15,7 @@ from tocsin.cli.console import (
     ProjectDir,
     SelectOption,
     ToOption,
+    check_window,
     parse_time,
     print_written,
 )
@@ -42,22 +43,23 @@ def report(
     how many events were told.
     """
     from tocsin.reporting import report_html
+    from tocsin.runtime.alerts.memory import memory_to_read
     from tocsin.runtime.clock import SystemClock
     from tocsin.runtime.config.loader import load_project
-    from tocsin.runtime.databases import open_memory
     from tocsin.runtime.events.views import events_view
     from tocsin.runtime.logs.views import log_views
     from tocsin.runtime.project_state import monitors_in_state
     from tocsin.runtime.selection import select_monitors
     from tocsin.runtime.views import project_views
 
+    window = {"start": parse_time(start, "--from"), "end": parse_time(end, "--to")}
+    check_window(window["start"], window["end"])
     project = load_project(project_dir.resolve(), profile)
     clock = SystemClock()
-    with open_memory(project, clock) as memory:
+    with memory_to_read(project, clock) as memory:
         monitors = select_monitors(
             project.monitors, select, exclude, in_state=lambda state: monitors_in_state(memory, state)
         )
-        window = {"start": parse_time(start, "--from"), "end": parse_time(end, "--to")}
         views = project_views(project, memory, monitors, **window)
         logs = log_views(memory, monitors, **window)
         events = events_view(memory, monitors, **window)

@@ -20,6 +20,7 @@ from tocsin.cli.console import (
     ProjectDir,
     SelectOption,
     ThreadsOption,
+    check_window,
     console,
     count,
     parse_time,
@@ -104,8 +105,7 @@ def run(
             project=project.config.name,
             timeouts={step: getattr(project.config.timeouts, step) for step in STEPS},
         )
-        if options.start is not None and options.end is not None and options.start >= options.end:
-            raise ConfigError(f"--from {start} is not before --to {end}")
+        check_window(options.start, options.end)
         with _Progress(len(monitors), quiet=as_json) as progress, _ended_by_signals(), _rare_collections():
             began = whole_milliseconds(clock.now())
             report = run_monitors(project, monitors, memory, options, clock=clock, listener=progress)

@@ -76,7 +76,7 @@ def show(
     """
     from tocsin.runtime.logs.state import find_log, load_state
 
-    with _memory(project_dir, profile) as (project, memory):
+    with _memory_to_read(project_dir, profile) as (project, memory):
         state = load_state(find_log(project, log), memory)
     described = [one.describe() for one in _chosen(state, detector)]
     for note in state.notes:
@@ -111,7 +111,7 @@ def generations(
     from tocsin.runtime.logs.state import find_log
     from tocsin.runtime.logs.state import generations as kept
 
-    with _memory(project_dir, profile) as (project, memory):
+    with _memory_to_read(project_dir, profile) as (project, memory):
         monitor = find_log(project, log)
         found = kept(monitor, memory)
     if as_json:
@@ -186,7 +186,7 @@ def export(
     """
     from tocsin.runtime.logs.state import find_log, load_state
 
-    with _memory(project_dir, profile) as (project, memory):
+    with _memory_to_read(project_dir, profile) as (project, memory):
         state = load_state(find_log(project, log), memory)
     learned = [one.export() for one in _chosen(state, detector)]
     document = {
@@ -301,6 +301,17 @@ def _memory(project_dir: Path, profile: str | None) -> Iterator[tuple[Project, B
 
     project = load_project(project_dir.resolve(), profile)
     with open_memory(project, SystemClock()) as memory:
+        yield project, memory
+
+
+@contextmanager
+def _memory_to_read(project_dir: Path, profile: str | None) -> Iterator[tuple[Project, BaseDatabaseManager]]:
+    from tocsin.runtime.alerts.memory import memory_to_read
+    from tocsin.runtime.clock import SystemClock
+    from tocsin.runtime.config.loader import load_project
+
+    project = load_project(project_dir.resolve(), profile)
+    with memory_to_read(project, SystemClock()) as memory:
         yield project, memory
 
 

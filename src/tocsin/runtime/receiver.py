@@ -117,12 +117,18 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Listen until interrupted."""
     parser = argparse.ArgumentParser(description="Receives webhooks, and writes a line for each message.")
-    parser.add_argument("--port", type=int, default=8025)
+    parser.add_argument("--port", type=int, default=8025, help="where to listen on this machine [8025]")
     parser.add_argument("--out", type=Path, help="a file to write to; the screen without it")
     options = parser.parse_args(arguments)
     with ExitStack() as stack:
-        out = stack.enter_context(options.out.open("a", encoding="utf-8")) if options.out else sys.stdout
-        receiver = stack.enter_context(Receiver(options.port, out=out))
+        try:
+            out = stack.enter_context(options.out.open("a", encoding="utf-8")) if options.out else sys.stdout
+        except OSError as error:
+            parser.error(f"{options.out} cannot be written ({error.strerror})")
+        try:
+            receiver = stack.enter_context(Receiver(options.port, out=out))
+        except (OSError, OverflowError) as error:
+            parser.error(f"nothing can listen on port {options.port} ({error}): give another --port")
         stack.enter_context(suppress(KeyboardInterrupt))
         receiver.wait()
     return 0

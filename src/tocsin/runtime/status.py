@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tocsin.database.processes import is_dead
 from tocsin.database.series_store import read_position, series_of_metric
 from tocsin.database.tables import (
     TABLE_DATAPOINTS,
@@ -16,6 +17,7 @@ from tocsin.model import IncidentState, OutboxState
 from tocsin.runtime.config.monitors import BrokenMonitor, EventsMonitor
 from tocsin.runtime.events.facts import NO_EVENTS, events_facts
 from tocsin.runtime.logs.memory import log_position_name
+from tocsin.runtime.pipeline import lease_name
 from tocsin.runtime.project_state import describe_owner, held_leases, metric_of
 
 if TYPE_CHECKING:
@@ -47,6 +49,8 @@ def project_status(project: Project, memory: BaseDatabaseManager) -> dict[str, A
         f"SELECT series AS metric_name FROM {{table}} WHERE state <> '{IncidentState.RESOLVED}'",
         TABLE_INCIDENTS,
     )
+    working = [lease for lease in held_leases(memory) if not is_dead(lease.owner)]
+    held = {lease.name for lease in working}
     monitors = []
     for monitor in project.monitors:
         rows = points.get(monitor.name, [])
@@ -54,7 +58,9 @@ def project_status(project: Project, memory: BaseDatabaseManager) -> dict[str, A
         row = {
             "name": monitor.name,
             "kind": monitor.kind,
-            "status": _status(tasks.get(monitor.name, []), failed=bool(failed)),
+            "status": _status(
+                tasks.get(monitor.name, []), failed=bool(failed), held=lease_name(monitor) in held
+            ),
             "series": len(rows),
             "points": sum(row["points"] for row in rows),
             "gaps": sum(row["gaps"] for row in rows),
@@ -80,9 +86,7 @@ def project_status(project: Project, memory: BaseDatabaseManager) -> dict[str, A
         "project": project.config.name,
         "memory": memory.internal_location,
         "monitors": monitors,
-        "locks": [
-            {"name": lease.name, "owner": describe_owner(lease.owner)} for lease in held_leases(memory)
-        ],
+        "locks": [{"name": lease.name, "owner": describe_owner(lease.owner)} for lease in working],
         "outbox": _outbox(memory),
     }
 
@@ -97,11 +101,11 @@ def _log_facts(memory: BaseDatabaseManager, name: str) -> dict[str, Any]:
     }
 
 
-def _status(tasks: list[dict[str, Any]], *, failed: bool) -> str:
+def _status(tasks: list[dict[str, Any]], *, failed: bool, held: bool) -> str:
     if failed:
         return "failed"
     if any(row["status"] == "running" for row in tasks):
-        return "running"
+        return "running" if held else "interrupted"  # whoever ran it was ended before it could say so
     return "completed" if tasks else "never run"
 
 

@@ -260,6 +260,9 @@ def _explain(model: type[BaseModel], text: str, path: Path, error: Any) -> Confi
         return ConfigError(f"unknown key {where!r}", path=str(path), line=line, hint=hint)
     if error["type"] == "missing":
         return ConfigError(f"the key {where!r} is missing", path=str(path), line=line)
+    if error["type"] == "string_pattern_mismatch" and location[-1:] == ("name",):
+        hint = "write letters, digits and _ . : -, not too many, the first of them a letter, a digit or _"
+        return ConfigError(f"{where}: this is no usable name", path=str(path), line=line, hint=hint)
     message = words_of_error(error["type"], error["msg"])
     return ConfigError(f"{where}: {message}" if where else message, path=str(path), line=line)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from tocsin.alerting.reading import read_verdicts
 from tocsin.database import series_store as store
-from tocsin.model import FindingFacts
+from tocsin.model import FindingFacts, number_text
 from tocsin.runtime.findings.endpoints import EndpointReader, Whom
 from tocsin.runtime.findings.events import FindingForm, finite
 from tocsin.runtime.metrics.load_position import from_ms
@@ -117,8 +117,9 @@ class MetricFindings:
             since=start,
             until=at + self._step,
             description=(
-                f"{series} is {_number(value)}{unit}, {'above' if is_above else 'below'} the expected"
-                f" {_band(lower, upper)}" + (f", {points:,} points in a row" if points > 1 else "")
+                f"{series} is {_number(value, lower, upper)}{unit}, {'above' if is_above else 'below'} the"
+                f" expected {_band(value, lower, upper)}"
+                + (f", {points:,} points in a row" if points > 1 else "")
             ),
             whom=self._whom_of(series),
             details={
@@ -177,11 +178,12 @@ class PointFacts:
         return self._findings.facts_of(self._series, instant, self._found[instant])
 
 
-def _number(value: float | None) -> str:
-    return "no number" if value is None else f"{value:,.6g}"
+def _number(value: float | None, *beside: float | None) -> str:
+    return "no number" if value is None else number_text(value, *beside)
 
 
-def _band(lower: float | None, upper: float | None) -> str:
+def _band(value: float | None, lower: float | None, upper: float | None) -> str:
+    low, high = _number(lower, value, upper), _number(upper, value, lower)
     if lower is None:
-        return f"at most {_number(upper)}"
-    return f"at least {_number(lower)}" if upper is None else f"{_number(lower)} to {_number(upper)}"
+        return f"at most {high}"
+    return f"at least {low}" if upper is None else f"{low} to {high}"
