@@ -141,7 +141,13 @@ def test_numbers_whose_comma_could_mean_thousands_are_not_guessed(
     [
         ([f"{year}-{month:02d}-01" for year in range(1990, 2026) for month in range(1, 13)], "month"),
         ([f"{year}-{month:02d}" for year in range(1990, 2026) for month in range(1, 13)], "month"),
-        ([str(np.datetime64(month, "M").astype("M8[D]") - 1) for month in range(1, 99)], "month"),
+        (
+            [
+                str(np.datetime64(month, "M").astype("M8[D]") - np.timedelta64(1, "D"))
+                for month in range(1, 99)
+            ],
+            "month",
+        ),
         ([f"{year}-{month:02d}-01" for year in range(1970, 2026) for month in (1, 4, 7, 10)], "quarter"),
         ([f"{year}-07-01" for year in range(1980, 2026)], "year"),
     ],
