@@ -51,6 +51,15 @@ def test_a_file_in_which_something_is_wrong_is_set_aside_and_what_is_right_in_it
     assert any("no usable ID" in note for note in report.notes)
 
 
+def test_a_monitor_that_looks_at_nothing_says_so(project: EventsWorkspace) -> None:
+    project.write("events/ids.yml", {"name": "ids"})
+    assert any("no rule under `alerting`" in note for note in project.run_one().notes)
+    project.events(alerting={"side": "target"})
+    assert project.run_one().notes == []
+    project.events(alerting={"enabled": False})
+    assert project.run_one().notes == []
+
+
 def test_a_file_that_has_to_stay_fails_the_monitor_after_all_others_were_taken(
     project: EventsWorkspace,
 ) -> None:

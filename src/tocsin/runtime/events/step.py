@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["run_events"]
 
 _MOST_NOTES = 5
+_OF_NO_USE = "it has no rule under `alerting`, and no folder to take events from: it looks at nothing"
 
 
 def run_events(job: Job[EventsMonitor], events: EventStorageService, *, limit: int | None = None) -> bool:
@@ -47,6 +48,8 @@ def run_events(job: Job[EventsMonitor], events: EventStorageService, *, limit: i
         if taken.stuck:  # a failure is tried again after a wait, and not all the time
             raise taken.stuck[0].error
         more = taken.more
+    elif not job.monitor.config.alerting:
+        job.report.notes.append(_OF_NO_USE)
     job.report.events_waiting = events_waiting(job.memory, job.monitor)
     with job.memory.transaction(lease=job.lease):
         job.memory.upsert_task_status(name, "load", "load", "completed")
