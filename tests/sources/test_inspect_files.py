@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.sources.proposed import HOURS, load, the_metric, write
 
 from tocsin.errors import ConfigError, LoadError
 from tocsin.model import Interval
@@ -20,35 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tocsin.abc import ColumnSource
-    from tocsin.sources import LoadResult
-    from tocsin.sources.inspect_files import FileProposal, MetricProposal
 
-HOURS = [f"2026-11-30 {hour:02d}:00:00" for hour in range(24)]
 PLAIN = "timestamp,value\n" + "".join(f"{time},{place}\n" for place, time in enumerate(HOURS))
-
-
-def write(folder: Path, name: str, content: str | bytes) -> Path:
-    path = folder / name
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return path
-
-
-def load(source: ColumnSource, metric: MetricProposal) -> LoadResult:
-    spec = LoadSpec(
-        name=metric.name,
-        query=metric.query,
-        interval=metric.interval,
-        anchor=metric.anchor,
-        align=metric.align,
-        aggregate=metric.aggregate,
-        dimension=metric.dimension,
-    )
-    return MetricLoader(source, spec).read(metric.loading_start_time, None)
-
-
-def the_metric(proposal: FileProposal) -> MetricProposal:
-    (metric,) = proposal.metrics
-    return metric
 
 
 @pytest.mark.parametrize(
