@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.runtime.conftest import Workspace, noisy
-from tocsin.runtime.databases import open_memory
-from tocsin.runtime.pipeline import RunOptions, run_monitors
+from tocsin.runtime.databases import Sources, open_memory
+from tocsin.runtime.pipeline import MonitorRunner, RunOptions, run_monitors
 from tocsin.runtime.project_state import held_leases
+from tocsin.runtime.run_report import RunStatus
 from tocsin.testing.channels import HttpReceiver
 
 if TYPE_CHECKING:
@@ -284,3 +285,17 @@ def test_a_stopped_run_begins_no_further_monitor(
         assert len(listener.begun) < 41
 
     assert workspace.slots() == []
+
+
+def test_a_monitor_that_comes_after_the_stop_is_not_even_announced(
+    tmp_path: Path, clock: SteppingClock
+) -> None:
+    workspace, listener = Workspace(tmp_path, clock), _Stopping()
+    workspace.metric("late", query="SELECT now() AS timestamp, 1 AS value WHERE false")
+    project = workspace.load()
+    with open_memory(project, clock) as memory, Sources(project, clock) as sources:
+        runner = MonitorRunner(memory, sources, project, RunOptions(), clock, listener)
+        runner.stop()
+        report = runner.run_one(project.monitors[0])
+    assert (report.status, report.error) == (RunStatus.SKIPPED, "the run was stopped")
+    assert listener.begun == []

@@ -54,6 +54,7 @@ __all__ = [
 
 STEPS = ("load", "detect", "alert")
 _CLOCK_TOLERANCE = timedelta(minutes=2)
+_STOPPED = "the run was stopped"
 _M = TypeVar("_M", MetricMonitor, LogMonitor, EventsMonitor)
 _log = logging.getLogger(__name__)
 
@@ -234,6 +235,9 @@ class MonitorRunner:
 
     def _run_one(self, monitor: Monitor) -> MonitorReport:
         report = MonitorReport(monitor.name, monitor.kind)
+        if self._is_stopped:  # while the first of many were handed out, so that the rest was not called off
+            report.status, report.error = RunStatus.SKIPPED, _STOPPED
+            return report
         if self._listener is not None:
             self._listener.started(monitor.name)
         if isinstance(monitor, BrokenMonitor):
@@ -254,7 +258,7 @@ class MonitorRunner:
             try:
                 self._leases.add(lease)
                 if self._is_stopped:  # since this thread has waited for the gate, or for the lease
-                    report.status, report.error = RunStatus.SKIPPED, "the run was stopped"
+                    report.status, report.error = RunStatus.SKIPPED, _STOPPED
                     return
                 self._run_steps(monitor, lease, report)
             except LeaseLostError:
