@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -29,6 +28,7 @@ from tocsin.runtime.metrics.load_position import forget_verdicts
 from tocsin.runtime.metrics.load_step import load_metric
 from tocsin.runtime.project_state import break_leases, last_update, lease_holder
 from tocsin.runtime.run_report import MonitorReport, RunReport, RunStatus
+from tocsin.runtime.threads import map_in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -172,12 +172,7 @@ def _notify(
 def _run_all(runner: MonitorRunner, monitors: Sequence[Monitor], threads: int) -> list[MonitorReport]:
     if threads == 1 or len(monitors) < 2:  # noqa: PLR2004
         return [runner.run_one(monitor) for monitor in monitors]
-    with ThreadPoolExecutor(threads, thread_name_prefix="tocsin") as pool:
-        try:
-            return list(pool.map(runner.run_one, monitors))
-        except BaseException:  # asked to stop: the threads must not go on for long
-            runner.stop()
-            raise
+    return map_in_threads(runner.run_one, monitors, threads, stop=runner.stop)
 
 
 def note_on_clock(memory: BaseDatabaseManager, clock: Clock) -> str | None:
@@ -235,7 +230,7 @@ class MonitorRunner:
 
     def _run_one(self, monitor: Monitor) -> MonitorReport:
         report = MonitorReport(monitor.name, monitor.kind)
-        if self._is_stopped:  # while the first of many were handed out, so that the rest was not called off
+        if self._is_stopped:  # since this thread has taken it, or waits for the gate
             report.status, report.error = RunStatus.SKIPPED, _STOPPED
             return report
         if self._listener is not None:

@@ -1,0 +1,140 @@
+"""Threads that work for one that may be interrupted at any moment.
+
+A handler of signals that raises, as that of Ctrl-C does, may do so between any two steps of the main thread:
+also when it has just taken a lock and has not come to the block that gives it back. The pools of
+`concurrent.futures` share such locks with their threads for every task and every result, and wait for ever
+then. What is shared here has no lock that Python code takes.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections import deque
+from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
+from threading import Thread, current_thread, main_thread
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from types import FrameType
+
+__all__ = ["map_in_threads", "signals_wait"]
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+# A signal that comes just before the interpreter begins to wait is only noticed after that, so in seconds:
+_LATEST = 0.5
+
+
+def map_in_threads(
+    function: Callable[[_Item], _Result],
+    items: Sequence[_Item],
+    threads: int,
+    *,
+    stop: Callable[[], None],
+) -> list[_Result]:
+    """Call a function with each item, by several threads, and give the results in the order of the items.
+
+    When a call raises, or the caller is interrupted, no further item is begun; what is under way is waited
+    for, then the error is raised.
+
+    Args:
+        function: Called by the threads.
+        items: What to call it with; begun in this order.
+        threads: How many calls go on at once, at most.
+        stop: Called when the caller is interrupted, to hurry what is under way.
+
+    >>> map_in_threads(str.upper, ["a", "b", "c"], 2, stop=lambda: None)
+    ['A', 'B', 'C']
+    """
+    crew = _Crew(function, items)
+    try:
+        with signals_wait():  # a thread and who starts it share a lock of the other kind
+            crew.start(min(threads, len(items)))
+        crew.wait()
+    except BaseException:
+        crew.waiting.clear()
+        stop()
+        crew.wait()
+        raise
+    if crew.errors:
+        raise crew.errors[0]
+    return [crew.results[number] for number in range(len(items))]
+
+
+class _Crew(Generic[_Item, _Result]):
+    """The threads of one call, and what they share with the caller."""
+
+    def __init__(self, function: Callable[[_Item], _Result], items: Sequence[_Item]) -> None:
+        self.waiting = deque(enumerate(items))
+        self.results: dict[int, _Result] = {}
+        self.errors: list[BaseException] = []
+        self._function = function
+        self._at_work: set[int] = set()
+        self._ended: SimpleQueue[int] = SimpleQueue()
+
+    def start(self, count: int) -> None:
+        for thread in range(count):
+            self._at_work.add(thread)
+            try:
+                Thread(target=self._work, args=(thread,), name=f"tocsin-{thread}").start()
+            except RuntimeError:  # the system has no more
+                self._at_work.discard(thread)
+                raise
+
+    def wait(self) -> None:
+        # Not by `Thread.join`: interrupted, it takes a thread for ended (Python 3.11 and 3.12).
+        while self._at_work:
+            with suppress(Empty):
+                self._ended.get(timeout=_LATEST)
+
+    def _work(self, thread: int) -> None:
+        try:
+            while (task := self._next()) is not None:
+                number, item = task
+                self.results[number] = self._function(item)
+        except BaseException as error:  # noqa: BLE001  # raised again where they are waited for
+            self.waiting.clear()
+            self.errors.append(error)
+        finally:
+            self._at_work.discard(thread)
+            self._ended.put(thread)
+
+    def _next(self) -> tuple[int, _Item] | None:
+        with suppress(IndexError):  # there is none left, or another thread was faster
+            return self.waiting.popleft()
+        return None
+
+
+@contextmanager
+def signals_wait() -> Iterator[None]:
+    """Let SIGINT and SIGTERM wait for the end of the block, where a handler would interrupt it.
+
+    Of other threads than the main one nothing is kept away: they are never interrupted.
+    """
+    handlers = {
+        number: handler
+        for number in (signal.SIGINT, signal.SIGTERM)
+        if callable(handler := signal.getsignal(number)) and current_thread() is main_thread()
+    }
+    came: list[signal.Signals] = []
+    within = True
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if within:
+            came.append(signal.Signals(number))
+        else:  # it has come while the handlers were put back
+            handlers[signal.Signals(number)](number, frame)
+
+    try:
+        for number in handlers:
+            signal.signal(number, note)
+        yield
+    finally:
+        within = False
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for number in came:
+            signal.raise_signal(number)
