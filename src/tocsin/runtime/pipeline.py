@@ -28,7 +28,7 @@ from tocsin.runtime.metrics.load_position import forget_verdicts
 from tocsin.runtime.metrics.load_step import load_metric
 from tocsin.runtime.project_state import break_leases, last_update, lease_holder
 from tocsin.runtime.run_report import MonitorReport, RunReport, RunStatus
-from tocsin.runtime.threads import map_in_threads
+from tocsin.threads import map_in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import threading
 import time
@@ -15,10 +16,11 @@ from tocsin.errors import (
     DataError,
     EventStorageException,
     StorageConnectionException,
+    StorageContentionError,
     StorageIntegrityError,
 )
 from tocsin.eventstorage import EventStorageService
-from tocsin.eventstorage.postgres import BorrowedSession, PostgresBackend
+from tocsin.eventstorage.postgres import BorrowedSession, PostgresBackend, connections
 from tocsin.eventstorage.postgres.connections import Connections
 from tocsin.eventstorage.postgres.failures import error_of
 from tocsin.eventstorage.postgres.known import Known
@@ -411,3 +413,48 @@ def test_a_borrowed_session_needs_a_transaction(postgres_database: str, backend:
     ):
         BorrowedSession(owner).insert_rows(rows(1, 1))
     assert backend.session().execute("SELECT count(*) FROM events") == [(0,)]
+
+
+def test_there_are_so_many_connections_at_most_and_one_that_was_forgotten_does_not_count(
+    postgres_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "_MOST", 2)
+    monkeypatch.setattr(connections, "_PATIENCE_SECONDS", 0)
+    with closing(Connections({"conninfo": postgres_database})) as pool:
+        first, second = pool.take(), pool.take()
+        with pytest.raises(StorageContentionError, match="all 2 connections are in use"):
+            pool.take()
+        pool.give(first)
+        third = pool.take()
+        assert third is first
+        with pytest.raises(StorageContentionError):
+            pool.take(fresh=True)
+
+        third.close()
+        del first, third  # as by who is interrupted before it gives it back
+        gc.collect()
+        for connection in (pool.take(), second):
+            pool.give(connection)
+
+
+def test_who_waits_for_a_connection_gets_the_first_that_is_given_back(
+    postgres_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "_MOST", 1)
+    asked = threading.Event()
+
+    class Asking(threading.Thread):
+        got: Any = None
+
+        def run(self) -> None:
+            asked.set()
+            self.got = pool.take()
+
+    with closing(Connections({"conninfo": postgres_database})) as pool:
+        only, asking = pool.take(), Asking()
+        asking.start()
+        assert asked.wait(60)
+        pool.give(only)
+        asking.join(60)
+        assert asking.got is only
+        pool.give(only)

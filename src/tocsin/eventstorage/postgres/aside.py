@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from tocsin.errors import EventStorageException
 from tocsin.eventstorage.postgres.connections import run
+from tocsin.threads import LATEST, signals_wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Aside"]
 
 _AT_ONCE = 4
+_LOOK, _END = "look what there is to do", "end"
 # Longer than it takes the server to call off its own housekeeping, which may be in the way.
 _PATIENCE = "SET LOCAL lock_timeout = '1500ms'"
 
@@ -41,9 +44,13 @@ class Aside:
     def __init__(self, session: PostgresSession, other: PostgresSession) -> None:
         self._session = session
         self._other = other
-        self._thread = ThreadPoolExecutor(1, "tocsin-retention")
-        self._given: deque[tuple[Work, Future[bool]]] = deque()
-        self._connected: Future[bool] | None = None
+        self._thread: Thread | None = None
+        self._orders: SimpleQueue[str] = SimpleQueue()
+        self._unbegun: deque[_Given] = deque()
+        self._ended: SimpleQueue[None] = SimpleQueue()  # one for each that is over, and one for the thread
+        self._has_ended = False
+        self._given: deque[_Given] = deque()
+        self._connected: _Given | None = None
         self._is_of_use = False
 
     def __enter__(self) -> Self:
@@ -52,7 +59,12 @@ class Aside:
 
     def __exit__(self, *error: object) -> None:
         """Wait for what is begun."""
-        self._thread.shutdown(cancel_futures=True)
+        if self._thread is not None:
+            self._unbegun.clear()
+            self._orders.put(_END)
+            while not self._has_ended:
+                self._wait(LATEST)
+            self._thread.join()
 
     @property
     def has_room(self) -> bool:
@@ -73,14 +85,16 @@ class Aside:
         self._session.begin()  # so that we hold our connection: there may be no other one
         self._connected = self._submit(lambda _: None)
         yield
-        self._is_of_use = self._connected.result()
+        while self._connected.outcome is None:
+            self._wait(LATEST)
+        self._is_of_use = self._connected.is_done()
         self._session.commit()
 
     def give(self, work: Work) -> None:
         """Let it do something that may as well be done twice."""
         with self.connecting():
             pass
-        self._given.append((work, self._submit(work) if self._is_of_use else _failed()))
+        self._given.append(self._submit(work) if self._is_of_use else _Given(work, outcome=False))
 
     def over(self) -> Iterator[Work | None]:
         """Hand back what is over, in its order: `None` for what is done, else what has to be done.
@@ -88,32 +102,56 @@ class Aside:
         Raises:
             Exception: An error that is none of the storage's.
         """
-        while self._given and self._given[0][1].done():
-            work, future = self._given.popleft()
-            if future.result():
+        while self._given and self._given[0].outcome is not None:
+            given = self._given.popleft()
+            if given.is_done():
                 yield None
             else:
                 self._is_of_use = False
-                yield work
+                yield given.work
 
     def unbegun(self) -> Work | None:
         """Hand back the last of what it has not begun; `None` when there is nothing."""
-        if self._given and self._given[-1][1].cancel():
-            return self._given.pop()[0]
+        with suppress(IndexError):
+            self._unbegun.pop()  # what was given last waits last
+            return self._given.pop().work
         return None
 
     def wait(self, seconds: float) -> None:
-        """Wait until something is over, or for so long."""
-        if self._given:
-            wait([self._given[0][1]], seconds)
+        """Wait until something is over, or for so long at most."""
+        if self._given and self._given[0].outcome is None:
+            self._wait(seconds)
 
-    def _submit(self, work: Work) -> Future[bool]:
-        try:
-            return self._thread.submit(self._do, work)
-        except RuntimeError:  # there are no threads any more: the program ends
-            return _failed()
+    def _wait(self, seconds: float) -> None:
+        with suppress(Empty):
+            self._ended.get(timeout=seconds)
 
-    def _do(self, work: Work) -> bool:
+    def _submit(self, work: Work) -> _Given:
+        if self._thread is None:
+            thread = Thread(target=self._run, name="tocsin-retention")
+            try:
+                with signals_wait():
+                    thread.start()
+                    self._thread = thread
+            except RuntimeError:  # there are no threads any more: the program ends
+                return _Given(work, outcome=False)
+        given = _Given(work)
+        self._unbegun.append(given)
+        self._orders.put(_LOOK)
+        return given
+
+    def _run(self) -> None:
+        while self._orders.get() == _LOOK:
+            try:
+                given = self._unbegun.popleft()
+            except IndexError:  # it was taken back
+                continue
+            given.outcome = self._do(given.work)
+            self._ended.put(None)
+        self._has_ended = True
+        self._ended.put(None)
+
+    def _do(self, work: Work) -> bool | BaseException:
         try:
             self._other.begin()
             self._other.work(lambda connection: run(connection, _PATIENCE))
@@ -121,10 +159,19 @@ class Aside:
             self._other.commit()
         except EventStorageException:
             return False
+        except BaseException as error:  # noqa: BLE001  # raised where it is handed back
+            return error
         return True
 
 
-def _failed() -> Future[bool]:
-    future: Future[bool] = Future()
-    future.set_result(False)
-    return future
+class _Given:
+    """Something to do, and what has come of it: whether it is done, or an error of another kind."""
+
+    def __init__(self, work: Work, *, outcome: bool | BaseException | None = None) -> None:
+        self.work = work
+        self.outcome = outcome
+
+    def is_done(self) -> bool:
+        if isinstance(self.outcome, BaseException):
+            raise self.outcome
+        return self.outcome is True

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, WeakSet
 
 import psycopg
 from psycopg import sql
@@ -32,7 +34,7 @@ __all__ = ["Connection", "Connections", "describe", "run"]
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 _MOST, _MOST_IDLE = 32, 8
-_PATIENCE_SECONDS = 30.0
+_PATIENCE_SECONDS, _PAUSE_SECONDS = 30.0, 0.01
 _OLDEST_SERVER = 15
 # A peer that is gone without a word is noticed within a minute, and does not keep its locks for hours.
 _DEFAULTS = {
@@ -76,6 +78,13 @@ def run(
     return cursor.execute(query, args, prepare=prepare, binary=binary)
 
 
+class _Place:
+    """One of the places for connections; it is taken as long as somebody has it."""
+
+
+_NO_PLACE = _Place()
+
+
 class Connections:
     """Opens connections, keeps a few idle ones, and limits how many there are.
 
@@ -95,9 +104,11 @@ class Connections:
         self._options = {"prepare_threshold": _NEVER, **options}
         self._conninfo = _conninfo(rest)
         self._idle: list[Connection] = []
-        self._lent: set[Connection] = set()
+        # Weak: whoever is interrupted between any two steps gives back what it has taken by forgetting it.
+        # (A semaphore has a lock that is not given back then, and the next one would wait for ever.)
+        self._places: WeakSet[_Place] = WeakSet()
+        self._lent: WeakKeyDictionary[Connection, _Place] = WeakKeyDictionary()
         self._lock = threading.Lock()
-        self._places = threading.BoundedSemaphore(_MOST)
         self._process = os.getpid()
         self._closed = False
         self.where = describe(self._conninfo)
@@ -123,30 +134,24 @@ class Connections:
             StorageConnectionException: The database cannot be reached.
             StorageContentionError: All connections are in use for long.
         """
-        if not self._places.acquire(timeout=_PATIENCE_SECONDS):
-            raise StorageContentionError(f"all {_MOST} connections are in use", transient=True)
-        try:
-            if fresh:
-                self._close_idle()
-            connection = self._idle_one() or self._open()
-        except BaseException:
-            self._places.release()
-            raise
+        place = self._place()
+        if fresh:
+            self._close_idle()
+        connection = self._idle_one() or self._open()
         with self._lock:
-            self._lent.add(connection)
+            self._lent[connection] = place
         return connection
 
     def give(self, connection: Connection) -> None:
         """Take a connection back; a lost one is closed."""
         idle = connection.pgconn.transaction_status == TransactionStatus.IDLE
         with self._lock:
-            self._lent.discard(connection)
+            self._places.discard(self._lent.pop(connection, _NO_PLACE))
             keep = idle and not self._closed and len(self._idle) < _MOST_IDLE
             if keep:
                 self._idle.append(connection)
         if not keep:
             connection.close()
-        self._places.release()
 
     def close(self) -> None:
         """Close the connections; one that is busy in another thread is closed when it is given back."""
@@ -157,6 +162,17 @@ class Connections:
         for connection in lent:
             if connection.info.transaction_status != TransactionStatus.ACTIVE:
                 connection.close()
+
+    def _place(self) -> _Place:
+        place, end = _Place(), time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            with self._lock:
+                if len(self._places) < _MOST:
+                    self._places.add(place)
+                    return place
+            if time.monotonic() > end:
+                raise StorageContentionError(f"all {_MOST} connections are in use", transient=True)
+            time.sleep(_PAUSE_SECONDS)
 
     def _idle_one(self) -> Connection | None:
         with self._lock:

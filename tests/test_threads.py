@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tocsin.runtime.threads import map_in_threads, signals_wait
+from tocsin.threads import map_in_threads, signals_wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,10 +93,10 @@ def test_who_is_interrupted_waits_for_what_is_under_way_and_begins_nothing(
 
 
 def test_who_is_interrupted_at_any_step_ends() -> None:
-    program = [sys.executable, "-m", "tests.runtime.interrupted_program"]
+    program = [sys.executable, "-m", "tests.interrupted_program"]
     done = subprocess.run(program, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert int(done.stdout) > 500
+    assert int(done.stdout) > 100
 
 
 @pytest.mark.parametrize("number", STOPS)

@@ -6,34 +6,10 @@ tested would wait for ever if it were broken.
 
 from __future__ import annotations
 
-import signal
 import sys
-from typing import TYPE_CHECKING, Any
 
-from tocsin.runtime.threads import map_in_threads
-
-if TYPE_CHECKING:
-    from types import FrameType
-
-
-class Interrupter:
-    """Sends a signal before a certain step of the thread that it traces.
-
-    Args:
-        step: Which one, from 1 on.
-    """
-
-    def __init__(self, step: int) -> None:
-        self.left = step
-
-    def trace(self, frame: FrameType, event: str, _: Any) -> Any:
-        """Count a step; see `sys.settrace`."""
-        frame.f_trace_opcodes = True
-        if event == "opcode":
-            self.left -= 1
-            if self.left == 0:
-                signal.raise_signal(signal.SIGINT)
-        return self.trace
+from tests.interrupter import Interrupter
+from tocsin.threads import map_in_threads
 
 
 def interrupted(step: int) -> bool:
@@ -46,13 +22,10 @@ def interrupted(step: int) -> bool:
         return -item
 
     interrupter = Interrupter(step)
-    sys.settrace(interrupter.trace)
     try:
-        results = map_in_threads(call, [1, 2, 3], 2, stop=lambda: None)
-        sys.settrace(None)
+        with interrupter.at_work():
+            results = map_in_threads(call, [1, 2, 3], 2, stop=lambda: None)
     except KeyboardInterrupt:
-        sys.settrace(None)
-        assert interrupter.left <= 0
         assert not at_work
         return True
     assert results == [-1, -2, -3]
@@ -62,7 +35,6 @@ def interrupted(step: int) -> bool:
 
 def main() -> None:
     """Interrupt one call after the other, each a step later, until one has ended before."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     step = 1
     while interrupted(step):
         step += 1

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from types import FrameType
 
-__all__ = ["map_in_threads", "signals_wait"]
+__all__ = ["LATEST", "map_in_threads", "signals_wait"]
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 # A signal that comes just before the interpreter begins to wait is only noticed after that, so in seconds:
-_LATEST = 0.5
+LATEST = 0.5
 
 
 def map_in_threads(
@@ -88,7 +88,7 @@ class _Crew(Generic[_Item, _Result]):
         # Not by `Thread.join`: interrupted, it takes a thread for ended (Python 3.11 and 3.12).
         while self._at_work:
             with suppress(Empty):
-                self._ended.get(timeout=_LATEST)
+                self._ended.get(timeout=LATEST)
 
     def _work(self, thread: int) -> None:
         try:
