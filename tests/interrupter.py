@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
+_PATIENCE_SECONDS = 60
 # The interpreter looks for signals after these.
 _LOOKS = {
     number
@@ -54,3 +55,31 @@ class Interrupter:
         elif event == "return":
             self._before.pop(frame, None)
         return self._trace
+
+
+@contextmanager
+def patience() -> Iterator[None]:
+    """End a block that hangs."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise TimeoutError(number, frame)
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, _PATIENCE_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def interrupted(step: int, call: Callable[[], Any]) -> bool:
+    """Interrupt a call at a step, and say whether it has been."""
+    interrupter = Interrupter(step)
+    try:
+        with patience(), interrupter.at_work():
+            call()
+    except KeyboardInterrupt:
+        return True
+    assert interrupter.left > 0
+    return False

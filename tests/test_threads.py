@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tocsin.threads import map_in_threads, signals_wait
+from tocsin.threads import Bell, map_in_threads, signals_wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -153,3 +153,28 @@ def test_what_was_begun_is_waited_for_when_the_system_has_no_more_threads(
     with pytest.raises(RuntimeError, match="new thread"):
         map_in_threads(call, [1, 2, 3], 3, stop=stopped.set)
     assert ended == [1]
+
+
+def test_a_bell_wakes_who_waits_once_however_often_it_was_rung() -> None:
+    bell = Bell()
+    assert not bell.wait(0)
+    for _ in range(3):
+        bell.ring()
+    assert bell.wait(PATIENCE)
+    assert not bell.wait(0)
+
+
+def test_a_bell_wakes_who_waits_already() -> None:
+    bell, answer = Bell(), Bell()
+    woken: list[bool] = []
+
+    def wait() -> None:
+        answer.ring()
+        woken.append(bell.wait(PATIENCE))
+
+    other = threading.Thread(target=wait)
+    other.start()
+    assert answer.wait(PATIENCE)
+    bell.ring()
+    other.join(PATIENCE)
+    assert woken == [True]

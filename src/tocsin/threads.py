@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from types import FrameType
 
-__all__ = ["LATEST", "map_in_threads", "signals_wait"]
+__all__ = ["LATEST", "Bell", "map_in_threads", "signals_wait", "start"]
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
-# A signal that comes just before the interpreter begins to wait is only noticed after that, so in seconds:
 LATEST = 0.5
+"""Seconds to wait at a time: a signal that comes just before a wait begins is only noticed after it."""
 
 
 def map_in_threads(
@@ -51,7 +51,7 @@ def map_in_threads(
     """
     crew = _Crew(function, items)
     try:
-        with signals_wait():  # a thread and who starts it share a lock of the other kind
+        with signals_wait():
             crew.start(min(threads, len(items)))
         crew.wait()
     except BaseException:
@@ -73,7 +73,7 @@ class _Crew(Generic[_Item, _Result]):
         self.errors: list[BaseException] = []
         self._function = function
         self._at_work: set[int] = set()
-        self._ended: SimpleQueue[int] = SimpleQueue()
+        self._ended = Bell()
 
     def start(self, count: int) -> None:
         for thread in range(count):
@@ -87,8 +87,7 @@ class _Crew(Generic[_Item, _Result]):
     def wait(self) -> None:
         # Not by `Thread.join`: interrupted, it takes a thread for ended (Python 3.11 and 3.12).
         while self._at_work:
-            with suppress(Empty):
-                self._ended.get(timeout=LATEST)
+            self._ended.wait(LATEST)
 
     def _work(self, thread: int) -> None:
         try:
@@ -100,12 +99,47 @@ class _Crew(Generic[_Item, _Result]):
             self.errors.append(error)
         finally:
             self._at_work.discard(thread)
-            self._ended.put(thread)
+            self._ended.ring()
 
     def _next(self) -> tuple[int, _Item] | None:
         with suppress(IndexError):  # there is none left, or another thread was faster
             return self.waiting.popleft()
         return None
+
+
+class Bell:
+    """Wakes who waits for it. It may be rung between any two steps of a thread, also by a handler of signals.
+
+    That is what `threading.Event` is not made for.
+
+    >>> bell = Bell()
+    >>> bell.ring()
+    >>> bell.wait(0), bell.wait(0)
+    (True, False)
+    """
+
+    def __init__(self) -> None:
+        self._rings: SimpleQueue[None] = SimpleQueue()
+
+    def ring(self) -> None:
+        """Wake one thread that waits, or the next that will."""
+        self._rings.put(None)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until it is rung, or for so long, and say whether it was; how often does not count."""
+        with suppress(Empty):
+            self._rings.get(timeout=seconds)
+            with suppress(Empty):
+                while True:
+                    self._rings.get_nowait()
+            return True
+        return False
+
+
+def start(thread: Thread) -> None:
+    """Start a thread; it shares a lock of the other kind with who starts it."""
+    with signals_wait():
+        thread.start()
 
 
 @contextmanager

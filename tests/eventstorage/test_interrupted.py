@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import signal
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from tests.interrupter import Interrupter
+from tests.interrupter import interrupted, patience
 
 from tocsin.eventstorage import EventStorageService
 from tocsin.testing.event_stores import message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
-    from types import FrameType
 
-_PATIENCE_SECONDS = 60
 _SOURCE = [{"IP4": ["192.0.2.1"], "Hostname": ["a.example.org"], "Port": [22]}]
 
 
@@ -29,34 +25,6 @@ def service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EventSto
     with EventStorageService(**where) as opened:
         opened.database_create()
         yield opened
-
-
-@contextmanager
-def patience() -> Iterator[None]:
-    """End a block that hangs."""
-
-    def end(number: int, frame: FrameType | None) -> None:
-        raise TimeoutError(number, frame)
-
-    before = signal.signal(signal.SIGALRM, end)
-    signal.setitimer(signal.ITIMER_REAL, _PATIENCE_SECONDS)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
-def interrupted(step: int, call: Callable[[], Any]) -> bool:
-    """Interrupt a call at a step, and say whether it has been."""
-    interrupter = Interrupter(step)
-    try:
-        with patience(), interrupter.at_work():
-            call()
-    except KeyboardInterrupt:
-        return True
-    assert interrupter.left > 0
-    return False
 
 
 # A connection that is just being made is closed when Python finds that nobody has it; psycopg warns of it.

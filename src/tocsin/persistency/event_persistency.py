@@ -18,11 +18,11 @@ from tocsin.persistency.structure import BuiltInStructure, EventDataStructure
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
-    from threading import Event
 
     from tocsin.persistency.cut import RestoredPart
     from tocsin.persistency.event_row import EventRow
     from tocsin.persistency.values import EventID
+    from tocsin.threads import Bell
 
 __all__ = ["EventPersistency"]
 
@@ -76,7 +76,7 @@ class EventPersistency:
         self.events_ingested = 0
         self.lineage = 0
         self._wake_at = math.inf
-        self._waking: dict[Event, float] = {}
+        self._waking: dict[Bell, float] = {}
         converter = None
         self._takes_columns = False
         if issubclass(event_data_class, BuiltInStructure):
@@ -115,7 +115,8 @@ class EventPersistency:
             timestamp: When it happened: aware datetime, or Unix seconds.
 
         Raises:
-            UnsupportedValueError: A value, or the EventID, is of a type that cannot be kept.
+            UnsupportedValueError: A value, or the EventID, is of a type that cannot be kept; or the variables are
+                no list, the named ones no mapping.
             ValueError: The timestamp is not an instant, or two variables have one name.
         """
         self._keep(self._rows.prepared(event_id, event_template, variables, named_variables, timestamp))
@@ -213,12 +214,12 @@ class EventPersistency:
         with self._lock:
             return set(self._seen)
 
-    def wake_at(self, count: int | None, event: Event) -> None:
-        """Set an event, once, when `events_ingested` reaches a count; `None` for not any more."""
+    def wake_at(self, count: int | None, bell: Bell) -> None:
+        """Ring a bell, once, when `events_ingested` reaches a count; `None` for not any more."""
         with self._lock:
-            self._waking.pop(event, None)
+            self._waking.pop(bell, None)
             if count is not None:
-                self._waking[event] = count
+                self._waking[bell] = count
             self._wake()
 
     def _count(self, rows: int) -> None:
@@ -227,9 +228,9 @@ class EventPersistency:
             self._wake()
 
     def _wake(self) -> None:
-        for event in [event for event, count in self._waking.items() if count <= self.events_ingested]:
-            del self._waking[event]
-            event.set()
+        for bell in [bell for bell, count in self._waking.items() if count <= self.events_ingested]:
+            del self._waking[bell]
+            bell.ring()
         self._wake_at = min(self._waking.values(), default=math.inf)
 
     def cut(self, *, complete: bool = False, leave_dirty: bool = False) -> Cut:

@@ -19,6 +19,8 @@ import threading
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tocsin.threads import start
+
 if TYPE_CHECKING:
     from types import FrameType
 
@@ -56,7 +58,7 @@ class _ProcessEnd:
                 self.members.append(member)
             if self.thread is None:
                 self.thread = threading.Thread(target=self._watch, name="tocsin-saver-end", daemon=True)
-                self.thread.start()
+                start(self.thread)
             self._install()
 
     def remove(self, member: Flushable) -> None:

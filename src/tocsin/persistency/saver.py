@@ -14,6 +14,7 @@ from tocsin.persistency.clock import WallClock
 from tocsin.persistency.process_end import flush_at_end, no_flush_at_end
 from tocsin.persistency.snapshots import FsspecStore, KeysMissingError, Snapshots
 from tocsin.persistency.turns import Turns
+from tocsin.threads import Bell, start
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -119,7 +120,7 @@ class PersistencySaver:
         self.positions: Any = None
         self._turns: Turns[GenerationInfo] = Turns(self._save_once)
         self._life = threading.RLock()
-        self._wake = threading.Event()
+        self._wake = Bell()
         self._thread: threading.Thread | None = None
         self._ending = False
         self._stopped = False
@@ -151,7 +152,7 @@ class PersistencySaver:
                 self._ending = self._stopped = False
                 self._schedule()
                 self._thread = threading.Thread(target=self._work, name="tocsin-saver", daemon=True)
-                self._thread.start()
+                start(self._thread)
                 flush_at_end(self)
         return self
 
@@ -172,7 +173,7 @@ class PersistencySaver:
             if thread is not None:
                 no_flush_at_end(self)
                 self._ending = True
-                self._wake.set()
+                self._wake.ring()
                 thread.join()
             try:
                 if not (at_exit and self._all_saved()):
@@ -225,9 +226,7 @@ class PersistencySaver:
 
     def _work(self) -> None:
         while True:
-            self._wake.wait(max(0.0, self._due - time.monotonic()))
-            counted = self._wake.is_set()
-            self._wake.clear()
+            counted = self._wake.wait(max(0.0, self._due - time.monotonic()))
             if self._ending:
                 return
             if counted or time.monotonic() >= self._due:

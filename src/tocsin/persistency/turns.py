@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 __all__ = ["Turns"]
 
 _Result = TypeVar("_Result")
+_Outcome: TypeAlias = tuple[_Result, None] | tuple[None, Exception]
 
 
 class Turns(Generic[_Result]):
@@ -27,48 +28,37 @@ class Turns(Generic[_Result]):
 
     def __init__(self, run: Callable[[], _Result]) -> None:
         self._run = run
-        self._changed = threading.Condition()
+        self._running = threading.Lock()
         self._begun = 0
-        self._ended = 0
-        self._waiting = 0
-        self._outcome: tuple[_Result, None] | tuple[None, Exception] | None = None
+        self._waiting: set[object] = set()
+        self._outcome: _Outcome[_Result] | None = None
 
     @property
     def waiting(self) -> int:
         """How many wait for a run."""
-        return self._waiting
+        return len(self._waiting)
 
     def take(self) -> _Result:
         """Give the result of a run that began after this was called, or raise what it raised."""
-        with self._changed:
-            wanted = self._begun + 1
-            while self._ended < wanted or self._outcome is None:
-                if self._begun == self._ended:  # nobody runs
-                    self._begun += 1
-                    break
-                self._waiting += 1
-                try:
-                    self._changed.wait()
-                finally:
-                    self._waiting -= 1
-            else:
-                result, error = self._outcome
-                if error is not None:
-                    raise error
-                return result  # type: ignore[return-value] # without an error there is a result
-        return self._lead()
-
-    def _lead(self) -> _Result:
-        outcome: tuple[_Result, None] | tuple[None, Exception] | None = None
+        wanted, who = self._begun + 1, object()
+        self._waiting.add(who)
         try:
-            result = self._run()
-            outcome = (result, None)
-        except Exception as error:
-            outcome = (None, error)
-            raise
-        finally:  # an interrupted run has no outcome: somebody who waits takes its place
-            with self._changed:
-                self._outcome = outcome
-                self._ended = self._begun
-                self._changed.notify_all()
-        return result
+            with self._running:
+                outcome = self._outcome
+                if self._begun < wanted or outcome is None:
+                    outcome = self._run_once()
+        finally:
+            self._waiting.discard(who)
+        result, error = outcome
+        if error is not None:
+            raise error
+        return result  # type: ignore[return-value] # without an error there is a result
+
+    def _run_once(self) -> _Outcome[_Result]:
+        self._begun += 1
+        self._outcome = None  # an interrupted run has none: somebody who waits takes its place
+        try:
+            self._outcome = (self._run(), None)
+        except Exception as error:  # noqa: BLE001  # raised to all who share it
+            self._outcome = (None, error)
+        return self._outcome

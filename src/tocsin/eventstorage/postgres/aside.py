@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import contextmanager, suppress
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from tocsin.errors import EventStorageException
 from tocsin.eventstorage.postgres.connections import run
-from tocsin.threads import LATEST, signals_wait
+from tocsin.threads import LATEST, Bell, signals_wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,7 +47,7 @@ class Aside:
         self._thread: Thread | None = None
         self._orders: SimpleQueue[str] = SimpleQueue()
         self._unbegun: deque[_Given] = deque()
-        self._ended: SimpleQueue[None] = SimpleQueue()  # one for each that is over, and one for the thread
+        self._ended = Bell()  # for each that is over, and for the thread
         self._has_ended = False
         self._given: deque[_Given] = deque()
         self._connected: _Given | None = None
@@ -63,7 +63,7 @@ class Aside:
             self._unbegun.clear()
             self._orders.put(_END)
             while not self._has_ended:
-                self._wait(LATEST)
+                self._ended.wait(LATEST)
             self._thread.join()
 
     @property
@@ -86,7 +86,7 @@ class Aside:
         self._connected = self._submit(lambda _: None)
         yield
         while self._connected.outcome is None:
-            self._wait(LATEST)
+            self._ended.wait(LATEST)
         self._is_of_use = self._connected.is_done()
         self._session.commit()
 
@@ -120,11 +120,7 @@ class Aside:
     def wait(self, seconds: float) -> None:
         """Wait until something is over, or for so long at most."""
         if self._given and self._given[0].outcome is None:
-            self._wait(seconds)
-
-    def _wait(self, seconds: float) -> None:
-        with suppress(Empty):
-            self._ended.get(timeout=seconds)
+            self._ended.wait(seconds)
 
     def _submit(self, work: Work) -> _Given:
         if self._thread is None:
@@ -147,9 +143,9 @@ class Aside:
             except IndexError:  # it was taken back
                 continue
             given.outcome = self._do(given.work)
-            self._ended.put(None)
+            self._ended.ring()
         self._has_ended = True
-        self._ended.put(None)
+        self._ended.ring()
 
     def _do(self, work: Work) -> bool | BaseException:
         try:
