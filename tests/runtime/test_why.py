@@ -200,6 +200,26 @@ def test_a_silenced_incident_is_told_when_the_silence_is_over(scene: Scene, cloc
     assert [row.kind for row in answer.decisions] == [DecisionKind.SILENCED, DecisionKind.FIRST]
 
 
+def test_what_another_silence_holds_by_now_names_that_one_and_its_end(
+    scene: Scene, clock: SteppingClock
+) -> None:
+    rule = {"channels": ["hook"], "renotify_every": "20min"}
+    scene.metric("load", OPEN, alerting=rule)
+    silence(scene, "monitor=load")
+    scene.run()  # its beginning, and repetitions after that
+    clock.advance(timedelta(hours=1))
+    name = silence(scene, "series=load", hours=4)
+    clock.advance(timedelta(hours=2))
+    scene.run()
+
+    end = "2026-03-01 17:00:00 UTC"
+    assert f"If it still goes on when the silence is over ({end}), it is told then." in scene.words("load")
+    project = scene.work.load()
+    with open_memory(project, clock) as memory:
+        (one,) = open_incidents(project, memory)
+    assert [row.reason for row in one.held] == [f"silenced by ann until {end} ({name}): a new cable"]
+
+
 def test_what_follows_from_something_else_says_from_what(scene: Scene) -> None:
     scene.metric("host", range(188, 200))
     scene.metric("load", OPEN)

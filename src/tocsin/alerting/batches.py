@@ -19,6 +19,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from tocsin.alerting.digest import MOST_ITEMS, digest_message
+from tocsin.alerting.message import iso
 from tocsin.alerting.record import note_messages
 from tocsin.alerting.records import Queued, queue_messages
 from tocsin.alerting.route import may_leave
@@ -229,7 +230,8 @@ def _message(
         message = digest_message(
             items, total=len(batch), group=first.group_name, severity=worst, project=project, now=now
         )
-    payload = json.dumps({"id": identity, **message}, allow_nan=False, default=str)
+    message = {"id": identity, **message, "queued_at": iso(now)}  # what it waited for is over
+    payload = json.dumps(message, allow_nan=False, default=str)
     kind, rule, series = (str(message.get(key) or "") for key in ("kind", "rule", "series"))
     return Queued(identity, first.channel, kind, rule, series, payload, first.event_at)
 

@@ -21,6 +21,7 @@ __all__ = [
     "Case",
     "Outcome",
     "Pair",
+    "Standing",
     "TellReport",
     "none",
     "told",
@@ -36,6 +37,15 @@ _SILENCED = frozenset({DecisionKind.SILENCED})
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """Where an incident stands: how many anomalous points, the last of them, and how bad it got."""
+
+    anomalies: int
+    last_anomaly_at: datetime
+    severity: float
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """One candidate, for one group and channel.
 
@@ -47,6 +57,8 @@ class Case:
         moment: Event time at which it would be told.
         before: What was decided about it before.
         waited: Whether it was muted until now.
+        mutes: Why it was muted before, in the order of deciding.
+        standing: Where the incident stands, when it was muted.
     """
 
     place: int
@@ -56,6 +68,8 @@ class Case:
     moment: datetime
     before: frozenset[DecisionKind] = frozenset()
     waited: bool = False
+    mutes: tuple[str, ...] = ()
+    standing: Standing | None = None
 
     @property
     def pair(self) -> Pair:

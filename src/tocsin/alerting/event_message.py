@@ -16,19 +16,28 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from tocsin.alerting.event_facts import event_categories, event_class, event_description, event_nodes
-from tocsin.alerting.message import SCHEMA_VERSION, iso, of_telling
+from tocsin.alerting.message import SCHEMA_VERSION, iso, of_telling, utc
 from tocsin.alerting.render import local_time, render_title
 from tocsin.alerting.rows import storable
-from tocsin.model import DecisionKind
+from tocsin.model import DecisionKind, Subject, number_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from tocsin.alerting.case import Standing
     from tocsin.alerting.plan import Answer
     from tocsin.model import AlertCandidate, AlertDecision
 
-__all__ = ["EVENTS", "blank_message", "message_about", "relapse_message"]
+__all__ = [
+    "EVENTS",
+    "blank_message",
+    "incident_lines",
+    "late_lines",
+    "message_about",
+    "relapse_message",
+    "when_lines",
+]
 
 EVENTS = "events"
 """The `subject` of messages about events."""
@@ -80,7 +89,13 @@ def message_about(
 
 
 def relapse_message(
-    answer: Answer, decision: AlertDecision, *, candidate: AlertCandidate, project: str, now: datetime
+    answer: Answer,
+    decision: AlertDecision,
+    *,
+    candidate: AlertCandidate,
+    project: str,
+    now: datetime,
+    about_held: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Make the payload about a relapse that came due by itself, all but its `id`.
 
@@ -90,9 +105,12 @@ def relapse_message(
         candidate: The one that stands for what was held back.
         project: The project's name.
         now: For `queued_at`.
+        about_held: Lines about when what was held back was, and whether it goes on.
     """
     entity, classes = storable(answer.entity), [storable(one) for one in answer.classes]
     what = f"{', '.join(classes) or candidate.monitor} of {entity}" if entity else ", ".join(classes)
+    if candidate.opened_at is not None:  # its class is made of the names of monitor and rule
+        what = entity
     message = blank_message(project, now) | {
         "kind": decision.kind.value,
         "monitor": candidate.monitor,
@@ -118,9 +136,56 @@ def relapse_message(
     ids = [f"  {identity}" for identity in answer.held_ids[:_SHOWN]]
     if len(answer.held_ids) > 0 and answer.held_count > len(ids):
         ids.append(f"  and {answer.held_count - len(ids):,} more")
-    lines = [f"Why: {message['reason']}. Severity {answer.severity}.", *_held_lines(message)]
+    lines = [f"Why: {message['reason']}. Severity {answer.severity}.", *_held_lines(message), *about_held]
     message["text"] = "\n".join([*lines, *(["The first of them:", *ids] if ids else [])])
     return message
+
+
+def late_lines(message: Mapping[str, Any], why: str, standing: Standing | None) -> Iterable[str]:
+    """Say of the opening of an incident why it is told late, and where the incident stands meanwhile.
+
+    Args:
+        message: The payload, which tells of the point at which it was decided.
+        why: What muted it, in words.
+        standing: Where the incident stands; `None`: that is not known.
+    """
+    yield f"It was held back until now: {why}."
+    if standing is None or standing.anomalies <= (message.get("points") or 0):
+        return
+    is_log, is_empty = message.get("subject") == Subject.LINES, message.get("direction") is None
+    what = "anomalous lines" if is_log else "slots without a value" if is_empty else "points"
+    last = local_time(standing.last_anomaly_at, ZoneInfo(message.get("timezone") or "UTC"))
+    bad = "" if is_log or is_empty else f", severity {number_text(standing.severity)}"
+    yield f"By now there are {standing.anomalies:,} {what}, the last at {last}{bad}."
+
+
+def incident_lines(candidate: AlertCandidate, standing: Standing, end: datetime | None) -> Iterable[str]:
+    """Say of an incident that was held back whether it goes on: what nobody heard of nobody sees end.
+
+    Args:
+        candidate: Stands for it.
+        standing: Where it stands.
+        end: The point that ended it, or `None`.
+    """
+    began = utc(candidate.opened_at)
+    if end is not None:
+        yield f"The last one began at {began} and was over at {utc(end)}."
+    else:
+        yield f"The last one began at {began} and goes on, seen last at {utc(standing.last_anomaly_at)}."
+
+
+def when_lines(times: Sequence[datetime], count: int) -> Iterable[str]:
+    """Say when events were that were held back.
+
+    Args:
+        times: Event times of the first of them.
+        count: How many there are.
+    """
+    if not times:
+        return
+    first, last = utc(min(times)), utc(max(times))
+    when = f"from {first} on" if count > len(times) else f"from {first} to {last}"
+    yield f"What was held back came {f'at {first}' if count == 1 else when}."
 
 
 def blank_message(project: str, now: datetime) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tocsin.alerting.batches import Notice, notice_id, queue_notices
-from tocsin.alerting.event_message import message_about
+from tocsin.alerting.event_message import late_lines, message_about
 from tocsin.alerting.message import utc
 from tocsin.alerting.record import decision_about, write_decisions
 from tocsin.alerting.route import may_leave, next_open
@@ -121,6 +121,8 @@ def notice_of(
         answer=outcome.answer,
     )
     about = {**about, "groups": told}
+    if case.may_wait and case.mutes:
+        about["text"] = "\n".join([str(about["text"]), *late_lines(about, case.mutes[-1], case.standing)])
     if len(told) > 1:
         about["text"] = f"{about['text']}\nFor {', '.join(told[:-1])} and {told[-1]}."
     return Notice(

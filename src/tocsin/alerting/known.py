@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tocsin.alerting.acknowledgements import read_acknowledgements
-from tocsin.alerting.case import OPENINGS, Pair
+from tocsin.alerting.case import MUTED, OPENINGS, Pair, Standing
 from tocsin.alerting.message import TOLD_KINDS
 from tocsin.alerting.record import opening_decisions, told_pairs
 from tocsin.alerting.records import IncidentKey, incident_of
@@ -21,10 +21,9 @@ if TYPE_CHECKING:
     from tocsin.alerting.acknowledgements import Acknowledgement
     from tocsin.model import AlertCandidate
 
-__all__ = ["Known"]
+__all__ = ["Known", "read_standing"]
 
-_NOTHING: frozenset[DecisionKind] = frozenset()
-_Decided = dict[tuple[str, str, str], frozenset[DecisionKind]]
+_Decided = dict[tuple[str, str, str], list[tuple[DecisionKind, str]]]
 
 
 @dataclass(slots=True)
@@ -33,8 +32,9 @@ class Known:
 
     Attributes:
         tx: Where it is.
-        decided: (candidate, group, channel) → what was decided before.
+        decided: (candidate, group, channel) → what was decided before, and why, in order.
         ends: Incident → the point that ended it, `None` while it goes on; without those that are not there.
+        standing: Incident → where it stands.
         told: Incident → the pairs that were told that it began; who decides adds to it.
         acknowledged: Who works on which incident.
         told_events: (event, group, channel) → the candidate that told it, and its monitor and rule.
@@ -43,6 +43,7 @@ class Known:
     tx: Transaction
     decided: _Decided
     ends: dict[IncidentKey, datetime | None]
+    standing: dict[IncidentKey, Standing]
     told: dict[IncidentKey, set[Pair]]
     acknowledged: dict[IncidentKey, Acknowledgement]
     told_events: dict[tuple[str, str, str], tuple[str, str]] = field(default_factory=dict)
@@ -59,17 +60,24 @@ class Known:
             if key is not None:
                 told.setdefault(key, set()).update(pairs.get(candidate.id, ()))
         repeated = any(one.kind is DecisionKind.REPEAT for one in following)
+        ends, standing = read_standing(tx, {one.series for one in openings if one.opened_at is not None})
         return cls(
             tx=tx,
             decided=_read_decided(tx, [one.id for one in candidates]),
-            ends=_read_ends(tx, {one.series for one in openings if one.opened_at is not None}),
+            ends=ends,
+            standing=standing,
             told=told,
             acknowledged=read_acknowledgements(tx) if repeated else {},
         )
 
     def kinds(self, candidate: AlertCandidate, pair: Pair) -> frozenset[DecisionKind]:
         """Give what was decided about a candidate for a pair."""
-        return self.decided.get((candidate.id, *pair), _NOTHING)
+        return frozenset(kind for kind, _ in self.decided.get((candidate.id, *pair), ()))
+
+    def mutes(self, candidate: AlertCandidate, pair: Pair) -> tuple[str, ...]:
+        """Give why a candidate was muted for a pair before, in the order of deciding."""
+        before = self.decided.get((candidate.id, *pair), ())
+        return tuple(reason for kind, reason in before if kind in MUTED)
 
     def read_told_events(self, candidates: Iterable[AlertCandidate]) -> None:
         """Read by which candidates these events were told, of whatever rule."""
@@ -110,23 +118,31 @@ def _read_decided(tx: Transaction, ids: Iterable[str]) -> _Decided:
     found: _Decided = {}
     rows = execute_for(
         tx,
-        "SELECT candidate_id, group_name, channel, kind"
-        f" FROM {tx.get_full_table_name('_tocsin_decisions')} WHERE candidate_id IN ({{values}})",
+        "SELECT candidate_id, group_name, channel, kind, reason"
+        f" FROM {tx.get_full_table_name('_tocsin_decisions')} WHERE candidate_id IN ({{values}})"
+        " ORDER BY decided_at, decision_id",
         ids,
     )
     for row in rows:
         key = row["candidate_id"], row["group_name"], row["channel"]
-        found[key] = found.get(key, _NOTHING) | {DecisionKind(row["kind"])}
+        found.setdefault(key, []).append((DecisionKind(row["kind"]), row["reason"]))
     return found
 
 
-def _read_ends(tx: Transaction, series: Iterable[str]) -> dict[IncidentKey, datetime | None]:
+def read_standing(
+    tx: Transaction, series: Iterable[str]
+) -> tuple[dict[IncidentKey, datetime | None], dict[IncidentKey, Standing]]:
+    """Read the incidents of series: which point ended each, and where it stands."""
     rows = execute_for(
         tx,
-        "SELECT series, rule, condition, opened_at, resolved_at"
+        "SELECT series, rule, condition, opened_at, resolved_at, anomalies, last_anomaly_at, severity"
         f" FROM {tx.get_full_table_name('_tocsin_incidents')} WHERE series IN ({{values}})",
         series,
     )
-    return {
-        (row["series"], row["rule"], row["condition"], row["opened_at"]): row["resolved_at"] for row in rows
-    }
+    ends: dict[IncidentKey, datetime | None] = {}
+    standing: dict[IncidentKey, Standing] = {}
+    for row in rows:
+        key = row["series"], row["rule"], row["condition"], row["opened_at"]
+        ends[key] = row["resolved_at"]
+        standing[key] = Standing(row["anomalies"], row["last_anomaly_at"], row["severity"])
+    return ends, standing

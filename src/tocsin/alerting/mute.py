@@ -85,7 +85,7 @@ class Mutes:
         silence = self._silences.match(case.candidate, *case.pair)
         if silence is None:
             return None
-        if DecisionKind.SILENCED not in case.before:
+        if not any(f"({silence.id})" in reason for reason in case.mutes):
             self._matched.setdefault(silence.id, set()).add(case.candidate.id)
         comment = f": {silence.comment}" if silence.comment else ""
         reason = f"silenced by {silence.author} until {utc(silence.ends_at)} ({silence.id}){comment}"

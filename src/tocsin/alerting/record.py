@@ -99,12 +99,15 @@ class Decision:
     def id(self) -> str:
         """A digest of what was decided about what, so that deciding it again adds nothing.
 
-        A candidate is decided on once a group, channel and kind. A point without a candidate is told of
-        once for each incident that it belongs to, and outside of incidents once a reason.
+        A candidate is decided on once a group, channel and kind; what mutes it may change, and is kept once a
+        reason. A point without a candidate is told of once for each incident that it belongs to, and outside
+        of incidents once a reason.
         """
         parts: list[str | None]
         if self.candidate_id:
             parts = [self.candidate_id, self.group, self.channel, self.kind.value]
+            if self.kind in (DecisionKind.SILENCED, DecisionKind.INHIBITED):
+                parts.append(self.reason)
         else:
             about = iso(self.opened_at) if self.opened_at is not None else self.reason
             parts = [self.monitor, self.series, self.rule, self.condition, iso(self.event_at)]

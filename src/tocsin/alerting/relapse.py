@@ -7,11 +7,13 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from tocsin.alerting.case import Case, Outcome, TellReport
-from tocsin.alerting.event_message import relapse_message
+from tocsin.alerting.event_message import incident_lines, relapse_message, when_lines
 from tocsin.alerting.keep import keep
+from tocsin.alerting.known import read_standing
 from tocsin.alerting.message import iso
 from tocsin.alerting.mute import Mutes
 from tocsin.alerting.record import Stage
+from tocsin.alerting.records import incident_of
 from tocsin.alerting.rows import execute_for
 from tocsin.alerting.threshold import relapse_decision
 from tocsin.model import AlertCandidate, DecisionKind, Group, MonitorKind
@@ -51,6 +53,7 @@ def tell_relapses(
     groups = {group.name: group for group in plan.groups}
     since = min(_moment(answer, now) for answer in answers)
     mutes = Mutes.read(tx, plan, since=since, ends={}, now=now)
+    ends, standing = read_standing(tx, {row["series"] for row in held.values() if row["opened_at"]})
     outcomes: list[Outcome] = []
     payloads: list[dict[str, Any]] = []
     for place, answer in enumerate(answers):
@@ -59,8 +62,21 @@ def tell_relapses(
         outcome = _decide(Case(place, candidate, group, answer.channel, candidate.at), answer, mutes)
         report.count(outcome.decision.kind)
         outcomes.append(outcome)
+        key, times = incident_of(candidate), [row["event_at"] for row in _rows(answer, held)]
+        about_held = (
+            incident_lines(candidate, standing[key], ends[key])
+            if key in standing and answer.held_count <= len(times)
+            else when_lines(times, answer.held_count)
+        )
         payloads.append(
-            relapse_message(answer, outcome.decision, candidate=candidate, project=plan.project, now=now)
+            relapse_message(
+                answer,
+                outcome.decision,
+                candidate=candidate,
+                project=plan.project,
+                now=now,
+                about_held=about_held,
+            )
             if outcome.is_told
             else {}
         )
@@ -81,12 +97,17 @@ def _decide(case: Case, answer: Answer, mutes: Mutes) -> Outcome:
     return Outcome(case, Stage.THRESHOLD, relapse_decision(answer), until=answer.until, answer=answer)
 
 
+def _rows(answer: Answer, held: dict[tuple[str, str, str], dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give what was decided about the first of what an answer tells of."""
+    keys = [(one, answer.group, answer.channel) for one in answer.held_ids]
+    return [held[key] for key in keys if key in held]
+
+
 def _candidate(
     answer: Answer, held: dict[tuple[str, str, str], dict[str, Any]], plan: AlertingPlan, now: datetime
 ) -> AlertCandidate:
     """Make what stands for all that was held back: as its last, of which most is known."""
-    rows = [held[key] for one in answer.held_ids if (key := (one, answer.group, answer.channel)) in held]
-    last = max(rows, key=lambda row: row["event_at"], default={})
+    last = max(_rows(answer, held), key=lambda row: row["event_at"], default={})
     monitor = last.get("monitor") or _NOBODY
     parts = [
         answer.group,

@@ -14,6 +14,7 @@ from tocsin.alerting.mute import Mutes
 from tocsin.alerting.record import Stage
 from tocsin.alerting.records import incident_of
 from tocsin.alerting.route import channels_for
+from tocsin.alerting.rows import storable
 from tocsin.alerting.threshold import question, threshold_decision
 from tocsin.model import AlertDecision, DecisionKind, Group
 
@@ -174,8 +175,20 @@ class _Telling:
     def _case(
         self, place: int, candidate: AlertCandidate, group: Group, channel: str, *, waited: bool = False
     ) -> Case:
-        before = self._known.kinds(candidate, (group.name, channel))
-        return Case(place, candidate, group, channel, self._moment(candidate), before, waited)
+        pair = group.name, channel
+        mutes = self._known.mutes(candidate, pair)
+        key = incident_of(candidate)
+        return Case(
+            place,
+            candidate,
+            group,
+            channel,
+            self._moment(candidate),
+            self._known.kinds(candidate, pair),
+            waited,
+            mutes,
+            self._known.standing.get(key) if mutes and key is not None else None,
+        )
 
     def _note_beginning(self, outcome: Outcome) -> None:
         """Remember for what follows in this batch who was told."""
@@ -254,5 +267,9 @@ class _Telling:
         new = [outcome for outcome in outcomes if outcome.decision.kind not in outcome.case.before]
         for outcome in new:
             self.report.count(outcome.decision.kind)
+        # A silence that was made longer, or another one: why it is told nobody is to be true at any time.
+        muted = [one for one in outcomes if one.decision.kind in MUTED and one.case.mutes]
+        otherwise = [one for one in muted if storable(one.decision.reason) not in one.case.mutes]
+        new += [one for one in otherwise if one.decision.kind in one.case.before]
         keep(self._tx, new, project=self._plan.project, now=self._now)
         self._mutes.count(self._tx)

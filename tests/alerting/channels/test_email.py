@@ -220,9 +220,25 @@ def test_a_server_without_starttls_gets_no_mail(mailbox: Mailbox, serve: Callabl
     assert not mailbox.mails
 
 
-def test_nobody_there_is_worth_a_retry(serve: Callable[..., Channel]) -> None:
-    with pytest.raises(ChannelError) as caught:
+def test_nobody_there_is_worth_a_retry_and_the_error_says_where_that_is(
+    serve: Callable[..., Channel],
+) -> None:
+    with pytest.raises(ChannelError, match=r"email mail: the mail server 127\.0\.0\.1, port 1,") as caught:
         serve(port=1).send(MESSAGE)
+    assert caught.value.transient
+
+
+@pytest.mark.parametrize("host", ["mail.invalid", "mail..example.org", "a" * 64 + ".example.org"])
+def test_a_host_that_does_not_exist_is_named_with_its_channel_and_what_to_check(
+    serve: Callable[..., Channel], host: str
+) -> None:
+    with pytest.raises(ChannelError) as caught:
+        serve(host=host).send(MESSAGE)
+    said = str(caught.value)
+    assert said.startswith(f"email mail: the host '{host[:50]}")
+    assert "cannot be found" in said
+    assert "check 'host' of this channel (a name or an address, without a port)" in said
+    assert "whether this machine can look up names" in said
     assert caught.value.transient
 
 
@@ -233,6 +249,7 @@ def test_nobody_there_is_worth_a_retry(serve: Callable[..., Channel]) -> None:
         ({"to": ["nobody"]}, "not a mail address"),
         ({"from": "a@b\r\nBcc: c@d"}, "not a mail address"),
         ({"user": "u"}, "belong together"),
+        ({"user": "u", "password": "pässwort"}, "ASCII characters only"),
         ({"security": "tls"}, "security"),
         ({"port": 0}, "port"),
         ({"frm": "a@b"}, "did you mean from"),

@@ -57,6 +57,14 @@ class TestSlack(HttpChannelContract):
         assert "&lt;!channel&gt;" in body
         assert receiver.requests[0].json()["mrkdwn"] is False
 
+    @pytest.mark.parametrize("text", ["", " \n"])
+    def test_a_text_without_a_letter_which_slack_refuses_is_the_title(
+        self, receiver: HttpReceiver, text: str
+    ) -> None:
+        self.make_channel(receiver.url, timeout=10.0).send({**MESSAGE, "text": text})
+        block = receiver.requests[0].json()["attachments"][0]["blocks"][0]
+        assert block["text"]["text"] == MESSAGE["title"]
+
     def test_a_long_text_is_cut_between_entities(self, receiver: HttpReceiver) -> None:
         self.make_channel(receiver.url, timeout=10.0).send({**MESSAGE, "text": "&" * 5000})
         text = receiver.requests[0].json()["attachments"][0]["blocks"][0]["text"]["text"]

@@ -83,6 +83,7 @@ def incident(
         "reason": "3 points in a row lie above the band",
         "direction": "up",
         "severity": 4.5,
+        "points": 3,
         "timestamp": at(minutes).isoformat().replace("+00:00", "Z"),
         "opened_at": at(opened).isoformat().replace("+00:00", "Z"),
         "timezone": "UTC",
@@ -159,7 +160,14 @@ class World:
             add_silence(tx, made, timedelta(days=30))
         return made.id
 
-    def open_incident(self, candidate: AlertCandidate, *, resolved: float | None = None) -> None:
+    def open_incident(
+        self,
+        candidate: AlertCandidate,
+        *,
+        resolved: float | None = None,
+        anomalies: int = 3,
+        severity: float = 4.5,
+    ) -> None:
         """Write the row of a candidate's incident, as evaluation does; `resolved` is minutes after noon."""
         end = None if resolved is None else at(resolved)
         with self.database.transaction() as tx:
@@ -172,9 +180,9 @@ class World:
                     "opened_at": [candidate.opened_at],
                     "state": ["firing" if end is None else "resolved"],
                     "last_anomaly_at": [candidate.at],
-                    "anomalies": [3],
+                    "anomalies": [anomalies],
                     "direction": ["up"],
-                    "severity": [4.5],
+                    "severity": [severity],
                     "told_at": [candidate.at],
                     "told_severity": [4.5],
                     "resolved_at": [end],

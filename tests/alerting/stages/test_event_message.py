@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.alerting.stages.builders import NOON, at, event, incident
-from tocsin.alerting.event_message import blank_message, message_about, relapse_message
+from tocsin.alerting.event_message import blank_message, message_about, relapse_message, when_lines
 from tocsin.alerting.message import test_message as example_message
 from tocsin.alerting.plan import Answer
 from tocsin.model import AlertCandidate, AlertDecision, DecisionKind, Severity
@@ -153,6 +153,25 @@ def test_a_relapse_that_came_due_names_the_first_of_many() -> None:
     assert (len(message["items"]), message["more"], message["held_count"]) == (50, 250, 300)
     assert message["event"]["entity"] == "192.0.2.1"
     assert set(message) == set(blank_message("p", NOON))
+
+
+@pytest.mark.parametrize(
+    ("minutes", "count", "said"),
+    [
+        ((), 0, []),
+        ((5,), 1, ["What was held back came at 2026-03-02 12:05:00 UTC."]),
+        (
+            (5, 1, 9),
+            3,
+            ["What was held back came from 2026-03-02 12:01:00 UTC to 2026-03-02 12:09:00 UTC."],
+        ),
+        ((1, 5), 300, ["What was held back came from 2026-03-02 12:01:00 UTC on."]),
+    ],
+)
+def test_when_it_was_is_said_as_far_as_it_is_known(
+    minutes: tuple[int, ...], count: int, said: list[str]
+) -> None:
+    assert list(when_lines([at(one) for one in minutes], count)) == said
 
 
 JUNK = st.recursive(

@@ -205,6 +205,55 @@ class TestSilences:
         assert world.rows("candidates", "candidate_id") == []
         assert [one["matched"] for one in world.rows("silences", "silence_id")] == [1]
 
+    def test_told_late_it_says_why_and_where_the_incident_stands(self, world: World) -> None:
+        name = world.silence("monitor=web", comment="we move")
+        world.open_incident(OPENING)
+        world.queue(OPENING)
+        world.tell_waiting()
+        world.later(60)
+        grown = replace(OPENING, at=at(110))
+        world.open_incident(grown, anomalies=12, severity=9.25)
+        world.tell_waiting()
+        world.later(5)
+        world.send()
+        (message,) = world.messages()
+        assert message["text"].splitlines() == [
+            "web has been above its band.",
+            f"It was held back until now: silenced by ada until 2026-03-02 14:00:00 UTC ({name}): we move.",
+            "By now there are 12 points, the last at 2026-03-02 13:50 UTC, severity 9.25.",
+        ]
+        # What is queued late was not queued when it was found.
+        assert message["queued_at"] == "2026-03-02T14:05:00Z"
+
+    def test_the_silence_that_holds_it_now_is_the_reason_and_counts(self, world: World) -> None:
+        world.silence("monitor=web", comment="the first")
+        world.open_incident(OPENING)
+        world.queue(OPENING)
+        world.tell_waiting()
+        world.later(30)
+        second = world.silence("series=web", minutes=120, comment="the second")
+        world.later(31)
+        assert world.tell_waiting() == TellReport()
+        assert world.tell_waiting() == TellReport()
+        reason = f"silenced by ada until 2026-03-02 15:30:00 UTC ({second}): the second"
+        assert world.kinds() == ["silenced", "silenced"]
+        assert world.reasons()[-1] == reason
+        assert world.decisions()[-1]["until"] == at(210)
+        assert [one["matched"] for one in world.rows("silences", "created_at")] == [1, 1]
+
+    def test_a_silence_that_was_made_longer_holds_it_until_its_new_end(self, world: World) -> None:
+        name = world.silence("monitor=web")
+        world.open_incident(OPENING)
+        world.queue(OPENING)
+        world.tell_waiting()
+        world.later(30)
+        world.silence("monitor=web")  # the same again: until half an hour later
+        world.tell_waiting()
+        assert world.reasons()[-1] == f"silenced by ada until 2026-03-02 14:30:00 UTC ({name})"
+        assert [one["matched"] for one in world.rows("silences", "created_at")] == [1]
+        world.later(60)
+        assert world.tell_waiting() == TellReport(told=1)
+
     def test_one_whose_incident_ends_before_is_never_told(self, world: World) -> None:
         world.silence("monitor=web")
         world.open_incident(OPENING)
@@ -363,6 +412,10 @@ class TestInhibitions:
         world.open_incident(incident("host"), resolved=30)
         assert world.tell_waiting() == TellReport(told=1)
         assert world.kinds() == ["inhibited", "first"]
+        world.send()
+        (message,) = world.messages()
+        why = "host, which mutes it, has an incident since 2026-03-02 12:00:00 UTC"
+        assert f"\nIt was held back until now: {why}." in message["text"]
 
     @pytest.mark.parametrize(
         ("resolved", "kind"), [(29, "none"), (30, "none"), (31, "first"), (None, "first")]
@@ -469,6 +522,8 @@ class TestRelapses:
         message = world.messages()[-1]
         assert (message["kind"], message["monitor"], message["rule"]) == ("relapsed", "ids", "default")
         assert (message["held_count"], message["timestamp"]) == (2, "2026-03-02T13:00:00Z")
+        when = "What was held back came from 2026-03-02 12:35:00 UTC to 2026-03-02 12:40:00 UTC."
+        assert when in message["text"].splitlines()
         rows = {row["event_id"]: row for row in world.decisions() if row["kind"] != "relapsed"}
         assert rows["e2"]["message_id"] == rows["e3"]["message_id"] == message["id"]
         (relapse,) = [row for row in world.decisions() if row["kind"] == "relapsed"]
@@ -499,3 +554,23 @@ class TestRelapses:
         assert world.tell_relapses().told == 2
         ended = incident("web", RECOVERED, 70, opened=45)
         assert world.tell(ended) == TellReport(taken=1, told=1)
+
+    @pytest.mark.parametrize(
+        ("resolved", "said"),
+        [
+            (70, "and was over at 2026-03-02 13:10:00 UTC."),
+            (None, "and goes on, seen last at 2026-03-02 12:45:00 UTC."),
+        ],
+    )
+    def test_of_an_incident_it_says_whether_it_goes_on(
+        self, world: World, resolved: float | None, said: str
+    ) -> None:
+        world.now = at(1000)
+        held = incident("web", opened=40, minutes=45, threshold=True)
+        world.open_incident(held, resolved=resolved)
+        world.tell(incident("web", threshold=True), held)
+        world.tell_relapses()
+        world.send()
+        (message,) = (one for one in world.messages() if one["kind"] == "relapsed" and one["series"] == "web")
+        assert message["title"] == "web again"
+        assert f"\nThe last one began at 2026-03-02 12:40:00 UTC {said}\n" in message["text"]

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_va
 
 from tocsin.alerting.channels.card import Card, clip, one_line
 from tocsin.alerting.channels.config import ChannelConfig, Timeout
-from tocsin.alerting.channels.http import TIMEOUT, scrub
+from tocsin.alerting.channels.http import TIMEOUT, scrub, unknown_host
 from tocsin.errors import ChannelError
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["EmailChannel", "EmailConfig"]
 
 _PORTS = {"none": 25, "starttls": 587, "ssl": 465}
+_WHERE = "'host' of this channel (a name or an address, without a port)"
 _TEMPORARY = range(400, 500)  # RFC 5321: 4yz may succeed later, 5yz will not
 
 
@@ -74,6 +75,11 @@ class EmailConfig(ChannelConfig):
     def _check_login(self) -> Self:
         if (self.user is None) != (self.password is None):
             raise ValueError("user and password belong together")
+        if self.user is not None and self.password is not None:
+            # smtplib would fail at each mail, and nothing would say why.
+            login = self.user + self.password.get_secret_value()
+            if not login.isascii():
+                raise ValueError("user and password can have ASCII characters only")
         return self
 
 
@@ -103,8 +109,7 @@ class EmailChannel:
                 f"the server cannot do what is asked ({one_line(str(error))})", transient=False
             ) from None
         except (OSError, smtplib.SMTPException) as error:
-            what = f"the server could not be reached or broke off ({type(error).__name__})"
-            raise self._error(what, transient=True) from None
+            raise self._error(self._no_answer(error), transient=True) from None
         if any(code in _TEMPORARY for code, _ in refused.values()):
             # The others get it twice, under the same Message-ID; the alternative is to lose it for one.
             raise self._error(f"{len(refused)} recipients were refused for now", transient=True)
@@ -113,16 +118,25 @@ class EmailChannel:
         who = ", ".join(f"{address} ({code})" for address, (code, _) in refused.items())
         return str(self._error(f"the server refuses for good, and others got it: {who}", transient=False))
 
+    @property
+    def _port(self) -> int:
+        return self._config.port or _PORTS[self._config.security]
+
     def _connect(self) -> smtplib.SMTP:
         config = self._config
-        port = config.port or _PORTS[config.security]
         us = socket.gethostname()
         server: smtplib.SMTP
-        if config.security == "ssl":
-            context = ssl.create_default_context()
-            server = smtplib.SMTP_SSL(config.host, port, us, timeout=config.timeout, context=context)
-        else:
-            server = smtplib.SMTP(config.host, port, us, timeout=config.timeout)
+        try:
+            if config.security == "ssl":
+                context = ssl.create_default_context()
+                server = smtplib.SMTP_SSL(
+                    config.host, self._port, us, timeout=config.timeout, context=context
+                )
+            else:
+                server = smtplib.SMTP(config.host, self._port, us, timeout=config.timeout)
+        except UnicodeError as error:  # a name with an empty part, or a part that is too long
+            what = unknown_host(config.host, error, where=_WHERE)
+            raise self._error(what, transient=True) from None
         try:
             if config.security == "starttls":
                 server.starttls(context=ssl.create_default_context())
@@ -132,6 +146,15 @@ class EmailChannel:
             server.close()
             raise
         return server
+
+    def _no_answer(self, error: Exception) -> str:
+        """Say what is in the way to the server, and of a name that leads nowhere what to check."""
+        if isinstance(error, socket.gaierror):
+            return unknown_host(self._config.host, error, where=_WHERE)
+        who = f"the mail server {self._config.host}, port {self._port},"
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return f"{who} has no certificate that can be trusted ({error.verify_message})"
+        return f"{who} could not be reached or broke off ({type(error).__name__})"
 
     def _mail(self, message: Mapping[str, Any]) -> EmailMessage:
         config, card = self._config, Card.of(message)

@@ -15,7 +15,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tocsin.alerting.channels.card import clip
+from tocsin.alerting.channels.card import clip, one_line
 from tocsin.errors import ChannelError
 
 if TYPE_CHECKING:
@@ -24,7 +24,15 @@ if TYPE_CHECKING:
 
     from tocsin.abc import Clock
 
-__all__ = ["Response", "is_transient", "post_json", "raise_for_status", "retry_after", "scrub"]
+__all__ = [
+    "Response",
+    "is_transient",
+    "post_json",
+    "raise_for_status",
+    "retry_after",
+    "scrub",
+    "unknown_host",
+]
 
 TIMEOUT = 10.0
 LARGEST_RESPONSE = 65_536
@@ -113,6 +121,21 @@ def raise_for_status(
     )
 
 
+def unknown_host(host: str, error: Exception, *, where: str) -> str:
+    """Say that the name of a host leads nowhere, and what to check.
+
+    Args:
+        host: What the configuration calls it.
+        error: What looking it up raised.
+        where: Where the configuration says it.
+    """
+    said = error.strerror if isinstance(error, OSError) and error.strerror else "this can be no name"
+    return (
+        f"the host {clip(one_line(host), 60)!r} cannot be found ({said}): check {where}, and whether this"
+        " machine can look up names"
+    )
+
+
 def post_json(
     url: str,
     body: bytes,
@@ -193,7 +216,7 @@ def _addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, tuple[A
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise ChannelError(f"the address of {host} cannot be found ({error})", transient=True) from None
+        raise ChannelError(unknown_host(host, error, where="the channel's URL"), transient=True) from None
     return [(family, address) for family, _, _, _, address in found]
 
 

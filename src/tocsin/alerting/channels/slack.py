@@ -47,7 +47,9 @@ class SlackChannel:
 
 
 def _payload(card: Card) -> dict[str, Any]:
-    blocks: list[dict[str, Any]] = [{"type": "section", "text": _plain(card.text, 3000)}]
+    # A text without a letter, as a template may give it, is one that Slack refuses for good.
+    text = card.text if card.text.strip() else card.title
+    blocks: list[dict[str, Any]] = [{"type": "section", "text": _plain(text, 3000)}]
     if card.fields:
         fields = [_plain(f"{name}: {value}", 2000) for name, value in card.fields]
         blocks.append({"type": "section", "fields": fields})

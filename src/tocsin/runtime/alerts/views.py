@@ -225,8 +225,13 @@ def _open(
 
 
 def _latest(rows: Iterable[DecisionRow]) -> tuple[DecisionRow, ...]:
-    """Give the last decision for each group and channel."""
-    return tuple({(row.group, row.channel): row for row in rows}.values())
+    """Give for each group and channel what was decided last about the opening, which all else follows."""
+    openings: dict[tuple[str, str], DecisionRow] = {}
+    for row in rows:
+        opening = openings.setdefault((row.group, row.channel), row)
+        if row.candidate_id == opening.candidate_id and row.decided_at >= opening.decided_at:
+            openings[row.group, row.channel] = row
+    return tuple(openings.values())
 
 
 def find_open_incidents(project: Project, memory: BaseDatabaseManager, name: str) -> list[OpenIncident]:
