@@ -283,7 +283,10 @@ def test_plot_has_a_default_name_and_says_it_in_json(cli: Cli, project: Workspac
     ("arguments", "said"),
     [
         (["cpu", "-o", "x.gif"], "end the name with .png, .svg or .html"),
-        (["cpu", "-o", "nowhere/x.png"], "cannot be written"),
+        (
+            ["cpu", "-o", "nowhere/x.png"],
+            "cannot be written (No such file or directory): make its folder first",
+        ),
         (["cpuu"], "there is no metric 'cpuu': did you mean 'cpu'?"),
         (["cpu{host=a}"], "there is no series 'cpu{host=a}'"),
         (["cpu", "--detector", "iqr"], "cpu has no detector 'iqr': it has mad"),
@@ -329,6 +332,44 @@ def test_report_writes_one_page(cli: Cli, project: Workspace) -> None:
     assert "unknown key" in page
     assert "unknown key" not in (project.folder / "r.html").read_text()
     assert "cannot be written" in cli("report", "-o", "nowhere/r.html", code=2).error
+    assert cli("report", "-o", ".", code=2).error.endswith("(Is a directory): name another file or folder")
+
+
+def test_a_report_says_what_failed_in_the_last_run(cli: Cli, project: Workspace) -> None:
+    project.metric("disk")
+    (project.folder / "logs").mkdir()
+    project.write(
+        "logs/app.yml",
+        {
+            "name": "app",
+            "source": {"files": ["nowhere.log"]},
+            "parser": {"type": "json"},
+            "detectors": [{"type": "new_event"}],
+        },
+    )
+    cli("run", code=None)
+    states = {row["name"]: row["status"] for row in cli("status", "--json").json["monitors"]}
+
+    cli("report", "-s", "disk app")
+
+    page = (project.folder / "report.html").read_text()
+    assert states == {"cpu": "completed", "disk": "failed", "app": "failed"}
+    assert page.count('<span class="badge bad">failed</span>') == len(["disk", "app"])
+    assert "there is no file disk.csv" in page
+    assert "there is no log file" in page
+
+
+def test_a_report_of_a_time_without_points_has_no_incidents_of_other_times(
+    cli: Cli, project: Workspace
+) -> None:
+    project.metric("cpu", alerting={})
+    cli("run")
+    cli("report", "-o", "all.html")
+    cli("report", "-o", "later.html", "--from", "2027-01-01")
+    cli("report", "-o", "earlier.html", "--to", "2025-01-01")
+
+    found = {page.stem: ">#1</span>" in page.read_text() for page in project.folder.glob("*.html")}
+    assert found == {"all": True, "later": False, "earlier": False}
 
 
 def test_clean_shows_first_and_deletes_with_yes(cli: Cli, project: Workspace) -> None:

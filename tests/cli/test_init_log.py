@@ -93,6 +93,43 @@ def test_a_pattern_is_kept_as_a_pattern(cli: Cli, tmp_path: Path) -> None:
     assert cli("run", "-p", "shop", "--json").json["totals"]["lines_read"] == 120
 
 
+def test_a_pattern_over_logs_of_several_formats_is_said(cli: Cli, tmp_path: Path) -> None:
+    write_lines(tmp_path / "app.log", quiet(50))
+    write_lines(tmp_path / "words.log", [f"the number {number % 7} has come" for number in range(50)])
+    write_lines(tmp_path / "other.log", [f"number {number % 7} has gone" for number in range(50)])
+
+    mixed = cli("init", "shop", "--from", f"{tmp_path}/*.log").err
+    alike = cli("init", "words", "--from", f"{tmp_path}/[ow]*.log").err
+
+    assert "note: log.yml: app.log has a format that others of its files do not have" in mixed
+    assert "name the files one by one" in mixed
+    assert alike == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "notes"),
+    [
+        ("2026-03-02 10:{n};{n},5;shop", 1),
+        ("2026-03-02 10:{n}\t{n}\tup", 1),
+        ("2026-03-02 10:{n}:00,250 INFO cart has {n} items", 0),
+        ("2026-03-02 10:{n}:00 INFO cart has {n} items", 0),
+        ("cart | {n} items | 5 euros", 0),
+    ],
+)
+def test_a_table_that_is_taken_for_a_log_is_said(cli: Cli, tmp_path: Path, line: str, notes: int) -> None:
+    write_lines(tmp_path / "sales.txt", ["a heading", *(line.format(n=n) for n in range(10, 60))])
+
+    said = cli("init", "shop", "--from", "sales.txt").err
+
+    assert said.count("note: sales.txt.yml: the lines look like the rows of a table") == notes
+
+
+def test_a_log_of_two_lines_learns_from_the_first_line(cli: Cli, tmp_path: Path) -> None:
+    write_lines(tmp_path / "app.log", quiet(2))
+
+    assert "; learns from the first line" in cli("init", "shop", "--from", "app.log").out
+
+
 def test_tables_become_metrics_and_logs_logs(cli: Cli, tmp_path: Path) -> None:
     write_lines(tmp_path / "app.log", quiet(50))
     write_lines(tmp_path / "events.jsonl", quiet(50))

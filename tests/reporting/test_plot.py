@@ -6,6 +6,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
@@ -66,6 +67,22 @@ def test_odd_series_give_a_picture_without_a_warning(
 def test_an_empty_series_says_so(new_view: MakeView) -> None:
     assert "no points" in texts_of(svg_text(new_view([])))
     assert "no values: every slot is missing" in texts_of(svg_text(new_view([np.nan, np.nan])))
+
+
+def test_what_is_known_to_have_happened_beside_the_series_is_not_drawn(full_view: SeriesView) -> None:
+    before = replace(
+        full_view, timestamp=full_view.timestamp[:50], value=full_view.value[:50], bands=(), incidents=()
+    )
+
+    assert not {"level shift", "known to have happened"} & set(texts_of(svg_text(before)))
+
+
+def test_an_empty_series_has_no_incidents_and_labels_at_its_edges(full_view: SeriesView) -> None:
+    empty = replace(full_view, timestamp=full_view.timestamp[:0], value=full_view.value[:0], bands=())
+
+    assert set(texts_of(svg_text(empty))) == {
+        "checkout_requests", "no points", "time (Europe/Berlin)", "requests in an hour", "value",
+    }  # fmt: skip
 
 
 def test_a_series_without_detectors_is_drawn(new_view: MakeView) -> None:

@@ -60,6 +60,22 @@ def test_a_slot_without_an_event_counts_none(workspace: Workspace, clock: Steppi
     assert series(workspace) == {"rate": {0: 1, 10: 3, 20: 0, 30: 0, 40: 1}}
 
 
+@pytest.mark.parametrize("interval", ["10min", "7d"])
+def test_events_of_the_ends_of_all_times_are_in_nobodys_way(
+    workspace: Workspace, clock: SteppingClock, interval: str
+) -> None:
+    clock.time = START + timedelta(days=20)
+    ends = ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"]
+    store(workspace, [event(n, n) for n in range(3)])
+    store(workspace, [{**event(10 + n, 0), "DetectTime": at} for n, at in enumerate(ends)])
+    rate(workspace, interval=interval)
+
+    report = workspace.run_one()
+
+    assert report.status is RunStatus.COMPLETED, report.error
+    assert sum(value or 0 for value in series(workspace)["rate"].values()) == 3
+
+
 def test_search_parameters_say_which_events_count(workspace: Workspace, clock: SteppingClock) -> None:
     clock.time = START + timedelta(minutes=30)
     store(

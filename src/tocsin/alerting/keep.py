@@ -66,6 +66,7 @@ def keep(
                 channel=outcome.case.channel,
                 until=outcome.until,
                 notice_id=ids.get(place),
+                again=outcome.decision.kind in outcome.case.before,
             )
         )
     write_decisions(tx, decisions, now)

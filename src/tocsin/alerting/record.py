@@ -76,6 +76,7 @@ class Decision:
         event_at: Event time, aware, UTC.
         until: When what holds it back ends, where that is known.
         notice_id: The notice that tells it.
+        again: Whether the same was decided before, for another reason.
     """
 
     candidate_id: str
@@ -94,20 +95,20 @@ class Decision:
     event_at: datetime
     until: datetime | None = None
     notice_id: str | None = None
+    again: bool = False
 
     @property
     def id(self) -> str:
         """A digest of what was decided about what, so that deciding it again adds nothing.
 
-        A candidate is decided on once a group, channel and kind; what mutes it may change, and is kept once a
-        reason. A point without a candidate is told of once for each incident that it belongs to, and outside
-        of incidents once a reason.
+        A candidate is decided on once a group, channel and kind, and again for another reason. A point
+        without a candidate is told of once for each incident that it belongs to, and outside of incidents
+        once a reason.
         """
         parts: list[str | None]
         if self.candidate_id:
             parts = [self.candidate_id, self.group, self.channel, self.kind.value]
-            if self.kind in (DecisionKind.SILENCED, DecisionKind.INHIBITED):
-                parts.append(self.reason)
+            parts += [self.reason] if self.again else []
         else:
             about = iso(self.opened_at) if self.opened_at is not None else self.reason
             parts = [self.monitor, self.series, self.rule, self.condition, iso(self.event_at)]
@@ -125,6 +126,7 @@ def decision_about(
     channel: str = "",
     until: datetime | None = None,
     notice_id: str | None = None,
+    again: bool = False,
 ) -> Decision:
     """Make a decision about a candidate."""
     return Decision(
@@ -144,6 +146,7 @@ def decision_about(
         event_at=candidate.at,
         until=until,
         notice_id=notice_id,
+        again=again,
     )
 
 

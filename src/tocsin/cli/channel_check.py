@@ -1,4 +1,4 @@
-"""`tocsin test-alert`: is a metric's alert really delivered?"""
+"""`tocsin test-alert`: is a monitor's alert really delivered?"""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ __all__ = ["send_test_alert"]
 
 
 def send_test_alert(
-    metric: Annotated[str, typer.Argument(help="The metric whose channels are tried.", metavar="METRIC")],
+    asked: Annotated[str, typer.Argument(help="The monitor whose channels are tried.", metavar="MONITOR")],
     *,
     project_dir: ProjectDir = Path(),
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Send a test message to every channel of a metric.
+    """Send a test message to every channel of a monitor.
 
-    Those that its rules name; for a rule that names none those of the groups that own the metric. Exit code 1
-    when one of them did not take it.
+    Those that its rules name; for a rule that names none those of the groups that own the monitor. Exit
+    code 1 when one of them did not take it.
     """
     from tocsin.alerting.channels import test_message
     from tocsin.runtime.alerts.delivery import build_channels
@@ -42,7 +42,7 @@ def send_test_alert(
     from tocsin.runtime.selection import select_monitors
 
     project = load_project(project_dir.resolve(), profile)
-    monitor = select_monitors(project.monitors, metric, None, in_state=lambda _: set())[0]
+    monitor = select_monitors(project.monitors, asked, None, in_state=lambda _: set())[0]
     if isinstance(monitor, BrokenMonitor):
         raise monitor.error
     clock = SystemClock()

@@ -39,6 +39,7 @@ __all__ = [
     "print_table",
     "print_written",
     "thread_count",
+    "unwritable",
     "visible",
     "visible_lines",
     "warn",
@@ -128,6 +129,12 @@ def exit_with(error: TocsinError) -> NoReturn:
     """Say an error in one sentence and leave with its exit code."""
     typer.echo(f"error: {visible_lines(str(error))}", err=True)
     sys.exit(2 if isinstance(error, ConfigError) else 1)
+
+
+def unwritable(path: Path | str, error: OSError) -> ConfigError:
+    """Make the error of a file that was asked for and cannot be written."""
+    hint = "make its folder first" if isinstance(error, FileNotFoundError) else "name another file or folder"
+    return ConfigError(f"{path} cannot be written ({error.strerror})", hint=hint)
 
 
 def warn(text: str) -> None:

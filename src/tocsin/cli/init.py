@@ -63,7 +63,8 @@ def init(
         ),
     ] = None,
     example: Annotated[
-        bool, typer.Option("--example", help="A seeded example: six series with labelled incidents.")
+        bool,
+        typer.Option("--example", help="A seeded example: series, a log and events with labelled incidents."),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:

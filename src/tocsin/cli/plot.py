@@ -16,6 +16,7 @@ from tocsin.cli.console import (
     check_window,
     parse_time,
     print_written,
+    unwritable,
     warn,
 )
 from tocsin.errors import ConfigError
@@ -90,5 +91,5 @@ def plot(
         else:
             plot_html(view, target, band=detector)
     except OSError as error:
-        raise ConfigError(f"{target} cannot be written ({error.strerror})") from error
+        raise unwritable(target, error) from error
     print_written([target], as_json=as_json)

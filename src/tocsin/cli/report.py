@@ -18,8 +18,8 @@ from tocsin.cli.console import (
     check_window,
     parse_time,
     print_written,
+    unwritable,
 )
-from tocsin.errors import ConfigError
 
 __all__ = ["report"]
 
@@ -67,5 +67,5 @@ def report(
     try:
         report_html(views, output, project=name, generated_at=now, logs=logs, events=events)
     except OSError as error:
-        raise ConfigError(f"{output} cannot be written ({error.strerror})") from error
+        raise unwritable(output, error) from error
     print_written([output], as_json=as_json)

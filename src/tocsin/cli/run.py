@@ -65,7 +65,7 @@ def run(
         str | None, typer.Option("--to", help="Load up to this time (UTC), exclusive.", metavar="TIME")
     ] = None,
     full_refresh: Annotated[
-        bool, typer.Option("--full-refresh", help="Forget series and verdicts first.")
+        bool, typer.Option("--full-refresh", help="Forget series, verdicts and what logs have learned first.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Take over from another run.")] = False,
     profile: ProfileOption = None,

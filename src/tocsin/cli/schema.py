@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tocsin.cli.console import JsonOption, print_json, print_written
+from tocsin.cli.console import JsonOption, print_json, print_written, unwritable
 from tocsin.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -59,5 +59,5 @@ def schema(
             path.write_text(text, encoding="utf-8", newline="\n")
             written.append(path)
     except OSError as error:
-        raise ConfigError(f"{error.filename or output} cannot be written ({error.strerror})") from error
+        raise unwritable(error.filename or output, error) from error
     print_written(written, as_json=as_json)

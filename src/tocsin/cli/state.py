@@ -17,6 +17,7 @@ from tocsin.cli.console import (
     print_json,
     print_table,
     print_written,
+    unwritable,
     warn,
 )
 from tocsin.cli.state_selection import hint_on_event, selections
@@ -201,7 +202,7 @@ def export(
     try:
         output.write_text(json.dumps(document, indent=1, default=str) + "\n", encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"{output} cannot be written ({error.strerror})") from error
+        raise unwritable(output, error) from error
     print_written([output], as_json=as_json)
 
 

@@ -186,7 +186,7 @@ def _series(index: int, view: SeriesView, band: str | None) -> dict[str, Any]:
             f"{time_text(label.start, view.zone)} to {time_text(label.end, view.zone)}: "
             + clean(label.kind.replace("_", " "))
             + (f", {clean(label.note)}" if label.note else "")
-            for label in view.labels
+            for label in view.shown_labels
         ],
     }
 

@@ -168,13 +168,14 @@ def _figure(
 
 
 def _drawable(view: SeriesView) -> SeriesView:
-    """Bring numbers that no axis can hold to the largest that one can."""
+    """Bring numbers to the largest that an axis can hold; leave out what lies beside the series in time."""
 
     def clip(values: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.clip(values, -_LARGEST, _LARGEST)
 
     bands = tuple(replace(band, lower=clip(band.lower), upper=clip(band.upper)) for band in view.bands)
-    return replace(view, value=clip(view.value), bands=bands)
+    incidents = view.incidents if view.timestamp.size else ()
+    return replace(view, value=clip(view.value), bands=bands, incidents=incidents, labels=view.shown_labels)
 
 
 def _chosen_band(view: SeriesView, label: str | None) -> Band | None:

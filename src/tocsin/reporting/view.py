@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -125,6 +126,15 @@ class SeriesView:
     def zone(self) -> ZoneInfo:
         """The time zone in which times are shown."""
         return self._zone
+
+    @property
+    def shown_labels(self) -> tuple[TrueLabel, ...]:
+        """What is known to have happened between the first and the last slot."""
+        if not self.labels or not self.timestamp.size:
+            return ()
+        first = self.timestamp[0].item().replace(tzinfo=UTC)
+        end = self.timestamp[-1].item().replace(tzinfo=UTC) + timedelta(seconds=self.interval.seconds)
+        return tuple(label for label in self.labels if label.start < end and label.end >= first)
 
     @property
     def is_anomaly(self) -> NDArray[np.bool_]:

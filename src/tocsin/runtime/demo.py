@@ -39,7 +39,7 @@ def main() -> int:
 
 
 def _show(receiver: Receiver) -> None:
-    _say("a new project: six series, a log and the events of a small shop; all have incidents")
+    _say("a new project: six series, a log and the events of a small shop; all but one have incidents")
     _tocsin("init", "demo", "--example")
     _say("security events are kept whole; the same file again would add nothing")
     _tocsin("events", "import", "demo/data/alerts.jsonl", "-p", "demo")

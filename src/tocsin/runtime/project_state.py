@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "break_leases",
     "describe_owner",
+    "errors_of_monitors",
     "held_leases",
     "last_update",
     "lease_holder",
@@ -82,6 +83,15 @@ def monitors_in_state(memory: BaseDatabaseManager, state: str) -> set[str]:
         {"state": state},
     )
     return {metric_of(row["metric_name"]) for row in rows}
+
+
+def errors_of_monitors(memory: BaseDatabaseManager) -> dict[str, str]:
+    """Give what failed in the last run of each monitor in which something did."""
+    rows = memory.execute_query(
+        f"SELECT metric_name, error_message FROM {memory.get_full_table_name(TABLE_TASKS)}"
+        " WHERE status = 'failed'"
+    )
+    return {metric_of(row["metric_name"]): row["error_message"] or "" for row in rows}
 
 
 def held_leases(memory: BaseDatabaseManager) -> list[Lease]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,7 @@ from tocsin.runtime.config.monitors import BrokenMonitor, EventsMonitor, LogMoni
 from tocsin.runtime.config.yaml_file import suggest
 from tocsin.runtime.example import read_labels
 from tocsin.runtime.metrics.load_position import loaded_position
-from tocsin.runtime.project_state import metric_of
+from tocsin.runtime.project_state import errors_of_monitors, metric_of
 from tocsin.runtime.run_findings import read_incidents
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def project_views(
 ) -> list[SeriesView]:
     """Read every series of the metrics among some monitors; a broken one is a view without points."""
     views: list[SeriesView] = []
-    labels = read_labels(project.folder)
+    labels, errors = read_labels(project.folder), errors_of_monitors(memory)
     for monitor in monitors:
         if isinstance(monitor, LogMonitor | EventsMonitor) or monitor.kind != "metric":
             continue
@@ -92,7 +93,15 @@ def project_views(
             views.append(SeriesView(monitor.name, Interval(60), *empty, status="broken", error=str(error)))
             continue
         views.extend(
-            series_view(memory, monitor, series, start=start, end=end, labels=labels.get(series, ()))
+            series_view(
+                memory,
+                monitor,
+                series,
+                start=start,
+                end=end,
+                labels=labels.get(series, ()),
+                error=errors.get(monitor.name),
+            )
             for series in names
         )
     return views
@@ -106,6 +115,7 @@ def series_view(
     start: datetime | None = None,
     end: datetime | None = None,
     labels: tuple[TrueLabel, ...] = (),
+    error: str | None = None,
 ) -> SeriesView:
     """Read a series with its verdicts and incidents.
 
@@ -116,21 +126,22 @@ def series_view(
         start: The first slot to read, or `None` for all.
         end: The end, exclusive, or `None`.
         labels: What is known to have happened.
+        error: What failed in the metric's last run.
     """
     data = store.read_datapoints(memory, series, start, end)
     bands = [
         _band(memory, series, entry.type, detector, data["timestamp"], start, end)
         for entry, detector in zip(monitor.config.detectors, monitor.detectors, strict=True)
     ]
-    incidents = read_incidents(memory, series=series)
+    first, last = start, end
     if len(data["timestamp"]):
-        first, last = data["timestamp"][0].item(), data["timestamp"][-1].item()
-        incidents = [
-            incident
-            for incident in incidents
-            if incident.opened_at.replace(tzinfo=None) <= last
-            and incident.last_anomaly_at.replace(tzinfo=None) >= first
-        ]
+        first, last = (data["timestamp"][place].item().replace(tzinfo=UTC) for place in (0, -1))
+    incidents = [
+        incident
+        for incident in read_incidents(memory, series=series)
+        if (last is None or incident.opened_at <= last)
+        and (first is None or incident.last_anomaly_at >= first)
+    ]
     return SeriesView(
         name=series,
         interval=monitor.config.interval,
@@ -142,6 +153,8 @@ def series_view(
         bands=tuple(bands),
         incidents=tuple(incidents),
         labels=labels,
+        status="ok" if error is None else "failed",
+        error=error,
     )
 
 

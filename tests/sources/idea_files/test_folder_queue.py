@@ -92,6 +92,29 @@ def test_a_file_of_the_same_name_replaces_nothing(folder: Path) -> None:
     assert (folder / "done" / "a.json.1").read_text() == "another"
 
 
+def test_a_name_that_comes_again_and_again_costs_few_looks(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "done").mkdir()
+    for number in range(1000):
+        (folder / "done" / (f"a.json.{number}" if number else "a.json")).touch()
+    looks, look, link = [0], os.path.lexists, os.link
+
+    def counted_look(path: Path) -> bool:
+        looks[0] += 1
+        return look(path)
+
+    def counted_link(*names: Path) -> None:
+        looks[0] += 1
+        link(*names)
+
+    monkeypatch.setattr(os.path, "lexists", counted_look)
+    monkeypatch.setattr(os, "link", counted_link)
+
+    assert claimed(FolderQueue(folder), "a.json").finish() == folder / "done" / "a.json.1000"
+    assert looks[0] < 30
+
+
 def test_a_file_that_has_both_names_since_a_kill_is_moved_once(folder: Path) -> None:
     (folder / "done").mkdir()
     (folder / "done" / "a.json").hardlink_to(folder / "a.json")
@@ -157,6 +180,52 @@ def test_a_file_that_was_replaced_meanwhile_waits_for_the_next_claim(folder: Pat
     assert queue.names() == ["a.json", "b.json"]
     assert claimed(queue, "a.json").finish() == folder / "done" / "a.json"
     assert (folder / "done" / "a.json").read_text() == "another"
+
+
+def test_a_file_that_is_replaced_at_the_last_moment_is_not_taken_for_the_one_before(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = os.link
+
+    def replaced_before(*names: Path) -> None:
+        (folder / ".new").replace(folder / "a.json")
+        link(*names)
+
+    queue = FolderQueue(folder)
+    file = claimed(queue, "a.json")
+    (folder / ".new").write_text("another")
+    monkeypatch.setattr(os, "link", replaced_before)
+
+    assert file.finish(["1: not JSON"]) is None
+
+    assert list((folder / "errors").iterdir()) == []
+    with claimed(queue, "a.json") as again:
+        assert again.path.read_text() == "another"
+
+
+def test_a_file_whose_replacement_is_moved_away_meanwhile_is_no_error(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = os.link
+
+    def gone_before(*names: Path) -> None:
+        (folder / "a.json").unlink()
+        link(*names)
+
+    file = claimed(FolderQueue(folder), "a.json")
+    monkeypatch.setattr(os, "link", gone_before)
+
+    assert file.finish() is None
+
+
+def test_a_file_whose_name_is_too_long_to_be_kept_with_its_reasons_says_so(folder: Path) -> None:
+    name = "x" * 250
+    (folder / name).write_text("")
+
+    with pytest.raises(LoadError, match=r"cannot be moved away: .*: give it a shorter name"):
+        claimed(FolderQueue(folder), name).finish(["1: not JSON"])
+
+    assert (folder / name).exists()
 
 
 @pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP])

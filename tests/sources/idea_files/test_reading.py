@@ -55,6 +55,7 @@ def path(tmp_path: Path) -> Path:
         (b"[ ]\n", []),
         (b'{\n  "ID": "a"\n}\n', [(1, b'{\n  "ID": "a"\n}')]),
         (b'{\n  "ID": "a"\n}\n{\n  "ID": "b"\n}\n', [(1, b'{\n  "ID": "a"\n}'), (2, b'{\n  "ID": "b"\n}')]),
+        (b'{\n  "ID": "a"\n}\n' + TWO + b"\n", [(1, b'{\n  "ID": "a"\n}'), (2, TWO)]),
         (b"", []),
         (b" \n\n", []),
     ],

@@ -85,8 +85,12 @@ class EventRates:
         oldest, newest = (self._service.search_column_with("detecttime", which) for which in ("min", "max"))
         if oldest is None or newest is None:
             return
-        begin, length = max(start, oldest - (oldest - _EPOCH) % self._step), self._step * _BUCKETS_A_QUERY
-        end = min(end, newest + self._step)
+        length = self._step * _BUCKETS_A_QUERY
+        # Not added or taken away first: of the ends of all times, the result may be none.
+        into_bucket = (oldest - _EPOCH) % self._step
+        begin = start if oldest - start <= into_bucket else oldest - into_bucket
+        if newest < end - self._step:
+            end = newest + self._step
         while begin < end:
             yield begin, min(begin + length, end)
             begin += length

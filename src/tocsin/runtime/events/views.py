@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from tocsin.alerting.message import TOLD_KINDS
 from tocsin.alerting.rows import named
-from tocsin.database.tables import TABLE_DECISIONS, TABLE_TASKS
+from tocsin.database.tables import TABLE_DECISIONS
 from tocsin.model import DecisionKind
 from tocsin.reporting import EventsView, ReportedEvents
 from tocsin.runtime.config.monitors import BrokenMonitor, EventsMonitor
 from tocsin.runtime.events.facts import events_waiting, last_looked_at
+from tocsin.runtime.project_state import errors_of_monitors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +50,7 @@ def events_view(
     if start is None and end is None and latest is not None:
         start = latest - _PERIOD
     counts = _counts(memory, start, end) if last else {}
-    errors = _errors(memory) if last else {}
+    errors = errors_of_monitors(memory) if last else {}
     found: list[ReportedEvents] = []
     for one in of_events:
         if isinstance(one, BrokenMonitor):
@@ -97,12 +98,3 @@ def _counts(
         {**kinds, **times, "held": DecisionKind.HELD.value},
     )
     return {row.pop("monitor"): {name: int(number) for name, number in row.items()} for row in rows}
-
-
-def _errors(memory: BaseDatabaseManager) -> dict[str, str]:
-    """Give what failed last, by monitor."""
-    rows = memory.execute_query(
-        f"SELECT metric_name, error_message FROM {memory.get_full_table_name(TABLE_TASKS)}"
-        " WHERE status = 'failed'"
-    )
-    return {row["metric_name"]: row["error_message"] or "" for row in rows}

@@ -12,6 +12,7 @@ from tocsin.reporting import LogView, ReportedLine
 from tocsin.runtime.config.monitors import BrokenMonitor, LogMonitor
 from tocsin.runtime.logs.memory import log_position_name
 from tocsin.runtime.metrics.load_position import from_ms
+from tocsin.runtime.project_state import errors_of_monitors
 from tocsin.runtime.run_findings import read_incidents
 
 if TYPE_CHECKING:
@@ -41,16 +42,21 @@ def log_views(
         end: The end, exclusive, or `None`.
     """
     views = []
+    errors = errors_of_monitors(memory)
     for monitor in monitors:
         if isinstance(monitor, BrokenMonitor) and monitor.kind == "log":
             views.append(LogView(monitor.name, status="broken", error=str(monitor.error)))
         elif isinstance(monitor, LogMonitor):
-            views.append(_view(memory, monitor, start, end))
+            views.append(_view(memory, monitor, start, end, errors.get(monitor.name)))
     return views
 
 
 def _view(
-    memory: BaseDatabaseManager, monitor: LogMonitor, start: datetime | None, end: datetime | None
+    memory: BaseDatabaseManager,
+    monitor: LogMonitor,
+    start: datetime | None,
+    end: datetime | None,
+    error: str | None,
 ) -> LogView:
     position = store.read_position(memory, log_position_name(monitor.name)) or {}
     wanted = {f"d{n}": detector.get_detector_id() for n, detector in enumerate(monitor.detectors)}
@@ -90,6 +96,8 @@ def _view(
         timezone=monitor.config.timezone,
         last=from_ms(position["latest"]) if "latest" in position else None,
         incidents=tuple(incidents),
+        status="ok" if error is None else "failed",
+        error=error,
     )
 
 

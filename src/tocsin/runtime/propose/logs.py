@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from glob import glob
+from itertools import zip_longest
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -37,6 +38,9 @@ _ROTATED = re.compile(r"[.-]\d{1,8}(?:[T_-]\d{2,6})?$")
 _MESSAGE_KEYS = frozenset({"message", "msg", "log", "event", "eventid", "level", "severity"})
 _SAMPLE = 20_000
 _LINES_FOR_PROPOSAL = 1000
+_LINES_FOR_FORMAT = 20  # fewer may look alike by chance
+_LONGEST_ROW, _LONGEST_NUMBER = 1000, 40
+_DELIMITERS = ";\t|,"
 _DEFAULT_TRAIN = 10_000
 _DETECTORS = ("new_event", "new_value")
 
@@ -192,8 +196,45 @@ def _propose(
         "detectors": "\n".join(trial.words),
         "alerting": "name channels of profiles.yml here to be told",
     }
-    reason = "; ".join([parser.reason, f"learns from the first {learned:,} lines", *trial.summary])
-    return LogProposal(path, config, reason, comments)
+    first = "the first line" if learned == 1 else f"the first {learned:,} lines"
+    reason = "; ".join([parser.reason, f"learns from {first}", *trial.summary])
+    notes = () if parser.params or parser.type != "drain" else _mixture(path, batches)
+    if _is_like_a_table(texts):
+        how = "to watch its numbers, give the file the ending .csv, and name it again"
+        notes += (f"{path.name}: the lines look like the rows of a table: {how}",)
+    return LogProposal(path, config, reason, comments, notes)
+
+
+def _is_like_a_table(texts: list[str]) -> bool:
+    """Tell whether lines behind the first have as many cells each, and a number in one behind the first."""
+    lines = [text[:_LONGEST_ROW] for text in texts[1 : 1 + _LINES_FOR_FORMAT]]
+    for delimiter in _DELIMITERS if len(lines) == _LINES_FOR_FORMAT else "":
+        columns = list(zip_longest(*(line.split(delimiter) for line in lines)))
+        if None not in columns[-1] and any(all(map(_is_number, column)) for column in columns[1:]):
+            return True
+    return False
+
+
+def _is_number(cell: str | None) -> bool:
+    text = (cell or "").strip().strip('"')
+    return len(text) <= _LONGEST_NUMBER and re.fullmatch("[+-]?[0-9.]*[.,]?[0-9]+", text) is not None
+
+
+def _mixture(path: Path, batches: list[RawLines]) -> tuple[str, ...]:
+    """Say which of several files, that together have no format, has one of its own."""
+    from tocsin.sources.parsers import propose_parser
+
+    by_file: dict[str, list[str]] = {}
+    for lines in batches:
+        by_file.setdefault(lines.source, []).extend(lines.texts[:_LINES_FOR_PROPOSAL])
+    if len(by_file) == 1:
+        return ()
+    for file, texts in by_file.items():
+        alone = propose_parser(texts[:_LINES_FOR_PROPOSAL])
+        if len(texts) >= _LINES_FOR_FORMAT and (alone.params or alone.type != "drain"):
+            words = f"{path.name}: {Path(file).name} has a format that others of its files do not have"
+            return (f"{words}, and is not read by it: name the files one by one, each is a log then",)
+    return ()
 
 
 def _sample(files: list[str], now: datetime) -> tuple[list[RawLines], int, bool]:

@@ -31,7 +31,8 @@ def rejected(source: str, number: int, content: bytes, reason: str) -> RejectedL
 def has_one_a_line(head: bytes) -> bool:
     """Say whether a content is JSON lines: one of its first lines is a whole object.
 
-    The first one need not be: a log that was cut begins anywhere.
+    The first one need not be: a log that was cut begins anywhere. But a brace alone on it begins an indented
+    object, whatever is written in one line behind that.
 
     Args:
         head: Its beginning, without space in front.
@@ -39,6 +40,8 @@ def has_one_a_line(head: bytes) -> bool:
     lines = head.split(b"\n")
     if len(lines) == 1:
         return head.startswith(b"{")
+    if lines[0].rstrip() == b"{":
+        return False
     return any(line.startswith(b"{") and _is_json(line) for line in lines)
 
 

@@ -127,35 +127,46 @@ class ClaimedFile:
         Raises:
             LoadError: It cannot be moved; it is still there, and released.
         """
-        target: Path | None = None
+        folder = self._errors if reasons else self._done
         try:
-            if not self._is_there():
+            if not self._is_at(self.path):
                 return None
-            if reasons:
-                target = _second_name(self.path, self._errors)
-                text = "".join(f"{reason}\n" for reason in reasons[:_MOST_REASONS])
-                target.with_name(f"{target.name}.reason").write_text(text, encoding="utf-8", errors="replace")
-            elif self._done is not None:
-                target = _second_name(self.path, self._done)
-            if target is None or target.samefile(self.path):
-                self.path.unlink()
-            else:
-                self.path.replace(target)
+            if folder is not None:
+                return self._move(folder, reasons)
+            self.path.unlink()
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and not self._is_at(self.path):
+                return None  # replaced, and that one was moved away
+            too_long = error.errno == errno.ENAMETOOLONG
             raise LoadError(
                 f"{self.path} is imported, but cannot be moved away: {error.strerror or error}",
-                hint="make its folder writable",
+                hint="give it a shorter name" if too_long else "make its folder writable",
             ) from error
         finally:
             self.release()
+        return None
+
+    def _move(self, folder: Path, reasons: Sequence[str]) -> Path | None:
+        target = _second_name(self.path, folder)
+        is_moved = self._is_at(target)
+        if not is_moved and not self._is_at(self.path):  # what got the second name is what it was replaced by
+            target.unlink()
+            return None
+        if reasons:
+            text = "".join(f"{reason}\n" for reason in reasons[:_MOST_REASONS])
+            target.with_name(f"{target.name}.reason").write_text(text, encoding="utf-8", errors="replace")
+        if not is_moved:
+            self.path.replace(target)
+        elif self._is_at(self.path):
+            self.path.unlink()
         return target
 
-    def _is_there(self) -> bool:
-        """Say whether what has its name is still what was claimed."""
+    def _is_at(self, path: Path) -> bool:
+        """Say whether what was claimed has a name."""
         if self._descriptor is None:
             return True
         try:
-            there = os.stat(self.path, follow_symlinks=False)  # noqa: PTH116 - with what fstat gives
+            there = os.stat(path, follow_symlinks=False)  # noqa: PTH116 - with what fstat gives
         except FileNotFoundError:
             return False
         return os.path.samestat(there, os.fstat(self._descriptor))
@@ -181,8 +192,10 @@ class ClaimedFile:
 def _second_name(path: Path, folder: Path) -> Path:
     """Give a file a second name in a folder, a free one; or only take that name, with an empty file."""
     folder.mkdir(exist_ok=True)
-    for number in count():
-        target = folder / (f"{path.name}.{number}" if number else path.name)
+    for number in count(
+        max(_first_free(path.name, folder) - 1, 0)
+    ):  # the last one may be of a killed process
+        target = _numbered(path.name, folder, number)
         try:
             os.link(path, target)  # unlike a rename, it never replaces what is there
         except FileExistsError:
@@ -198,3 +211,21 @@ def _second_name(path: Path, folder: Path) -> Path:
                 continue
         return target
     raise AssertionError
+
+
+def _first_free(name: str, folder: Path) -> int:
+    """Find a number whose name is free, and the one before not: a name may come again for years."""
+    taken, free = -1, 0
+    while os.path.lexists(_numbered(name, folder, free)):
+        taken, free = free, 2 * free + 1
+    while free - taken > 1:
+        middle = (taken + free) // 2
+        if os.path.lexists(_numbered(name, folder, middle)):
+            taken = middle
+        else:
+            free = middle
+    return free
+
+
+def _numbered(name: str, folder: Path, number: int) -> Path:
+    return folder / (f"{name}.{number}" if number else name)
