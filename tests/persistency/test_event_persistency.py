@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -75,6 +76,34 @@ def test_an_event_id_of_another_type_is_refused_by_name(wrong: Any) -> None:
 
     assert ep.get_events_seen() == set()
     assert ep.events_ingested == 0
+
+
+@pytest.mark.parametrize("wrong", ["ab", b"ab", {"user": "bob"}, {"bob"}])
+def test_variables_that_are_no_list_are_refused_by_name(wrong: Any) -> None:
+    ep = tracked()
+
+    with pytest.raises(UnsupportedValueError, match=r"the variables of event 7 are a list, not a \w+"):
+        ep.ingest_event(7, "t", wrong)
+
+    assert ep.get_events_seen() == set()
+
+
+@pytest.mark.parametrize("wrong", [["user"], "user", [("user", "bob")], 5])
+@pytest.mark.parametrize("variables", [[], ["a"]])
+def test_named_variables_that_are_no_mapping_are_refused_by_name(variables: list[str], wrong: Any) -> None:
+    ep = tracked()
+
+    with pytest.raises(UnsupportedValueError, match=r"named variables of event 7 are a mapping, not a \w+"):
+        ep.ingest_event(7, "t", variables, named_variables=wrong)
+
+    assert ep.get_events_seen() == set()
+
+
+def test_named_variables_may_be_any_mapping() -> None:
+    ep = tracked()
+    ep.ingest_event(7, "t", named_variables=MappingProxyType({"user": "bob"}))
+
+    assert list(data_of(ep, 7)) == ["user"]
 
 
 def test_what_only_equals_an_event_id_finds_nothing() -> None:

@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 
     from tocsin.eventstorage.idea import Idea
 
-__all__ = ["COUNTED", "CsvOption", "counted_by", "plain", "print_csv", "print_events", "what_and_whom"]
+__all__ = [
+    "COUNTED",
+    "CsvOption",
+    "check_form",
+    "counted_by",
+    "plain",
+    "print_csv",
+    "print_events",
+    "what_and_whom",
+]
 
 CsvOption = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
 
@@ -60,6 +69,16 @@ def counted_by(name: str | None) -> str | None:
         return counted_column(COUNTED.get(name, name))
     except DataError:
         raise ConfigError(f"--by {name!r} is not understood", hint=f"one of {', '.join(COUNTED)}") from None
+
+
+def check_form(*, as_json: bool, as_csv: bool) -> None:
+    """Make sure that it is asked for one form at most.
+
+    Raises:
+        ConfigError: For two.
+    """
+    if as_json and as_csv:
+        raise ConfigError("--json and --csv do not go together", hint="give one of them")
 
 
 def plain(value: Any) -> Any:
@@ -126,7 +145,7 @@ def _cells(event: Idea) -> dict[str, str]:
     row = event.row
     at = event.detecttime
     values = {
-        "detected (UTC)": "" if at is None else f"{at:%Y-%m-%d %H:%M:%S}",
+        "detected (UTC)": "" if at is None else at.isoformat(" ")[:19],
         "severity": row.eventseverity or "",
         "category": _some(row.category),
         "source": _some((*row.source_ip, *row.source_host), row.source_port),

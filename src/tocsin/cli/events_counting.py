@@ -19,7 +19,7 @@ from tocsin.cli.event_places import (
     open_store,
     query_name,
 )
-from tocsin.cli.event_view import COUNTED, CsvOption, counted_by, plain, print_csv
+from tocsin.cli.event_view import COUNTED, CsvOption, check_form, counted_by, plain, print_csv
 
 if TYPE_CHECKING:
     from tocsin.eventstorage.query.aggregates import Timeline
@@ -119,6 +119,7 @@ def timeline(
     as_csv: CsvOption = False,
 ) -> None:
     """Count events by the time of their detection."""
+    check_form(as_json=as_json, as_csv=as_csv)
     seconds = duration(step, "--step")
     column = counted_by(by)
     with checked(), open_store(project_dir, profile, store) as service:
@@ -181,6 +182,7 @@ def top(
 
     An event with two values counts for both.
     """
+    check_form(as_json=as_json, as_csv=as_csv)
     column = counted_by(by) or "category"
     with checked(), open_store(project_dir, profile, store) as service:
         found = service.aggregate_events(
@@ -218,9 +220,11 @@ def _fitting_step(service: EventStorageService, filters: dict[str, Any]) -> time
 
 def _print_timeline(found: Timeline, values: list[str]) -> None:
     most = max((one.total for one in found.buckets), default=0)
-    form = "%Y-%m-%d" if found.step >= timedelta(days=1) else "%Y-%m-%d %H:%M:%S"
+    length = 10 if found.step >= timedelta(days=1) else 19  # of a date, and of a date and a time
     columns = ["from (UTC)", "#events"]
-    rows: list[list[object]] = [[one.start.strftime(form), f"{one.total:,}"] for one in found.buckets]
+    rows: list[list[object]] = [
+        [one.start.isoformat(" ")[:length], f"{one.total:,}"] for one in found.buckets
+    ]
     if not values:
         columns.append("")
         for row, one in zip(rows, found.buckets, strict=True):
@@ -249,4 +253,4 @@ def _size(number: int | None) -> str:
 
 
 def _time(instant: datetime | None) -> str:
-    return "-" if instant is None else f"{instant:%Y-%m-%d %H:%M:%S}"
+    return "-" if instant is None else instant.isoformat(" ")[:19]  # unlike strftime, with four digits a year

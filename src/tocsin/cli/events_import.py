@@ -101,8 +101,9 @@ def _say(report: ImportReport, *, as_json: bool) -> None:
     if report.flawed:
         (flaw, number), *others = report.flaws.most_common(2)
         more = ", among others" if others else ""
+        have = "has something wrong in it" if report.flawed == 1 else "have something wrong in them"
         warn(
-            f"{report.flawed:,} of {count(report.new, 'new event')} have something wrong in them, which"
+            f"{report.flawed:,} of {count(report.new, 'new event')} {have}, which"
             f" `tocsin events top --by inspection-error` counts: {visible(flaw)} ({number:,}){more}"
         )
     for failed in (*report.failed, *report.stuck):

@@ -22,7 +22,7 @@ from tocsin.cli.event_places import (
     open_store,
     query_name,
 )
-from tocsin.cli.event_view import CsvOption, print_events
+from tocsin.cli.event_view import CsvOption, check_form, print_events
 from tocsin.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def search(
     as_csv: CsvOption = False,
 ) -> None:
     """Find events: the latest ones, unless told otherwise."""
+    check_form(as_json=as_json, as_csv=as_csv)
     if after is not None and page is not None:
         raise ConfigError("--after and --page do not go together", hint="--after is the faster one")
     parameters = {**filters, "sortby": sort, "limit": limit, "page": page, "after": _read_after(after)}
@@ -135,7 +136,7 @@ def export(
     parameters = {**filters, "sortby": sort, "limit": limit}
     seconds = duration(timeout, "--timeout")
     with checked(), open_store(project_dir, profile, store) as service:
-        events = service.stream_events(parameters, "select", query_name(name, "export"), timeout=seconds)
+        events = service.stream_events(parameters, query_name(name, "export"), timeout=seconds)
         with closing(cast("Generator[Idea]", events)):
             if output is None:
                 _write(events, form, sys.stdout.buffer)

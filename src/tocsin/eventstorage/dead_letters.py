@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import reprlib
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
+
+from tocsin.eventstorage.idea.texts import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,7 +30,7 @@ def keep_rejected(session: Session, rejected: Iterable[tuple[str, Mapping[str, A
         session.execute_many(
             "INSERT INTO event_rejects (storagetime, reason, content, digest) VALUES (%s, %s, %s, %s)"
             " ON CONFLICT (digest) DO NOTHING",
-            [(at, reason, content, _digest(reason, content)) for reason, content in rows],
+            [(at, clean(reason), content, _digest(reason, content)) for reason, content in rows],
         )
 
 
@@ -39,5 +42,15 @@ def _digest(reason: str, content: bytes) -> bytes:
 def _content(message: Mapping[str, Any] | str | bytes) -> bytes:
     if isinstance(message, bytes):
         return message[:_LONGEST]
-    text = message if isinstance(message, str) else json.dumps(message, default=str)
+    text = message if isinstance(message, str) else _written(message)
     return text[:_LONGEST].encode("utf-8", "surrogatepass")[:_LONGEST]
+
+
+def _written(message: Mapping[str, Any]) -> str:
+    """Write what is no event as JSON, or as near to it as can be: it may well be rejected for that."""
+    try:
+        return json.dumps(message, default=str)
+    except (TypeError, ValueError):  # keys that are no texts, or it holds itself
+        return repr(message)
+    except RecursionError:
+        return reprlib.repr(message)

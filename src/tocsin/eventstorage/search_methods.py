@@ -52,7 +52,8 @@ class SearchMethods(Methods):
 
     `parameters` are the search parameters: all filters hold, of the items of a list any; see
     `tocsin.eventstorage.query`. `qname` makes a query known by a name to `queries_status()` and
-    `query_cancel()`. `timeout` is in seconds, after which it raises `QueryCanceledException`.
+    `query_cancel()`. `timeout` is in seconds, after which it raises `QueryCanceledException`; what the reader
+    of a stream does between two events is not counted.
     """
 
     def fetch_event(self, eventid: str) -> Idea | None:
@@ -104,14 +105,15 @@ class SearchMethods(Methods):
     def stream_events(
         self,
         parameters: Mapping[str, Any] | None = None,
-        qtype: str = "select",
         qname: str | None = None,
         *,
+        qtype: str = "select",
         timeout: float | None = None,
     ) -> Iterator[Any]:
         """Find events and give them one by one in constant memory; see `search_events`.
 
-        Parameters are checked at once. Close the iterator when it is left before its end.
+        Parameters are checked at once. Close the iterator when it is left before its end. Read that of a
+        cursor to its end before the cursor's `commit()` or `rollback()`: PostgreSQL ends it there.
         """
         convert = _converter(qtype)
         _check(qname, timeout)

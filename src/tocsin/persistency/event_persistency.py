@@ -115,8 +115,8 @@ class EventPersistency:
             timestamp: When it happened: aware datetime, or Unix seconds.
 
         Raises:
-            UnsupportedValueError: A value, or the EventID, is of a type that cannot be kept; or the variables are
-                no list, the named ones no mapping.
+            UnsupportedValueError: A value, or the EventID, is of a type that cannot be kept; or the variables
+                are no list, the named ones no mapping.
             ValueError: The timestamp is not an instant, or two variables have one name.
         """
         self._keep(self._rows.prepared(event_id, event_template, variables, named_variables, timestamp))

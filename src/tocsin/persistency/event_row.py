@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tocsin.persistency.times import micros_of
 from tocsin.persistency.values import EventID, UnsupportedValueError, plain_value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from tocsin.persistency.layout import Layout, Layouts
@@ -24,6 +25,8 @@ _HEAVY_ROW = 2_048
 """Characters: such a row does not wait with others, so that what waits is bounded in bytes, too."""
 _SMALL = 64
 _TEXT = frozenset({str})
+_NO_LISTS = frozenset({str, bytes, dict, set, frozenset})
+"""What has a length and items, which are no variables one after the other."""
 
 
 class EventRows:
@@ -49,15 +52,14 @@ class EventRows:
         """Check an event; nothing can go wrong with what this gives.
 
         Raises:
-            UnsupportedValueError: A value, the template or the EventID is of a wrong type.
+            UnsupportedValueError: A value, the variables, the template or the EventID are of a wrong type.
             ValueError: The timestamp is not an instant, or two variables have one name.
         """
         if type(event_id) is not str and type(event_id) is not int:
             message = f"an EventID is an int or a str, not a {type(event_id).__name__} ({event_id!r:.60})"
             raise UnsupportedValueError(message)
-        if type(variables) is str:
-            message = f"the variables of event {event_id!r} are a list, not a text"
-            raise UnsupportedValueError(message)
+        if type(variables) in _NO_LISTS or (named_variables and type(named_variables) is not dict):
+            _check_kinds(event_id, variables, named_variables)
         row: Sequence[Any]
         if named_variables and len(variables) == 0:  # an array has no truth value
             layout = self._layouts.named(tuple(named_variables))
@@ -92,6 +94,21 @@ class EventRows:
         values, _ = _checked(event_id, layout.names, row)
         converted = converter.convert(dict(zip(layout.names, values, strict=True)))
         return list(converted.values()), self._layouts.of_names(tuple(converted))
+
+
+def _check_kinds(event_id: EventID, variables: object, named_variables: object) -> None:
+    """Make sure that the positional variables are a list, and the named ones a mapping.
+
+    Raises:
+        UnsupportedValueError: They are not.
+    """
+    if type(variables) in _NO_LISTS:
+        message = f"the variables of event {event_id!r} are a list, not a {type(variables).__name__}"
+        raise UnsupportedValueError(message)
+    if named_variables and not isinstance(named_variables, Mapping):
+        found = type(named_variables).__name__
+        message = f"the named variables of event {event_id!r} are a mapping, not a {found}"
+        raise UnsupportedValueError(message)
 
 
 def _checked(event_id: EventID, names: tuple[str, ...], row: Sequence[Any]) -> tuple[list[Any], bool]:

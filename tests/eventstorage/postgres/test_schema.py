@@ -193,6 +193,19 @@ def test_searches_work_without_their_indexes(backend: PostgresBackend) -> None:
     assert indexes == 3 * 2  # two months
 
 
+def test_tables_without_partitions_have_a_size_as_well(backend: PostgresBackend) -> None:
+    store(backend, rows(1, 50))
+    session = backend.session()
+
+    status = backend.status(brief=True)
+
+    for table, facts in status["tables"].items():
+        assert facts["bytes_index"] > 0, table  # an index has a page from its beginning
+    of_tables = sum(facts["bytes_total"] for facts in status["tables"].values())
+    [(of_ids,)] = session.execute("SELECT pg_total_relation_size('event_ids')")
+    assert status["bytes_total"] >= of_tables + of_ids > of_tables
+
+
 def test_sizes_add_up_and_settings_have_no_secrets(backend: PostgresBackend) -> None:
     store(backend, rows(1, 50))
 

@@ -79,9 +79,11 @@ def test_a_stream_ends_with_its_transaction_and_does_not_disturb_the_next(backen
     stream = session.stream("SELECT id FROM events")
     next(stream)
     session.commit()
-    with pytest.raises(EventStorageException):
+    session.insert_rows([row("y")])
+    with pytest.raises(EventStorageException, match="the stream is over, as its transaction has ended"):
         list(stream)
-    assert session.execute("SELECT 1") == [(1,)]
+    session.commit()
+    assert session.execute("SELECT count(*) FROM events") == [(102,)]
 
 
 def test_an_error_of_a_stream_leaves_a_usable_session(backend: PostgresBackend) -> None:

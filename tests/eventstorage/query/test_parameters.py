@@ -110,7 +110,7 @@ def test_junk_is_refused_with_the_name_and_the_form(name: str) -> None:
 
 
 def test_a_page_needs_its_size_and_stays_countable() -> None:
-    for parameters in ({"page": 2}, {"page": 2**62, "limit": 2**62}):
+    for parameters in ({"page": 2}, {"page": 2**62, "limit": 2**62}, {"page": 2**62 + 1, "limit": 2}):
         with pytest.raises(DataError) as caught:
             read_parameters(parameters)
         assert caught.value.parameter == "page"

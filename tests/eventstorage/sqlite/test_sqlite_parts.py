@@ -6,6 +6,7 @@ import ipaddress
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +20,7 @@ from tocsin.eventstorage.sqlite.inserting import address_key, array_text
 from tocsin.eventstorage.sqlite.known import Known
 from tocsin.eventstorage.sqlite.statements import Statement, translate
 from tocsin.eventstorage.sqlite.turns import Turn, Turns
+from tocsin.eventstorage.sqlite.watching import Watch
 from tocsin.testing.event_stores import message
 
 if TYPE_CHECKING:
@@ -210,3 +212,39 @@ def test_what_another_thread_forgets_is_told_all_the_same(tmp_path: Path) -> Non
         assert known.look_at_block_sizes(connection) == 0
     session.close()
     backend.close()
+
+
+@pytest.fixture
+def seconds(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Give the time that those who limit queries see, to be set."""
+    now = [0.0]
+    clock = SimpleNamespace(monotonic=lambda: now[0])
+    monkeypatch.setattr("tocsin.eventstorage.sqlite.watching.time", clock)
+    return now
+
+
+def test_a_time_limit_is_for_the_work_of_the_database(seconds: list[float]) -> None:
+    watch = Watch("mine", 10.0, None, None)
+    for _ in range(2):
+        with watch.at_work(), watch.at_work():
+            seconds[0] += 4.0
+        seconds[0] += 100.0
+    watch.check()
+
+    with watch.at_work():
+        seconds[0] += 2.5
+        with pytest.raises(QueryCanceledException, match="mine ran longer than 10 s"):
+            watch.check()
+    assert watch.is_over()
+    assert watch.duration == 210.5
+
+
+def test_who_reads_a_stream_may_take_its_time(tmp_path: Path, seconds: list[float]) -> None:
+    with EventStorageService(path=tmp_path / "events.db") as store:
+        store.database_create()
+        store.insert_events(message(f"e{number}") for number in range(600))
+        read = 0
+        for _ in store.stream_events(timeout=5):
+            seconds[0] += 1.0
+            read += 1
+    assert read == 600

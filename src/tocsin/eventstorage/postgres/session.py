@@ -192,6 +192,11 @@ class PostgresSession:
         try:
             while page := self._call(cursor.fetch):
                 yield from page
+                if self._ends != ends:  # to ask the server would undo what was begun since
+                    raise EventStorageException(
+                        "the stream is over, as its transaction has ended",
+                        hint="read it to its end before commit() or rollback()",
+                    )
                 if (block := self._block) is not None and block.name is not None:
                     self._call(block.stand_at_gate)
         finally:

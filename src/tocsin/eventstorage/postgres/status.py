@@ -21,15 +21,16 @@ _SETTINGS = (
 )  # fmt: skip
 # A fixed list: others may have secrets in them.
 
-# A table without partitions is the whole tree of itself.
-_SIZES = """\
+# The tables that hold the rows: the partitions, or the table itself, which is in no tree when it has none.
+_FILES = """\
+FROM (SELECT %s::regclass AS oid) whole JOIN pg_class c ON c.relkind = 'r'
+    AND (c.oid = whole.oid OR c.oid IN (SELECT t.relid FROM pg_partition_tree(whole.oid) t))"""
+_SIZES = f"""\
 SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint,
     coalesce(sum(pg_indexes_size(c.oid)), 0)::bigint,
     coalesce(sum(CASE WHEN c.reltoastrelid <> 0 THEN pg_total_relation_size(c.reltoastrelid) END), 0)::bigint
-FROM pg_partition_tree(%s::regclass) t JOIN pg_class c ON c.oid = t.relid WHERE t.isleaf"""
-_ESTIMATE = """\
-SELECT sum(c.reltuples)::bigint, min(c.reltuples) < 0
-FROM pg_partition_tree(%s::regclass) t JOIN pg_class c ON c.oid = t.relid WHERE t.isleaf"""
+{_FILES}"""
+_ESTIMATE = f"SELECT sum(c.reltuples)::bigint, min(c.reltuples) < 0 {_FILES}"
 _SMALL_BYTES = 256 * 2**20
 
 

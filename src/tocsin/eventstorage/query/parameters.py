@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from tocsin.errors import DataError
 from tocsin.eventstorage.query.places import Place, read_place
 from tocsin.eventstorage.query.values import (
+    LARGEST,
     read_flag,
     read_part,
     read_ports,
@@ -95,6 +96,11 @@ class ListFilter(Generic[T]):
     some: bool = False
     negated: bool = False
 
+    @property
+    def narrows(self) -> bool:
+        """Whether there can be events that it leaves out: all have none of no values."""
+        return bool(self.items or self.empty or self.some or not self.negated)
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -146,8 +152,12 @@ class SearchParameters:
 
     @property
     def selects(self) -> bool:
-        """Whether anything narrows what is found; sorting and paging do not."""
-        return self != SearchParameters(order=self.order)
+        """Whether anything narrows what is found; sorting and paging do not, nor does "none of nothing"."""
+        lists: list[ListFilter[Any]] = [] if self.ids is None else [self.ids]
+        for filters in (self.values, self.addresses, self.ports):
+            lists += [one for _, one in filters]
+        rest = replace(self, values=(), addresses=(), ports=(), ids=None)
+        return any(one.narrows for one in lists) or rest != SearchParameters(order=self.order)
 
 
 def read_parameters(parameters: Mapping[str, Any] | None) -> SearchParameters:
@@ -266,8 +276,8 @@ def _read_order(given: Mapping[str, Any]) -> Order:
     if page > 1 and limit is None:
         raise DataError("page needs a limit, the size of a page", parameter="page")
     offset = (page - 1) * (limit or 0)
-    if offset:
-        read_whole_number("page", offset)
+    if offset > LARGEST:
+        raise refused("page", page, f"a page within the first {LARGEST:,} events")
     after = given.get("after")
     if after is not None:
         if not isinstance(after, list | tuple) or len(after) != 2:  # noqa: PLR2004 - a pair

@@ -14,6 +14,7 @@ from tocsin.eventstorage.idea.times import EARLIEST, EPOCH, LATEST, microseconds
 
 __all__ = [
     "HIGHEST_PORT",
+    "LARGEST",
     "check_qname",
     "instant_of",
     "read_cursor",
@@ -30,7 +31,8 @@ __all__ = [
 ]
 
 HIGHEST_PORT = 65_535
-_LARGEST = 2**63 - 1
+LARGEST = 2**63 - 1
+"""The largest number that a database can count to."""
 _LONGEST_PART = 1_000  # SQLite takes patterns of up to 50,000 bytes, and a letter has up to 4 cases
 _LONGEST_STEP = timedelta(days=36_525)
 _QNAME = re.compile(r"[A-Za-z0-9_.:-]{1,63}")
@@ -102,7 +104,7 @@ def read_flag(parameter: str, value: object) -> bool:
 
 def read_whole_number(parameter: str, value: object) -> int:
     """Give a whole number from 1 on that a database can count to."""
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _LARGEST:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LARGEST:
         raise refused(parameter, value, "a whole number from 1 on")
     return value
 
@@ -138,7 +140,7 @@ def read_cursor(parameter: str, value: object) -> int:
     """Give how far somebody has read; `None` is the beginning."""
     if value is None:
         return 0
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LARGEST:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LARGEST:
         raise refused(parameter, value, "what was given before, or None")
     return value
 

@@ -137,7 +137,7 @@ class SQLiteSession:
             if watch is not None:
                 watch.waits = True
             try:
-                with self._driver(None):
+                with nullcontext() if watch is None else watch.at_work(), self._driver(None):
                     self._transaction.begin(self._check_waiting)
                     if self._is_stale:
                         raise StorageConnectionException(

@@ -31,7 +31,8 @@ class Watch:
 
     Args:
         name: The name, `None` for one that has only a limit.
-        timeout: Seconds, `None` for no limit.
+        timeout: How many seconds the database may work for it, `None` for no limit. Not counted is how long
+            the reader of a stream takes between two rows.
         started_at: When it began.
         outer: The block around it.
     """
@@ -49,6 +50,8 @@ class Watch:
         self.started_at = started_at
         self.waits = False
         self._began = time.monotonic()
+        self._spent = 0.0
+        self._at_work_since: float | None = None
         self._timeout = timeout
         self._cancelled = False
 
@@ -58,12 +61,28 @@ class Watch:
 
     def is_over(self) -> bool:
         """Tell whether it must end; what SQLite asks."""
-        return self._cancelled or (self._timeout is not None and self.duration > self._timeout)
+        return self._cancelled or (self._timeout is not None and self._worked() > self._timeout)
+
+    def _worked(self) -> float:
+        since = self._at_work_since
+        return self._spent if since is None else self._spent + time.monotonic() - since
 
     @property
     def duration(self) -> float:
         """How many seconds it has been running."""
         return time.monotonic() - self._began
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Count the time of a block: of a statement, or of the waiting for one's turn."""
+        if self._at_work_since is not None:
+            yield
+            return
+        self._at_work_since = time.monotonic()
+        try:
+            yield
+        finally:
+            self._spent, self._at_work_since = self._worked(), None
 
     @contextmanager
     def over(self, connection: sqlite3.Connection) -> Iterator[None]:
@@ -75,7 +94,8 @@ class Watch:
         self.check()
         connection.set_progress_handler(self.is_over, _STEPS)
         try:
-            yield
+            with self.at_work():
+                yield
         finally:
             connection.set_progress_handler(None, 0)
 
