@@ -134,6 +134,25 @@ def count_events(where: str) -> int:
     return step - 1
 
 
+def streams(where: str) -> int:
+    """Read two streams of one cursor, interrupted at each step: it goes on, and nothing is left of them."""
+    with _service(where) as service, service.cursor_new() as cursor:
+        service.insert_events([message(str(number)) for number in range(3)])
+
+        def call() -> None:
+            first, second = cursor.stream_events(qname="a", timeout=60), cursor.stream_events(qname="b")
+            assert len([next(first), next(second), *first, *second]) == 6
+
+        for step in count(1):
+            was_interrupted = interrupted(step, call)
+            cursor.rollback()
+            assert cursor.count_events() == 3
+            assert service.queries_status() == {}
+            if not was_interrupted:
+                break
+    return step - 1
+
+
 def learn(folder: str) -> int:
     """Learn with one memory, interrupted at each step: what was learned otherwise is saved."""
     return _remember(folder, range(1, 150), lambda memory, _: memory.ingest_event("lost", "<*> came", ["b"]))
@@ -167,7 +186,7 @@ def _service(where: str) -> EventStorageService:
 
 
 _CASES: dict[str, Callable[..., int]] = {
-    case.__name__: case for case in (threads, store, count_events, learn, save)
+    case.__name__: case for case in (threads, store, count_events, streams, learn, save)
 }
 
 if __name__ == "__main__":

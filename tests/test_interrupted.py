@@ -42,6 +42,10 @@ def test_a_small_search_at_each_step(where: str) -> None:
     assert interruptions("count_events", where) > 50
 
 
+def test_two_streams_at_each_step(where: str) -> None:
+    assert interruptions("streams", where) > 200
+
+
 def test_learning_at_each_step(tmp_path: Path) -> None:
     assert interruptions("learn", str(tmp_path)) > 50
 

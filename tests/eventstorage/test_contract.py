@@ -13,6 +13,7 @@ from tocsin.testing.event_stores import (
     RemovingContract,
     SharingContract,
     StoringContract,
+    StreamContract,
     TendingContract,
 )
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 class Contract(
     StoringContract,
+    StreamContract,
     CursorContract,
     RemovingContract,
     SharingContract,

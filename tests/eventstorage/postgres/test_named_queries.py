@@ -9,13 +9,17 @@ import pytest
 
 from tocsin.errors import DataError, QueryCanceledException
 from tocsin.eventstorage.postgres import PostgresBackend
+from tocsin.eventstorage.postgres.borrowed import BorrowedSession
 from tocsin.eventstorage.postgres.naming import name_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tests.servers.postgres import PostgresServer
 
+_STANDING = """\
+SELECT substring(query FROM 'tocsin:(\\w+)'), current_setting('statement_timeout')
+FROM pg_stat_activity WHERE pid = pg_backend_pid()"""
 _ENDLESS = "SELECT count(*) FROM generate_series(1, 1000000000000)"
 
 
@@ -190,3 +194,56 @@ def test_the_queries_of_other_databases_and_of_other_roles_do_not_show(
         with psycopg.connect(postgres_database) as connection:
             connection.execute("DROP OWNED BY onlooker")
         postgres_server.execute("DROP ROLE onlooker")
+
+
+@pytest.mark.parametrize("order", ["abc", "cab", "bca", "cba"])
+def test_named_streams_leave_nothing_behind_in_whatever_order_they_end(
+    backend: PostgresBackend, order: str
+) -> None:
+    def stream(name: str, timeout: float | None) -> Iterator[object]:
+        with session.named(name, timeout):
+            yield from session.stream("SELECT generate_series(1, 50)")
+
+    with closing(backend.session()) as session, session.named("outer", 80):
+        streams = {"a": stream("a", 60), "b": stream("b", None), "c": stream("c", 70)}
+        for one in streams.values():
+            next(one)
+        for name in order:
+            assert len(list(streams[name])) == 49
+            assert session.execute(_STANDING) == [("outer", "80s")]
+    with closing(backend.session()) as session:
+        streams = {"a": stream("a", 60), "b": stream("b", None), "c": stream("c", 70)}
+        session.begin()
+        for one in streams.values():
+            next(one)
+        for name in order:
+            assert len(list(streams[name])) == 49
+        assert session.execute(_STANDING) == [(None, "0")]
+        session.commit()
+
+
+def test_a_statement_has_the_shortest_limit_of_the_blocks_around_it(backend: PostgresBackend) -> None:
+    limit = "SELECT current_setting('statement_timeout')"
+    with closing(backend.session()) as session:
+        with session.named("outer", 60):
+            with session.named("inner", 70):
+                assert session.execute(limit) == [("1min",)]
+            with session.named("inner", 50):
+                assert session.execute(limit) == [("50s",)]
+            assert session.execute(limit) == [("1min",)]
+            session.commit()
+            session.begin()
+            assert session.execute(limit) == [("1min",)]  # of the next transaction, too
+        assert session.execute(limit) == [("0",)]
+
+
+def test_a_borrowed_connection_gets_its_limit_back(postgres_database: str) -> None:
+    limit = "SELECT current_setting('statement_timeout')"
+    with psycopg.connect(postgres_database) as connection, closing(BorrowedSession(connection)) as session:
+        connection.execute("SET LOCAL statement_timeout = '90s'")
+        with session.named("mine", 60):
+            assert session.execute(limit) == [("1min",)]
+            session.commit()
+            assert connection.execute(limit).fetchall() == [("90s",)]
+            assert session.execute(limit) == [("1min",)]
+        assert connection.execute(limit).fetchall() == [("90s",)]

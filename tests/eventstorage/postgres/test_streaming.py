@@ -27,7 +27,7 @@ def test_rows_come_in_order_whatever_their_size(backend: PostgresBackend) -> Non
 def test_pages_become_small_when_rows_are_large(backend: PostgresBackend) -> None:
     session = backend.session()
     session.begin()
-    cursor = streaming.ServerCursor(str)
+    cursor = streaming.ServerCursor(None)
     large = "SELECT repeat('x', 1000000) FROM generate_series(1, 100)"
     session.work(lambda connection: cursor.open(connection, large, (), whole=True))
 

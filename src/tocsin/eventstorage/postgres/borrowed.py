@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from tocsin.abc import Clock
     from tocsin.eventstorage.postgres.connections import Connection
+    from tocsin.eventstorage.postgres.naming import Block
 
     T = TypeVar("T")
 
@@ -59,24 +60,11 @@ class BorrowedSession(PostgresSession):
         """Whether it is closed, or its connection is."""
         return self._closed or self._lent.connection.closed
 
-    def begin(self) -> None:
-        """Set a savepoint; nothing happens when there is one."""
-        if self._inside:
-            return
-        connection = self._connection()
-        if connection.autocommit and connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
-            raise EventStorageException("the connection has no open transaction to store events in")
-        with failures(self._lent.where):
-            run(connection, "SAVEPOINT tocsin_events")
-            if self._schema is not None:
-                row = run(connection, _ENTER, (self._schema,)).fetchone()
-                self._path_before = row[0] if row else ""
-        self._inside = True
-
     def commit(self) -> None:
         """Give what was written to the owner's transaction."""
         if self._inside:
             with failures(self._lent.where):
+                self._keep_limit(self._lent.connection, None)
                 if self._schema is not None:
                     run(self._lent.connection, _LEAVE, (self._path_before,))
                 run(self._lent.connection, "RELEASE SAVEPOINT tocsin_events")
@@ -92,9 +80,28 @@ class BorrowedSession(PostgresSession):
                 self._closed = True
         self._ended()
 
-    def _call(self, work: Callable[[Connection], T], *, repeatable: bool = False) -> T:  # noqa: ARG002 - never here
-        self.begin()
-        return super()._call(work)
+    def _open(self) -> None:
+        if self._inside:
+            return
+        connection = self._connection()
+        if connection.autocommit and connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
+            raise EventStorageException("the connection has no open transaction to store events in")
+        with failures(self._lent.where):
+            run(connection, "SAVEPOINT tocsin_events")
+            if self._schema is not None:
+                row = run(connection, _ENTER, (self._schema,)).fetchone()
+                self._path_before = row[0] if row else ""
+        self._inside = True
+
+    def _call(
+        self,
+        work: Callable[[Connection], T],
+        *,
+        repeatable: bool = False,  # noqa: ARG002 - never here
+        block: Block | None = None,
+    ) -> T:
+        self._open()
+        return super()._call(work, block=block)
 
     def _ended(self) -> None:
         self._inside = False

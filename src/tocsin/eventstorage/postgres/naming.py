@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tocsin.eventstorage.postgres.connections import Connection
 
-__all__ = ["GATE", "Block", "name_in"]
+__all__ = ["GATE", "Block", "name_in", "set_limit"]
 
 GATE = 0x70C51
 """The first number of the advisory locks; the second is the pid of the backend that passes."""
@@ -36,7 +36,6 @@ _PASS_IN_TRANSACTION = (
     f"SAVEPOINT tocsin_gate; {_PASS}; ROLLBACK TO SAVEPOINT tocsin_gate; RELEASE SAVEPOINT tocsin_gate"
 )
 _LIMIT = "SELECT current_setting('statement_timeout'), set_config('statement_timeout', %s, true)"
-_LIFT = "SELECT set_config('statement_timeout', %s, true)"
 _MOST_MILLISECONDS = 2**31 - 1
 
 
@@ -50,42 +49,57 @@ def name_in(statement: str) -> str | None:
     return None if found is None else found[1]
 
 
+def set_limit(connection: Connection, limit: str) -> str:
+    """Limit the statements of the open transaction, and give what the limit was before.
+
+    Args:
+        connection: With an open transaction.
+        limit: How long one may take, as the server writes it; a number is of milliseconds, 0 no limit.
+    """
+    [(before, _)] = run(connection, _LIMIT, (limit,)).fetchall()
+    return str(before)
+
+
 class Block:
     """What a session knows of the block that it is in.
 
     Args:
         name: What others know it by, `None` for a block that has only a limit.
         timeout: How many seconds the database may work for it, `None` for no limit.
+        outer: The block around it.
+
+    Attributes:
+        limit: How many milliseconds one of its statements may take: what it or a block around it says.
 
     Raises:
         DataError: The name or the limit is wrong.
     """
 
-    def __init__(self, name: str | None, timeout: float | None) -> None:
+    def __init__(self, name: str | None, timeout: float | None, outer: Block | None = None) -> None:
         if name is not None and not _NAME.fullmatch(name):
             raise DataError(f"{name!r} is no name of a query", hint=r"[\w.:-]{1,63}", parameter="qname")
         if timeout is not None and not timeout > 0:
             raise DataError("a limit of time is a number of seconds above 0", parameter="timeout")
         self.name = name
         self.timeout = timeout
+        self.outer = outer
+        self.limit: int | None = None if outer is None else outer.limit
+        if timeout is not None:
+            own = min(max(1, int(timeout * 1000)), _MOST_MILLISECONDS)
+            self.limit = own if self.limit is None else min(own, self.limit)
         self._mark = "" if name is None else f"/* tocsin:{name} */ "
-        self._before = "0"
         self._spent = 0.0
+
+    def chain(self) -> Iterator[Block]:
+        """Give it, and the blocks around it."""
+        block: Block | None = self
+        while block is not None:
+            yield block
+            block = block.outer
 
     def marked(self, statement: str) -> str:
         """Give a statement with the name of the block."""
         return self._mark + statement
-
-    def limit(self, connection: Connection) -> None:
-        """Limit the statements of the open transaction."""
-        if self.timeout is not None:
-            milliseconds = min(max(1, int(self.timeout * 1000)), _MOST_MILLISECONDS)
-            row = run(connection, _LIMIT, (str(milliseconds),)).fetchone()
-            self._before = row[0] if row else "0"
-
-    def lift(self, connection: Connection) -> None:
-        """Lift the limit, in the same transaction."""
-        run(connection, _LIFT, (self._before,))
 
     def pass_gate(self, connection: Connection) -> None:
         """Wait while somebody may be about to cancel what ran here; the block is over."""

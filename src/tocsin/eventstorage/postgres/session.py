@@ -6,6 +6,7 @@ import os
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
+from weakref import WeakSet
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -21,7 +22,7 @@ from tocsin.eventstorage.addresses import ALL_SIZES
 from tocsin.eventstorage.postgres import deleting, inserting, streaming, turns
 from tocsin.eventstorage.postgres.connections import run
 from tocsin.eventstorage.postgres.failures import DRIVER_ERRORS, error_of, is_lost
-from tocsin.eventstorage.postgres.naming import Block
+from tocsin.eventstorage.postgres.naming import Block, set_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -83,6 +84,10 @@ class PostgresSession:
         self._wants_text_index = text_index
         self._held: Connection | None = None
         self._block: Block | None = None
+        self._limit: int | None = None  # milliseconds a statement of the open transaction has
+        self._limit_before = ""
+        self._streams: WeakSet[streaming.ServerCursor] = WeakSet()  # those that are open
+        self._only_streams = False  # nobody else needs the open transaction
         self._learned: list[Learned] = []
         self._closed = False
         self._ends = 0  # of transactions
@@ -128,8 +133,8 @@ class PostgresSession:
 
     def begin(self) -> None:
         """Open a transaction; nothing happens when one is open."""
-        if not self.in_transaction:
-            self._call(lambda connection: run(connection, _BEGIN), repeatable=True)
+        self._only_streams = False
+        self._open()
 
     def commit(self) -> None:
         """Keep what was written."""
@@ -185,27 +190,34 @@ class PostgresSession:
 
     def stream(self, query: str, args: Sequence[Any] = ()) -> Iterator[Row]:
         """Run a query and give its rows one by one in constant memory."""
+        block = self._block
+        cursor = streaming.ServerCursor(block)
         own = not self.in_transaction
-        self.begin()
-        cursor, ends = streaming.ServerCursor(self._marked), self._ends
-        self._call(lambda connection: cursor.open(connection, query, args, whole=own))
+        if own:
+            self._open()
+            self._only_streams = True
+        ends = self._ends
+        self._streams.add(cursor)
         try:
-            while page := self._call(cursor.fetch):
+            self._call(lambda connection: cursor.open(connection, query, args, whole=own))
+            if block is not None:  # other statements, between two rows, are none of it
+                self._block = block.outer
+            while page := self._call(cursor.fetch, block=block):
                 yield from page
                 if self._ends != ends:  # to ask the server would undo what was begun since
                     raise EventStorageException(
                         "the stream is over, as its transaction has ended",
                         hint="read it to its end before commit() or rollback()",
                     )
-                if (block := self._block) is not None and block.name is not None:
-                    self._call(block.stand_at_gate)
+                if block is not None and block.name is not None:
+                    self._call(block.stand_at_gate, block=block)
         finally:
-            if self._ends != ends:
-                pass  # its transaction is over, and so is the cursor
-            elif own:
-                self.rollback()
-            else:
-                self._call(cursor.close)
+            self._streams.discard(cursor)
+            if self._ends == ends:  # else its transaction is over, and so is the cursor
+                if self._only_streams and not self._streams:
+                    self.rollback()
+                elif cursor.is_open:
+                    self._call(cursor.close)
 
     @contextmanager
     def named(self, qname: str | None, timeout: float | None) -> Iterator[None]:
@@ -217,18 +229,17 @@ class PostgresSession:
             DataError: The name or the time is wrong.
             QueryCanceledException: One was cancelled, or ran out of time.
         """
-        block, outer = Block(qname, timeout), self._block
-        if timeout is not None:
-            self.begin()
-            self._call(block.limit)
-        self._block = block
+        block = Block(qname, timeout, self._block)
         try:
+            if timeout is not None:
+                self.begin()
+            self._block = block
             yield
         except BaseException:
             with suppress(EventStorageException):
-                self._leave(block, outer)
+                self._leave(block)
             raise
-        self._leave(block, outer)
+        self._leave(block)
 
     def insert_rows(self, rows: Sequence[EventRow]) -> list[bool]:
         """Store events and tell for each whether it is new."""
@@ -275,20 +286,29 @@ class PostgresSession:
         """Do something on the connection, in the open transaction; without one, something that only reads."""
         return self._call(work, repeatable=True)
 
+    def _open(self) -> None:
+        if not self.in_transaction:
+            self._call(lambda connection: run(connection, _BEGIN), repeatable=True)
+
     def _marked(self, query: str) -> str:
         return query if self._block is None else self._block.marked(query)
 
-    def _call(self, work: Callable[[Connection], T], *, repeatable: bool = False) -> T:
+    def _call(
+        self, work: Callable[[Connection], T], *, repeatable: bool = False, block: Block | None = None
+    ) -> T:
         """Do something on the connection; an error undoes the transaction, and is one of ours.
 
         Args:
             work: What to do.
             repeatable: It may be done again when the connection turns out to have died while it was idle.
+            block: Which block it belongs to, if not to the innermost one.
         """
         first = self._held is None
         connection = self._connection()
+        block = block or self._block
         try:
-            with nullcontext() if self._block is None else self._block.timed():
+            self._keep_limit(connection, block)
+            with nullcontext() if block is None else block.timed():
                 return work(connection)
         except DRIVER_ERRORS as error:
             if is_lost(error):
@@ -297,12 +317,12 @@ class PostgresSession:
                 connection.close()
                 self._release()
                 self._held = self._connections.take(fresh=True)
-                return self._call(work)
+                return self._call(work, block=block)
             ours = error_of(error, self._connections.where)
             if isinstance(ours, StorageIntegrityError | StorageContentionError):
                 self._known.forget()  # perhaps the tables were made anew
-            if isinstance(ours, QueryCanceledException) and self._block is not None:
-                ours = self._block.ended(ours.message)
+            if isinstance(ours, QueryCanceledException) and block is not None:
+                ours = block.ended(ours.message)
             self.rollback()
             raise ours from error
         except BaseException:
@@ -320,21 +340,32 @@ class PostgresSession:
             self._held = self._connections.take()
         return self._held
 
-    def _leave(self, block: Block, outer: Block | None) -> None:
+    def _keep_limit(self, connection: Connection, block: Block | None) -> None:
+        """Let the statements of the open transaction have as long as those of a block may."""
+        limit = None if block is None else block.limit
+        if limit != self._limit and _is_open(connection):
+            before = set_limit(connection, self._limit_before if limit is None else str(limit))
+            if self._limit is None:
+                self._limit_before = before
+            self._limit = limit
+
+    def _leave(self, block: Block) -> None:
         """End a named block: wait until no cancellation is on its way, and lift the time limit."""
-        self._block = outer
+        if self._block is not None and block in self._block.chain():
+            self._block = block.outer
         try:
             if self._held is not None and not self._held.closed:
                 if block.name is not None:
                     self._call(block.pass_gate)
-                if block.timeout is not None and self.in_transaction:
-                    self._call(block.lift)
+                elif self._limit is not None:
+                    self._call(lambda _: None)
         finally:
             self._release_idle()
 
     def _ended(self) -> None:
         self._learned = []
         self._ends += 1
+        self._limit = None
         self._release_idle()
 
     def _release_idle(self) -> None:

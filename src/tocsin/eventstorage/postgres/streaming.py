@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from tocsin.eventstorage.postgres.connections import run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from tocsin.eventstorage.postgres.connections import Connection
+    from tocsin.eventstorage.postgres.naming import Block
     from tocsin.eventstorage.session import Row
 
 __all__ = ["ServerCursor"]
@@ -23,13 +24,17 @@ class ServerCursor:
     """A cursor in the server, with pages of a few megabytes however large a row is.
 
     Args:
-        marked: Gives a statement with the name of the block that it runs in.
+        block: The block whose name its statements have.
+
+    Attributes:
+        is_open: Whether the server knows it.
     """
 
-    def __init__(self, marked: Callable[[str], str]) -> None:
-        self._marked = marked
+    def __init__(self, block: Block | None) -> None:
+        self._block = block
         self._name = f"tocsin_{next(_numbers)}"
         self._size = _FIRST
+        self.is_open = False
 
     def open(self, connection: Connection, query: str, args: Sequence[Any], *, whole: bool) -> None:
         """Begin to run a query, in the open transaction.
@@ -43,6 +48,7 @@ class ServerCursor:
         if whole:
             run(connection, "SET LOCAL cursor_tuple_fraction = 1")
         run(connection, self._marked(f"DECLARE {self._name} NO SCROLL CURSOR FOR {query}"), args)
+        self.is_open = True
 
     def fetch(self, connection: Connection) -> list[Row]:
         """Give the next rows, `[]` at the end."""
@@ -55,6 +61,9 @@ class ServerCursor:
     def close(self, connection: Connection) -> None:
         """Forget it, in the same transaction."""
         run(connection, f"CLOSE {self._name}")
+
+    def _marked(self, statement: str) -> str:
+        return statement if self._block is None else self._block.marked(statement)
 
 
 def _bytes(row: Row) -> int:

@@ -204,14 +204,14 @@ class SQLiteSession:
             yield
             return
         watch = Watch(qname, timeout, None if qname is None else self.now(), self._watch)
-        self._watch = watch
-        self._running.add(watch)
         try:
+            self._watch = watch
+            self._running.add(watch)
             yield
         finally:
-            self._running.remove(watch)
-            if self._watch is watch:
+            if self._watch is not None and watch in self._watch.chain():
                 self._watch = watch.outer
+            self._running.remove(watch)
 
     def insert_rows(self, rows: Sequence[EventRow]) -> list[bool]:
         """Store events and tell for each whether it is new."""

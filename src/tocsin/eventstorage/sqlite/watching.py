@@ -13,6 +13,7 @@ import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from tocsin.errors import QueryCanceledException
 
@@ -54,6 +55,13 @@ class Watch:
         self._at_work_since: float | None = None
         self._timeout = timeout
         self._cancelled = False
+
+    def chain(self) -> Iterator[Watch]:
+        """Give it, and the blocks around it."""
+        watch: Watch | None = self
+        while watch is not None:
+            yield watch
+            watch = watch.outer
 
     def cancel(self) -> None:
         """End it at the next opportunity."""
@@ -133,38 +141,40 @@ class Watch:
 
 
 class RunningQueries:
-    """The named queries of this process on one file."""
+    """The named queries of this process on one file.
+
+    They are known by weak references: of one that was interrupted before it could say that it has ended,
+    nothing is left either.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._running: dict[str, list[Watch]] = {}
+        self._watches: WeakSet[Watch] = WeakSet()
 
     def add(self, watch: Watch) -> None:
         """Make a query known, if it has a name."""
         if watch.name is not None:
             with self._lock:
-                self._running.setdefault(watch.name, []).append(watch)
+                self._watches.add(watch)
 
     def remove(self, watch: Watch) -> None:
         """Forget a query that has ended."""
-        if watch.name is not None:
-            with self._lock:
-                self._running[watch.name].remove(watch)
-                if not self._running[watch.name]:
-                    del self._running[watch.name]
+        with self._lock:
+            self._watches.discard(watch)
 
     def status(self) -> dict[str, dict[str, Any]]:
         """Describe those that run; of two with one name the older one."""
         with self._lock:
-            return {name: watches[0].status() for name, watches in self._running.items()}
+            oldest_last = sorted(self._watches, key=lambda watch: watch.duration)
+        return {watch.name: watch.status() for watch in oldest_last if watch.name is not None}
 
     def cancel(self, name: str) -> bool:
         """End all of a name; false when there is none."""
         with self._lock:
-            watches = self._running.get(name, [])
-            for watch in watches:
-                watch.cancel()
-            return bool(watches)
+            watches = [watch for watch in self._watches if watch.name == name]
+        for watch in watches:
+            watch.cancel()
+        return bool(watches)
 
 
 def _user() -> str:

@@ -13,6 +13,7 @@ from tocsin.testing.event_stores.searching import SearchContract
 from tocsin.testing.event_stores.sharing import SharingContract
 from tocsin.testing.event_stores.sizes import BlockSizesContract
 from tocsin.testing.event_stores.storing import CursorContract, StoringContract
+from tocsin.testing.event_stores.streams import StreamContract
 from tocsin.testing.event_stores.tending import QueryContract, TendingContract
 from tocsin.testing.event_stores.threshold_machine import ThresholdHistoryContract
 from tocsin.testing.event_stores.threshold_writers import ThresholdWritersContract
@@ -30,6 +31,7 @@ __all__ = [
     "SearchContract",
     "SharingContract",
     "StoringContract",
+    "StreamContract",
     "TendingContract",
     "ThresholdContract",
     "ThresholdHistoryContract",
