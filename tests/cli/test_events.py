@@ -380,7 +380,17 @@ def test_an_export_has_the_form_of_its_ending(cli: Cli, tmp_path: Path) -> None:
         (["--format", "xml"], "--format 'xml' is not understood: one of jsonl, csv, parquet"),
         (["--format", "parquet"], "Parquet cannot be written into a pipe: name a file with --output"),
         (["--json"], "--json tells which file was written: name one with --output"),
-        (["-o", "gone/x.csv"], "gone/x.csv cannot be written (No such file or directory)"),
+        (
+            ["-o", "gone/x.csv"],
+            "gone/x.csv cannot be written (No such file or directory): make its folder first",
+        ),
+        *(
+            (
+                ["-o", "/dev/full", "--format", form],
+                "/dev/full cannot be written (No space left on device): name another file or folder",
+            )
+            for form in ("jsonl", "csv", "parquet")
+        ),
     ],
 )
 @pytest.mark.usefixtures("store")
@@ -426,6 +436,29 @@ def test_events_are_counted_by_time(cli: Cli) -> None:
     assert sum(int(row[1]) for row in rows[1:]) == 10
 
 
+def test_a_timeline_takes_its_step_from_what_it_shows(cli: Cli, store: Callable[..., Any]) -> None:
+    store(
+        event(11, DetectTime="2019-01-01T00:00:00Z"),
+        *(
+            event(20 + place, DetectTime=f"2026-01-31T12:{place:02}:30Z", Node=[{"Name": "other"}])
+            for place in (0, 30, 59)
+        ),
+        event(12, DetectTime="2026-01-31T13:00:29Z", Node=[{"Name": "last"}]),
+    )
+
+    def shown(*options: str) -> tuple[float, int]:
+        line = cli("events", "timeline", *STORE, *options, "--json").json
+        return line["step_seconds"], len(line["buckets"])
+
+    assert shown("--detector", "other") == (60, 60)
+    assert shown("--detector", "other", "--detector", "last") == (600, 7)  # with minutes, 61 rows
+    assert shown("--from", "2020-01-01", "--to", "2026-02-20") == (3600, 13)
+    assert shown("--from", "2026-01-31T12:30", "--detector", "other") == (60, 30)
+    assert shown("--id", "e20") == (1, 1)
+    assert shown("--text", "nothing") == (1, 0)
+    assert shown()[1] <= 60
+
+
 def test_an_empty_store_answers_everything(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "empty").write_text("")
     cli("events", "import", "empty", *STORE)
@@ -434,7 +467,8 @@ def test_an_empty_store_answers_everything(cli: Cli, tmp_path: Path) -> None:
     assert cli("events", "count", *STORE).out == "0 events\n"
     assert cli("events", "top", *STORE, "--json").json["rows"] == []
     assert cli("events", "timeline", *STORE, "--json").json["buckets"] == []
-    assert cli("events", "timeline", *STORE).out
+    assert cli("events", "timeline", *STORE).out == "there are no events\n"
+    assert cli("events", "timeline", *STORE, "--id", "gone").out == "no event is like that\n"
     assert cli("events", "export", *STORE).out == ""
     assert cli("events", "watchdog", *STORE, code=1).out == "no event within 1h: there are none at all\n"
     assert cli("events", "retention", "--older-than", "1d", *STORE).out == "0 events deleted\n"

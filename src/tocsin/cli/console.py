@@ -134,7 +134,7 @@ def exit_with(error: TocsinError) -> NoReturn:
 def unwritable(path: Path | str, error: OSError) -> ConfigError:
     """Make the error of a file that was asked for and cannot be written."""
     hint = "make its folder first" if isinstance(error, FileNotFoundError) else "name another file or folder"
-    return ConfigError(f"{path} cannot be written ({error.strerror})", hint=hint)
+    return ConfigError(f"{path} cannot be written ({error.strerror or error})", hint=hint)
 
 
 def warn(text: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,6 +31,7 @@ _STEPS = tuple(
     timedelta(seconds=seconds)
     for seconds in (1, 10, 60, 600, 3600, 21_600, 86_400, 604_800, 2_592_000, 31_536_000, 3_155_760_000)
 )
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_ROWS = 60
 _BAR = 40
 
@@ -120,17 +121,11 @@ def timeline(
 ) -> None:
     """Count events by the time of their detection."""
     check_form(as_json=as_json, as_csv=as_csv)
-    seconds = duration(step, "--step")
-    column = counted_by(by)
+    seconds, patience = duration(step, "--step"), duration(timeout, "--timeout")
+    column, called = counted_by(by), query_name(name, "timeline")
     with checked(), open_store(project_dir, profile, store) as service:
-        found = service.timeline_events(
-            filters,
-            timedelta(seconds=seconds) if seconds else _fitting_step(service, filters),
-            column,
-            limit,
-            query_name(name, "timeline"),
-            timeout=duration(timeout, "--timeout"),
-        )
+        length = timedelta(seconds=seconds) if seconds else _fitting_step(service, filters, called, patience)
+        found = service.timeline_events(filters, length, column, limit, called, timeout=patience)
     values = [str(value) for value in found.values]
     if as_json:
         print_json(
@@ -158,8 +153,10 @@ def timeline(
             for one in found.buckets
         ]
         print_csv(["start", "total", *more], rows)
-    else:
+    elif found.buckets:
         _print_timeline(found, values)
+    else:
+        typer.echo("no event is like that" if filters else "there are no events")
 
 
 @with_filters
@@ -210,12 +207,18 @@ def top(
     typer.echo(f"{count(found.total, 'event')}")
 
 
-def _fitting_step(service: EventStorageService, filters: dict[str, Any]) -> timedelta:
-    """Choose a step with which a timeline fits a screen."""
-    first = filters.get("dt_from") or service.search_column_with("detecttime", "min")
-    last = filters.get("dt_to") or service.search_column_with("detecttime", "max")
-    length = last - first if first and last else timedelta(0)
-    return next((step for step in _STEPS if length / step <= _MOST_ROWS), _STEPS[-1])
+def _fitting_step(
+    service: EventStorageService, filters: dict[str, Any], name: str, timeout: float | None
+) -> timedelta:
+    """Choose a step with which the timeline of the events that match fits a screen."""
+    ends: list[timedelta] = []
+    for order in ("detecttime.asc", "detecttime.desc"):
+        one = {**filters, "sortby": order, "limit": 1}
+        _, found = service.search_events(one, "select_ghost", name, timeout=timeout)
+        ends += [event.detecttime - _EPOCH for event in found]
+    if not ends:
+        return _STEPS[0]
+    return next((step for step in _STEPS if ends[-1] // step - ends[0] // step < _MOST_ROWS), _STEPS[-1])
 
 
 def _print_timeline(found: Timeline, values: list[str]) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, cast
 
 import typer
 
-from tocsin.cli.console import JsonOption, count, print_json, visible
+from tocsin.cli.console import JsonOption, count, print_json, unwritable, visible
 from tocsin.cli.event_filter import checked, duration, instant, with_filters
 from tocsin.cli.event_places import (
     NameOption,
@@ -179,7 +179,7 @@ def _write_file(events: Iterator[Idea], form: str, output: Path) -> int:
         if not is_special:
             written.replace(target)
     except OSError as error:
-        raise ConfigError(f"{output} cannot be written ({error.strerror or error})") from error
+        raise unwritable(output, error) from error
     finally:
         if not is_special:
             written.unlink(missing_ok=True)

@@ -5,11 +5,13 @@ import multiprocessing
 import threading
 import time
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
 import pytest
 from ipranges import IP4, IP6Net
+from psycopg.pq import TransactionStatus
+from psycopg.types.string import StrDumper
 from tests.eventstorage.postgres.events import rows, store
 
 from tocsin.errors import (
@@ -19,7 +21,7 @@ from tocsin.errors import (
     StorageContentionError,
     StorageIntegrityError,
 )
-from tocsin.eventstorage import EventStorageService
+from tocsin.eventstorage import EventStorageCursor, EventStorageService
 from tocsin.eventstorage.postgres import BorrowedSession, PostgresBackend, connections
 from tocsin.eventstorage.postgres.connections import Connections
 from tocsin.eventstorage.postgres.failures import error_of
@@ -28,7 +30,13 @@ from tocsin.eventstorage.postgres.session import PostgresSession
 from tocsin.testing.event_stores import message
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from psycopg.abc import Buffer
+    from tests.conftest import SteppingClock
     from tests.servers.postgres import PostgresServer
+
+    from tocsin.eventstorage import Idea
 
 
 def backends(url: str) -> int:
@@ -404,6 +412,89 @@ def test_a_borrowed_session_finds_its_schema_and_leaves_the_owners_settings(post
         assert owner.execute("SELECT current_schema() AS it").fetchone() == {"it": "public"}
     assert there.session().execute("SELECT count(*) FROM events") == [(6,)]
     there.close()
+
+
+@pytest.mark.parametrize("name", [None, "mine"])
+def test_a_stream_of_a_borrowed_session_leaves_alone_what_its_owner_does_meanwhile(
+    backend: PostgresBackend, postgres_database: str, clock: SteppingClock, name: str | None
+) -> None:
+    store(backend, rows(1, 30))
+    with psycopg.connect(postgres_database) as owner:
+        owner.execute("CREATE TABLE findings (id text)")
+        owner.commit()
+        cursor = EventStorageCursor(BorrowedSession(owner))
+        assert cursor.count_events() == 30  # by now it knows the store
+        cursor.commit()
+        for event in cursor.stream_events(qname=name):
+            owner.execute("INSERT INTO findings VALUES (%s)", (event.id,))
+        cursor.close()
+        assert owner.execute("SELECT count(*) FROM findings").fetchone() == (30,)
+
+        cursor = EventStorageCursor(BorrowedSession(owner, clock=clock))
+        stream = cursor.stream_events(qname=name)
+        next(stream)
+        cursor.insert_event(message("more"))
+        cursor.commit()
+        assert owner.execute("SELECT name FROM pg_cursors").fetchall() == []
+        assert owner.execute("SHOW cursor_tuple_fraction").fetchone() == ("0.1",)
+        del stream
+        owner.commit()
+        assert owner.execute("SELECT count(*) FROM events").fetchone() == (31,)
+
+
+class CollectingDumper(StrDumper):
+    """Writes a text of a statement; meanwhile garbage is collected."""
+
+    def dump(self, obj: str) -> Buffer | None:
+        gc.collect()
+        return super().dump(obj)
+
+
+@pytest.mark.parametrize("name", [None, "mine"])
+def test_a_stream_of_a_borrowed_session_may_be_collected_as_garbage_while_its_part_ends(
+    backend: PostgresBackend, postgres_database: str, name: str | None
+) -> None:
+    store(backend, rows(1, 30))
+    found: list[object] = []
+
+    def work() -> None:
+        with psycopg.connect(postgres_database) as owner:
+            cursor = EventStorageCursor(BorrowedSession(owner, schema="public"))
+            left: list[Any] = [cursor.stream_events(qname=name)]
+            next(left[0])
+            left.append(left)  # only the collector finds it
+            del left
+            owner.adapters.register_dumper(str, CollectingDumper)
+            cursor.commit()
+            found.append(cursor.count_events())
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(60)  # only what is broken takes so long: it waits for itself
+    assert found == [30]
+
+
+@pytest.mark.parametrize("name", [None, "mine"])
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_what_is_left_of_a_borrowed_session_leaves_alone_what_its_owner_does_next(
+    backend: PostgresBackend, postgres_database: str, name: str | None, *, goes_on: bool
+) -> None:
+    store(backend, rows(1, 30))
+    with psycopg.connect(postgres_database) as owner:
+        owner.execute("CREATE TABLE findings (id text)")
+        cursor = EventStorageCursor(BorrowedSession(owner))
+        stream = cast("Generator[Idea]", cursor.stream_events(qname=name))
+        next(stream)
+        owner.commit()
+        if goes_on:
+            owner.execute("INSERT INTO findings VALUES ('one')")
+        stream.close()
+        cursor.close()
+        status = TransactionStatus.INTRANS if goes_on else TransactionStatus.IDLE
+        assert owner.info.transaction_status == status
+        owner.execute("INSERT INTO findings VALUES ('two')")
+        owner.commit()
+        assert owner.execute("SELECT count(*) FROM findings").fetchone() == (1 + goes_on,)
 
 
 def test_a_borrowed_session_needs_a_transaction(postgres_database: str, backend: PostgresBackend) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tocsin.errors import DataError, QueryCanceledException
 from tocsin.eventstorage.postgres import PostgresBackend
 from tocsin.eventstorage.postgres.borrowed import BorrowedSession
-from tocsin.eventstorage.postgres.naming import name_in
+from tocsin.eventstorage.postgres.naming import GATE, name_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -122,6 +122,33 @@ def test_a_stream_is_cancelled_between_two_pages(backend: PostgresBackend) -> No
     assert not errors
     assert not session.in_transaction
     assert session.execute("SELECT 1") == [(1,)]
+
+
+def test_a_cancellation_of_a_stream_never_hits_who_has_its_connection_next(
+    backend: PostgresBackend, postgres_database: str
+) -> None:
+    def read() -> None:
+        with closing(backend.session()) as session, session.named("stream", None):
+            seen.extend(session.stream(rows))
+
+    seen: list[object] = []
+    # The second page, the last one, waits.
+    rows = "SELECT n FROM generate_series(1, 21) n WHERE n < 21 OR pg_advisory_xact_lock(21) IS NULL"
+    waiting = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND NOT granted"
+    with psycopg.connect(postgres_database, autocommit=True) as canceller:
+        canceller.execute("SELECT pg_advisory_lock(21)")
+        thread, errors = in_thread(read)
+        while not (pids := canceller.execute(waiting, (0,)).fetchall()):
+            assert thread.is_alive()
+        canceller.execute("SELECT pg_advisory_lock(%s, %s)", (GATE, *pids[0]))
+        canceller.execute("SELECT pg_advisory_unlock(21)")
+        while not (at_the_gate := canceller.execute(waiting, (GATE,)).fetchall()):
+            assert thread.is_alive()
+        assert at_the_gate == pids
+        assert [connection.info.backend_pid for connection in backend._connections._idle] == []
+    thread.join()
+    assert not errors
+    assert len(seen) == 20
 
 
 def test_a_limit_holds_for_its_block_only(backend: PostgresBackend) -> None:

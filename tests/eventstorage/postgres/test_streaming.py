@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import gc
+import threading
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 from tests.eventstorage.postgres.events import row, rows, store
 
@@ -10,6 +13,8 @@ from tocsin.errors import EventStorageException
 from tocsin.eventstorage.postgres import streaming
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tocsin.eventstorage.postgres import PostgresBackend
 
 
@@ -84,6 +89,49 @@ def test_a_stream_ends_with_its_transaction_and_does_not_disturb_the_next(backen
         list(stream)
     session.commit()
     assert session.execute("SELECT count(*) FROM events") == [(102,)]
+
+
+class Collecting:
+    """A value of a statement: while the driver writes it, garbage is collected."""
+
+
+class CollectingDumper(psycopg.adapt.Dumper):
+    def dump(self, obj: Any) -> bytes:  # noqa: ARG002 - all are alike
+        gc.collect()
+        return b"7"
+
+
+@pytest.mark.parametrize("name", [None, "left"])
+@pytest.mark.parametrize("writes", [False, True])
+def test_a_stream_may_be_collected_as_garbage_while_its_connection_works(
+    backend: PostgresBackend, name: str | None, *, writes: bool
+) -> None:
+    store(backend, rows(1, 100))
+    found = []
+
+    def stream(session: Any) -> Iterator[object]:
+        with session.named(name, None):
+            yield from session.stream("SELECT id FROM events")
+
+    def work() -> None:
+        with closing(backend.session()) as session:
+            left: list[Any] = [stream(session)]
+            next(left[0])
+            left.append(left)  # only the collector finds it
+            del left
+            session.work(lambda one: one.adapters.register_dumper(Collecting, CollectingDumper))
+            if writes:
+                session.insert_rows(rows(101, 101))
+            found.extend(session.execute("SELECT %s::int", (Collecting(),)))
+            session.commit()
+            assert [len(list(session.stream("SELECT id FROM events")))] == [101 if writes else 100]
+            assert not session.in_transaction
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(60)  # only what is broken takes so long: it waits for itself
+    assert not thread.is_alive()
+    assert found == [(7,)]
 
 
 def test_an_error_of_a_stream_leaves_a_usable_session(backend: PostgresBackend) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import json
 import threading
@@ -20,11 +21,12 @@ from tocsin.eventstorage.sqlite.inserting import address_key, array_text
 from tocsin.eventstorage.sqlite.known import Known
 from tocsin.eventstorage.sqlite.statements import Statement, translate
 from tocsin.eventstorage.sqlite.turns import Turn, Turns
-from tocsin.eventstorage.sqlite.watching import Watch
+from tocsin.eventstorage.sqlite.watching import RunningQueries, Watch
 from tocsin.testing.event_stores import message
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterator
     from pathlib import Path
 
 _TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
@@ -237,6 +239,54 @@ def test_a_time_limit_is_for_the_work_of_the_database(seconds: list[float]) -> N
             watch.check()
     assert watch.is_over()
     assert watch.duration == 210.5
+
+
+class CollectingWatch(Watch):
+    """A query; when it is looked at or put into a set, garbage is collected."""
+
+    def __hash__(self) -> int:
+        gc.collect()
+        return super().__hash__()
+
+    @property
+    def has_ended(self) -> bool:
+        gc.collect()
+        return self._has_ended
+
+    @has_ended.setter
+    def has_ended(self, value: bool) -> None:
+        self._has_ended = value
+
+
+def test_a_query_may_end_as_garbage_while_another_one_becomes_known() -> None:
+    running = RunningQueries()
+
+    def query() -> Iterator[None]:
+        watch = Watch("left", None, None, None)
+        running.add(watch)
+        try:
+            yield
+        finally:
+            running.remove(watch)
+
+    def work() -> None:
+        first, second = (CollectingWatch(name, None, None, None) for name in ("first", "second"))
+        running.add(first)
+        left: list[Any] = [query()]
+        next(left[0])
+        left.append(left)  # only the collector finds it
+        del left
+        running.add(second)
+        assert set(running.status()) == {"first", "second"}
+        running.remove(first)
+        assert list(running.status()) == ["second"]
+        ends.append(running.cancel("first"))
+
+    ends: list[bool] = []
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(60)  # only what is broken takes so long: it waits for itself
+    assert ends == [False]
 
 
 def test_who_reads_a_stream_may_take_its_time(tmp_path: Path, seconds: list[float]) -> None:

@@ -51,6 +51,41 @@ def backend(path: Path) -> Iterator[SQLiteBackend]:
     backend.close()
 
 
+@pytest.fixture
+def only_collected_by_hand() -> Iterator[None]:
+    """Leave garbage to who collects it."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("only_collected_by_hand")
+def test_who_collects_a_stream_does_not_wait_for_a_thread_that_waits_for_him(
+    store: EventStorageService,
+) -> None:
+    def wait() -> None:
+        with store.cursor_new() as cursor:
+            left: list[Any] = [cursor.stream_events()]
+            next(left[0])
+            left.append(left)  # only the collector finds it
+            del left
+            removed.append(cursor.delete_events({"ids": ["a-1"]}, qname="waits"))
+            cursor.commit()
+
+    store.insert_events(_many("a", 3))
+    removed: list[int] = []
+    with store.cursor_new() as cursor:
+        cursor.insert_event(message("b"))  # which takes the turn
+        thread = threading.Thread(target=wait)
+        thread.start()
+        while not store.queries_status().get("waits", {}).get("waiting"):
+            assert thread.is_alive()
+        gc.collect()
+        cursor.commit()
+    thread.join()
+    assert removed == [1]
+
+
 @pytest.mark.usefixtures("store")
 class TestLentConnections:
     @pytest.fixture

@@ -233,7 +233,7 @@ def test_a_row_that_is_not_utf_8_is_rejected_and_the_others_are_read(path: Path)
 def test_rows_with_too_few_or_too_many_values_are_rejected(path: Path) -> None:
     few, fine, many = events(path, "when,what\n1\n\n1,x\n1,x,y\n", mapping())
 
-    assert few.reason == "it has 1 values in place of 2"
+    assert few.reason == "it has 1 value in place of 2: is ',' what separates them?"
     assert many.reason == "it has 3 values in place of 2"
     assert fine["Category"] == ["x"]
 
@@ -276,6 +276,60 @@ def test_a_quote_that_is_not_closed_costs_its_line_only(path: Path, tail: str) -
         assert got[1].number == 4
 
 
+@pytest.mark.parametrize(
+    ("delimiter", "written", "advice"),
+    [(",", ";", ";"), (",", "\t", "\\t"), (";", ",", ","), (",", "|", "|")],
+)
+def test_a_wrong_delimiter_is_told_from_a_missing_column(
+    path: Path, delimiter: str, written: str, advice: str
+) -> None:
+    for line, what in (
+        (f"when{written} what", f"{path} has no column 'when'"),
+        (f'"when"{written}"what"', f"the header of {path} cannot be read"),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            events(path, f"{line}\n1{written}2\n", mapping(delimiter=delimiter))
+        hint = f'its first line is {line!r}: write `delimiter: "{advice}"` in the mapping'
+        assert str(caught.value) == f"{what}: {hint}"
+    with pytest.raises(ConfigError, match="has no column 'when': it has when;something"):
+        events(path, "when;something\n1;2\n", mapping())
+
+
+def test_rows_of_one_value_ask_for_the_delimiter(path: Path) -> None:
+    [rejected] = events(path, "1;2\n", mapping(header=("when", "what")))
+    assert rejected.reason == "it has 1 value in place of 2: is ',' what separates them?"
+
+
+def test_a_value_may_be_as_large_as_an_event(path: Path) -> None:
+    limit = csv.field_size_limit()
+    large = 'a ""b""\n' * 100_000
+    assert len(large) < LONGEST
+
+    got = events(path, f'when,what\n1,"{large}"\n2,c\n', mapping())
+
+    assert [event["Category"] for event in got] == [[large.replace('""', '"')], ["c"]]
+    assert csv.field_size_limit() == limit
+
+
+def test_a_row_that_is_larger_than_an_event_is_rejected_and_the_next_one_is_read(path: Path) -> None:
+    line = "x" * 1_000_000
+
+    got = events(path, f'when,what\n1,"{line}\n{line}\n{line}\n{line}\n{line}"\n2,c\n', mapping())
+
+    assert got[0].reason == "not CSV: the row is longer than 4,194,304 bytes"
+    assert got[-1]["Category"] == ["c"]
+
+
+@pytest.mark.parametrize("end", ['"', 'x"', '"x'])
+def test_a_large_row_that_is_broken_is_rejected_alone(path: Path, end: str) -> None:
+    large = "x" * 200_000
+
+    got = events(path, f'when,what\n1,"{large}{end}"\n2,c\n', mapping())
+
+    assert got[-1]["Category"] == ["c"]
+    assert got[0].reason.startswith("not CSV: ")
+
+
 VALUES = st.text(st.sampled_from('ab",; \n\r\té'), max_size=6).filter(lambda text: "\r" not in text)
 
 
@@ -293,6 +347,20 @@ def test_what_python_writes_as_csv_is_read_the_same(rows: list[list[str]], quote
 
     assert [values for _, _, values in got] == rows
     assert b"".join(text + b"\n" for _, text, _ in got) == content
+
+
+@given(st.lists(st.lists(VALUES, min_size=2, max_size=4), min_size=1, max_size=3), st.booleans())
+@settings(max_examples=20)
+def test_large_rows_are_read_as_small_ones(rows: list[list[str]], quoted: bool) -> None:  # noqa: FBT001
+    large = [[*row[:1], '"' + "x\n" * 70_000, *row[1:]] for row in rows]
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL).writerows(
+        large
+    )
+
+    got = list(csv_records("it", enumerate(out.getvalue().encode().split(b"\n"), 1), ","))
+
+    assert [values for _, _, values in got] == large
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from tocsin.model import RejectedLine
 from tocsin.sources.idea_files import EventFile
 from tocsin.sources.idea_files.content import LONGEST, numbered_lines
 from tocsin.sources.idea_files.documents import documents
+from tocsin.sources.idea_files.mixed_lines import mixed_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,6 +75,91 @@ def test_a_file_of_lines_that_begins_with_a_part_of_one_loses_this_part_only(
     path: Path, first: bytes
 ) -> None:
     assert read(path, first + b"\n" + ONE + b"\n" + TWO) == [(1, first), (2, ONE), (3, TWO)]
+
+
+INDENTED = json.dumps(
+    {"ID": "c", "Source": [{"IP4": ["192.0.2.1"], "Note": '}{[\\"'}, {}], "N": [1.5, None]}, indent=2
+).encode()
+
+
+@pytest.mark.parametrize("indented", [INDENTED, b"  " + INDENTED.replace(b"\n", b"\n  "), INDENTED + b" "])
+def test_objects_over_several_lines_may_come_behind_lines(path: Path, indented: bytes) -> None:
+    content = b"\n".join([ONE, indented, TWO, b"", indented, indented, ONE])
+    length = indented.count(b"\n") + 1
+
+    got = read(path, content)
+
+    assert [message for _, message in got] == [ONE, indented, TWO, indented, indented, ONE]
+    assert [number for number, _ in got][:3] == [1, 2, 2 + length]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b'{\n  "ID": "a"\n  "Note": {\n  }\n}',  # no comma
+        b'{\n  "ID": "a",\n  "Note": "not closed\n}',
+        b'{\n  "Source": [\n    {"IP4": ["192.0.2.1"]\n    }\n}',
+        b'{\n  "Source": [\n    {"IP4": ["192.0.2.1"]',  # cut off
+        b'{"Note":\n' + b"[" * 200 + b"]" * 200 + b"\n}",
+    ],
+)
+def test_a_broken_object_over_several_lines_is_rejected_alone(path: Path, broken: bytes) -> None:
+    for rest in ([TWO], [INDENTED, TWO], [broken, INDENTED]):
+        got = read(path, b"\n".join([ONE, broken, *rest]))
+
+        assert len(got) == 2 + len(rest)
+        rejected = got[1][1]
+        assert isinstance(rejected, RejectedLine)
+        assert rejected.text == broken.decode()
+        assert (rejected.number, got[1][0]) == (2, 2)
+        assert rejected.reason.startswith("not JSON: it breaks off, or is wrong, in line ")
+        whole = [message for _, message in got if isinstance(message, bytes)]
+        assert whole == [ONE, *(one for one in rest if one != broken)]
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [b'{"ID": "x", "Note": "c', b'{"ID": "x", "Source": [', b'{"ID": "x", "Source": [{"IP4"', b'{"ID":'],
+)
+def test_a_line_that_was_cut_loses_itself_only(path: Path, cut: bytes) -> None:
+    for behind in ([ONE, TWO], [INDENTED, TWO], []):
+        got = read(path, b"\n".join([TWO, cut, *behind]))
+
+        assert [message for _, message in got][2:] == behind
+        assert len(got) == 2 + len(behind)
+
+
+def test_an_object_over_too_many_lines_is_rejected_and_the_next_one_is_read(path: Path) -> None:
+    huge = b'{\n  "Note": [\n' + b'"' + b"x" * 1000 + b'",\n'
+    content = b"\n".join([ONE, huge + huge[13:] * 5000 + b'    ""\n  ]\n}', INDENTED, TWO])
+
+    first, rejected, *rest = [message for _, message in read(path, content)]
+
+    assert [first, *rest] == [ONE, INDENTED, TWO]
+    assert isinstance(rejected, RejectedLine)
+    assert rejected.reason == "it is longer than 4,194,304 bytes"
+    assert len(rejected.text) <= 1 << 16
+
+
+@given(
+    st.lists(
+        st.dictionaries(st.text(), st.text() | st.lists(st.none() | st.dictionaries(st.text(), st.text())))
+    ),
+    st.lists(st.sampled_from([None, 0, 1, 4]), min_size=1),
+)
+@settings(max_examples=200)
+def test_objects_are_whole_however_each_is_indented(
+    events: list[dict[str, Any]], indents: list[int | None]
+) -> None:
+    written = [
+        json.dumps(event, indent=indents[place % len(indents)], ensure_ascii=False).encode(
+            "utf-8", "surrogatepass"
+        )
+        for place, event in enumerate(events)
+    ]
+    got = [message for _, message in mixed_lines("it", numbered_lines(Blocks(b"\n".join(written), [])))]
+
+    assert got == written
 
 
 @pytest.mark.parametrize("compress", [gzip.compress, lzma.compress])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary, WeakSet
 
 import psycopg
@@ -29,7 +29,7 @@ from tocsin.eventstorage.postgres.failures import DRIVER_ERRORS, error_of, failu
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Connection", "Connections", "describe", "run"]
+__all__ = ["Connection", "Connections", "Lender", "describe", "is_open", "run"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -78,6 +78,28 @@ def run(
     return cursor.execute(query, args, prepare=prepare, binary=binary)
 
 
+def is_open(connection: Connection) -> bool:
+    """Say whether a connection has an open transaction."""
+    return connection.pgconn.transaction_status not in (TransactionStatus.IDLE, TransactionStatus.UNKNOWN)
+
+
+class Lender(Protocol):
+    """Where a session's connection comes from."""
+
+    @property
+    def where(self) -> str:
+        """The database, for people, without secrets."""
+        ...
+
+    def take(self, *, fresh: bool = False) -> Connection:
+        """Give a connection; `fresh`: idle ones have turned out to be dead."""
+        ...
+
+    def give(self, connection: Connection) -> None:
+        """Take it back."""
+        ...
+
+
 class _Place:
     """One of the places for connections; it is taken as long as somebody has it."""
 
@@ -108,7 +130,7 @@ class Connections:
         # (A semaphore has a lock that is not given back then, and the next one would wait for ever.)
         self._places: WeakSet[_Place] = WeakSet()
         self._lent: WeakKeyDictionary[Connection, _Place] = WeakKeyDictionary()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a stream that nobody closed gives back when it is collected
         self._process = os.getpid()
         self._closed = False
         self.where = describe(self._conninfo)
@@ -157,9 +179,9 @@ class Connections:
         """Close the connections; one that is busy in another thread is closed when it is given back."""
         with self._lock:
             self._closed = True
-            lent = list(self._lent) if self._process == os.getpid() else []
+            lent = self._lent.keyrefs() if self._process == os.getpid() else []
         self._close_idle()
-        for connection in lent:
+        for connection in filter(None, (one() for one in lent)):
             if connection.info.transaction_status != TransactionStatus.ACTIVE:
                 connection.close()
 

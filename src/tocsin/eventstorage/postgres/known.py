@@ -39,7 +39,7 @@ class Known:
     """What is committed; forgotten when others take something away (the store's generation tells)."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a stream that nobody closed may fail when it is collected
         self._now: Learned | None = None
         self.text_index: bool | None = None
         self.block_sizes: int | None = None

@@ -26,6 +26,8 @@ __all__ = ["Leftovers"]
 _TABLES_AT_ONCE = len(PARTITIONED)
 # Of all months: another call may take one away meanwhile.
 _TABLES_OF_ROWS = ("event_ip", "event_host", "event_port", "event_ids")
+# To look takes as long as to delete a few thousand rows; to delete where there are none, next to nothing.
+_LOOKS_AHEAD = 4
 _FIRST = "(SELECT min(t.seq) FROM {} t WHERE t.seq > %s AND t.seq <= s.dropped_seq)"
 _FIRSTS = f"SELECT s.dropped_seq, {', '.join(map(_FIRST.format, _TABLES_OF_ROWS))} FROM event_store s"
 
@@ -42,15 +44,24 @@ class _Rows:
         self._session = session
         self._numbers = numbers
         self._last = [0] * len(_TABLES_OF_ROWS)
+        self._ahead: list[Work] = []
 
     def next(self) -> Work | None:
         """Give what deletes the next of them, `None` when there are none so far."""
+        if not self._ahead:
+            self._look()
+        return self._ahead.pop() if self._ahead else None
+
+    def _look(self) -> None:
         [(gone, *firsts)] = self._session.execute(_FIRSTS, self._last)
         for place, first in enumerate(firsts):
             if first is not None:
-                last = self._last[place] = min(first + self._numbers - 1, gone)
-                return partial(_clear, _TABLES_OF_ROWS[place], first, last)
-        return None
+                end = self._last[place] = min(first + _LOOKS_AHEAD * self._numbers - 1, gone)
+                for begin in range(first, end + 1, self._numbers):
+                    last = min(begin + self._numbers - 1, end)
+                    self._ahead.append(partial(_clear, _TABLES_OF_ROWS[place], begin, last))
+                self._ahead.reverse()
+                return
 
 
 class Leftovers:

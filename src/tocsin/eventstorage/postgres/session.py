@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Protocol
-from weakref import WeakSet
+from threading import get_ident
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import psycopg
-from psycopg.pq import TransactionStatus
 
 from tocsin.errors import (
     EventStorageException,
@@ -20,7 +19,7 @@ from tocsin.errors import (
 )
 from tocsin.eventstorage.addresses import ALL_SIZES
 from tocsin.eventstorage.postgres import deleting, inserting, streaming, turns
-from tocsin.eventstorage.postgres.connections import run
+from tocsin.eventstorage.postgres.connections import is_open, run
 from tocsin.eventstorage.postgres.failures import DRIVER_ERRORS, error_of, is_lost
 from tocsin.eventstorage.postgres.naming import Block, set_limit
 
@@ -29,36 +28,19 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from tocsin.abc import Clock
-    from tocsin.eventstorage.postgres.connections import Connection
+    from tocsin.eventstorage.postgres.connections import Connection, Lender
     from tocsin.eventstorage.postgres.known import Known, Learned
     from tocsin.eventstorage.row import EventRow
     from tocsin.eventstorage.session import Row
 
     T = TypeVar("T")
 
-__all__ = ["Lender", "PostgresSession"]
+__all__ = ["PostgresSession"]
 
 # What others committed while we waited for our turn must be seen.
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 # What may run without a transaction, as it changes nothing.
 _READING = ("SELECT", "WITH", "VALUES", "TABLE", "SHOW", "EXPLAIN", "(")
-
-
-class Lender(Protocol):
-    """Where a session's connection comes from."""
-
-    @property
-    def where(self) -> str:
-        """The database, for people, without secrets."""
-        ...
-
-    def take(self, *, fresh: bool = False) -> Connection:
-        """Give a connection; `fresh`: idle ones have turned out to be dead."""
-        ...
-
-    def give(self, connection: Connection) -> None:
-        """Take it back."""
-        ...
 
 
 class PostgresSession:
@@ -76,6 +58,7 @@ class PostgresSession:
     """
 
     dialect: Final = "postgresql"
+    _owns: ClassVar[bool] = True  # the transactions
 
     def __init__(self, connections: Lender, known: Known, *, clock: Clock | None, text_index: bool) -> None:
         self._connections = connections
@@ -86,8 +69,10 @@ class PostgresSession:
         self._block: Block | None = None
         self._limit: int | None = None  # milliseconds a statement of the open transaction has
         self._limit_before = ""
-        self._streams: WeakSet[streaming.ServerCursor] = WeakSet()  # those that are open
-        self._only_streams = False  # nobody else needs the open transaction
+        self._streams: set[streaming.ServerCursor] = set()  # those of the open transaction
+        self._only_streams = False  # nobody else needs it
+        self._at_work = False
+        self._thread = 0  # that used it last
         self._learned: list[Learned] = []
         self._closed = False
         self._ends = 0  # of transactions
@@ -120,7 +105,7 @@ class PostgresSession:
     @property
     def in_transaction(self) -> bool:
         """Whether something is open that a commit would keep."""
-        return self._held is not None and self._is_ours and _is_open(self._held)
+        return self._held is not None and self._is_ours and is_open(self._held)
 
     @property
     def broken(self) -> bool:
@@ -151,6 +136,7 @@ class PostgresSession:
     def rollback(self) -> None:
         """Undo what was written."""
         if self._held is not None and self.in_transaction:
+            self._at_work = True
             try:
                 run(self._held, "ROLLBACK")
             except DRIVER_ERRORS:
@@ -190,16 +176,15 @@ class PostgresSession:
 
     def stream(self, query: str, args: Sequence[Any] = ()) -> Iterator[Row]:
         """Run a query and give its rows one by one in constant memory."""
-        block = self._block
+        block, ends = self._block, -1
         cursor = streaming.ServerCursor(block)
-        own = not self.in_transaction
-        if own:
-            self._open()
-            self._only_streams = True
-        ends = self._ends
-        self._streams.add(cursor)
         try:
-            self._call(lambda connection: cursor.open(connection, query, args, whole=own))
+            self._streams.add(cursor)  # first: another one that ends now leaves the transaction then
+            ends, own = self._ends, not self.in_transaction
+            if own:
+                self._open()
+                self._only_streams = True
+            self._call(lambda connection: cursor.open(connection, query, args, whole=own and self._owns))
             if block is not None:  # other statements, between two rows, are none of it
                 self._block = block.outer
             while page := self._call(cursor.fetch, block=block):
@@ -212,12 +197,12 @@ class PostgresSession:
                 if block is not None and block.name is not None:
                     self._call(block.stand_at_gate, block=block)
         finally:
+            if self._is_free():
+                if block is not None and self._block is block.outer:
+                    self._block = block  # what is left to do is of it
+                if self._ends == ends and self._is_there():
+                    self._end_stream(cursor)
             self._streams.discard(cursor)
-            if self._ends == ends:  # else its transaction is over, and so is the cursor
-                if self._only_streams and not self._streams:
-                    self.rollback()
-                elif cursor.is_open:
-                    self._call(cursor.close)
 
     @contextmanager
     def named(self, qname: str | None, timeout: float | None) -> Iterator[None]:
@@ -303,10 +288,11 @@ class PostgresSession:
             repeatable: It may be done again when the connection turns out to have died while it was idle.
             block: Which block it belongs to, if not to the innermost one.
         """
-        first = self._held is None
-        connection = self._connection()
+        first, was_at_work = self._held is None, self._at_work
         block = block or self._block
         try:
+            self._at_work, self._thread = True, get_ident()
+            connection = self._connection()
             self._keep_limit(connection, block)
             with nullcontext() if block is None else block.timed():
                 return work(connection)
@@ -329,6 +315,7 @@ class PostgresSession:
             self.rollback()
             raise
         finally:
+            self._at_work = was_at_work
             self._release_idle()
 
     def _connection(self) -> Connection:
@@ -343,7 +330,7 @@ class PostgresSession:
     def _keep_limit(self, connection: Connection, block: Block | None) -> None:
         """Let the statements of the open transaction have as long as those of a block may."""
         limit = None if block is None else block.limit
-        if limit != self._limit and _is_open(connection):
+        if limit != self._limit and is_open(connection):
             before = set_limit(connection, self._limit_before if limit is None else str(limit))
             if self._limit is None:
                 self._limit_before = before
@@ -353,25 +340,49 @@ class PostgresSession:
         """End a named block: wait until no cancellation is on its way, and lift the time limit."""
         if self._block is not None and block in self._block.chain():
             self._block = block.outer
+        if not self._is_free():
+            return
+        is_marked = block.name is not None
         try:
-            if self._held is not None and not self._held.closed:
-                if block.name is not None:
-                    self._call(block.pass_gate)
-                elif self._limit is not None:
-                    self._call(lambda _: None)
+            if self._held is None or self._held.closed or not (is_marked or self._limit is not None):
+                return
+            if self._owns or self._is_there():
+                self._call(block.pass_gate if is_marked else lambda _: None)
         finally:
             self._release_idle()
+
+    def _is_free(self) -> bool:
+        """Say whether what ends now may use the connection.
+
+        A stream that nobody closed ends when it is collected as garbage: at any moment, in any thread.
+        """
+        return not self._at_work and self._thread == get_ident()
+
+    def _is_there(self) -> bool:
+        """Say whether the transaction that it works in still is."""
+        return self.in_transaction
+
+    def _end_stream(self, cursor: streaming.ServerCursor) -> None:
+        if self._only_streams and self._streams == {cursor}:
+            self._end_reading()
+        elif cursor.is_open:
+            self._call(cursor.close)
+
+    def _end_reading(self) -> None:
+        self.rollback()
 
     def _ended(self) -> None:
         self._learned = []
         self._ends += 1
         self._limit = None
+        self._streams = set()
+        self._at_work = False
         self._release_idle()
 
     def _release_idle(self) -> None:
         """Give the connection back, unless what comes next needs the same one."""
         held = self._held
-        if held is not None and (held.closed or (self._block is None and not _is_open(held))):
+        if held is not None and (held.closed or (self._block is None and not is_open(held))):
             self._release()
 
     def _release(self) -> None:
@@ -383,10 +394,3 @@ class PostgresSession:
 def _rows(cursor: psycopg.Cursor[Row]) -> list[Row]:
     result = cursor.pgresult  # `description` would be made anew, a column at a time
     return cursor.fetchall() if result is not None and result.nfields else []
-
-
-def _is_open(connection: Connection) -> bool:
-    return connection.pgconn.transaction_status not in (
-        TransactionStatus.IDLE,
-        TransactionStatus.UNKNOWN,
-    )

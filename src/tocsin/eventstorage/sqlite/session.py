@@ -193,9 +193,7 @@ class SQLiteSession:
                 with self._driver(watch):
                     rows = cursor.fetchmany(_ROWS_AT_A_TIME)
         finally:
-            with self._use:
-                if not self._is_gone:
-                    cursor.close()
+            self._finish(cursor)
 
     @contextmanager
     def named(self, qname: str | None, timeout: float | None) -> Iterator[None]:
@@ -277,6 +275,21 @@ class SQLiteSession:
     def _refuse_closing(self) -> None:
         if self._loan is not None and self._loan.closing:
             raise StorageConnectionException(f"{self._where} is closed", hint="open a new service")
+
+    def _finish(self, cursor: sqlite3.Cursor) -> None:
+        """Close the cursor of a stream, but do not wait for the connection.
+
+        A stream that nobody closed is ended by the thread that collects it as garbage, which may have what
+        the thread of this session waits for. The driver ends the cursor then, as garbage too.
+        """
+        lock, may_close = (None if self._loan is None else self._loan.lock), False
+        try:
+            may_close = lock is None or lock.acquire(blocking=False)
+            if may_close and not self._is_gone:
+                cursor.close()
+        finally:
+            if lock is not None and may_close:
+                lock.release()
 
     def _cursor(self) -> sqlite3.Cursor:
         cursor = self._connection.cursor()

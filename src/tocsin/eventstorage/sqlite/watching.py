@@ -13,7 +13,7 @@ import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
+from weakref import ref
 
 from tocsin.errors import QueryCanceledException
 
@@ -50,6 +50,7 @@ class Watch:
         self.thread = threading.current_thread().name
         self.started_at = started_at
         self.waits = False
+        self.has_ended = False
         self._began = time.monotonic()
         self._spent = 0.0
         self._at_work_since: float | None = None
@@ -144,37 +145,40 @@ class RunningQueries:
     """The named queries of this process on one file.
 
     They are known by weak references: of one that was interrupted before it could say that it has ended,
-    nothing is left either.
+    nothing is left either. To end takes no lock: a stream that nobody closed ends when it is collected as
+    garbage, which can be while its thread has the lock. Nor are the references told of an end: what is
+    raised there (an interrupt) would be lost.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._watches: WeakSet[Watch] = WeakSet()
+        self._watches: list[ref[Watch]] = []
 
     def add(self, watch: Watch) -> None:
         """Make a query known, if it has a name."""
         if watch.name is not None:
             with self._lock:
-                self._watches.add(watch)
+                self._watches = [ref(one) for one in (*self._those_at_work(), watch)]
 
     def remove(self, watch: Watch) -> None:
         """Forget a query that has ended."""
-        with self._lock:
-            self._watches.discard(watch)
+        watch.has_ended = True
 
     def status(self) -> dict[str, dict[str, Any]]:
         """Describe those that run; of two with one name the older one."""
-        with self._lock:
-            oldest_last = sorted(self._watches, key=lambda watch: watch.duration)
+        oldest_last = sorted(self._those_at_work(), key=lambda watch: watch.duration)
         return {watch.name: watch.status() for watch in oldest_last if watch.name is not None}
 
     def cancel(self, name: str) -> bool:
         """End all of a name; false when there is none."""
-        with self._lock:
-            watches = [watch for watch in self._watches if watch.name == name]
+        watches = [watch for watch in self._those_at_work() if watch.name == name]
         for watch in watches:
             watch.cancel()
         return bool(watches)
+
+    def _those_at_work(self) -> list[Watch]:
+        watches = [one() for one in self._watches]
+        return [watch for watch in watches if watch is not None and not watch.has_ended]
 
 
 def _user() -> str:

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import codecs
+from collections import deque
 from typing import IO, TYPE_CHECKING, Protocol
 
 from tocsin.errors import ConfigError, LoadError
 from tocsin.sources.log_files.opened import OpenLog, look_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-__all__ = ["LONGEST", "STDIN", "ByteStream", "OpenContent", "StdinContent", "Transcoded", "numbered_lines"]
+__all__ = [
+    "LONGEST",
+    "STDIN",
+    "ByteStream",
+    "OpenContent",
+    "ReturnableLines",
+    "StdinContent",
+    "Transcoded",
+    "numbered_lines",
+]
 
 STDIN = "-"
 LONGEST = 4 << 20  # bytes of a line; a store takes no larger message
@@ -167,6 +177,24 @@ class Transcoded:
             if text:
                 return text.encode("utf-8", "replace")
         return b""
+
+
+class ReturnableLines:
+    """Numbered lines, some of which may be given back to be read again."""
+
+    def __init__(self, lines: Iterable[tuple[int, bytes]]) -> None:
+        self._rest = iter(lines)
+        self._returned: deque[tuple[int, bytes]] = deque()
+
+    def __iter__(self) -> Iterator[tuple[int, bytes]]:
+        return self
+
+    def __next__(self) -> tuple[int, bytes]:
+        return self._returned.popleft() if self._returned else next(self._rest)
+
+    def give_back(self, lines: list[tuple[int, bytes]]) -> None:
+        """Take back the last lines that were given."""
+        self._returned.extendleft(reversed(lines))
 
 
 def numbered_lines(stream: ByteStream, head: bytes = b"") -> Iterator[tuple[int, bytes]]:

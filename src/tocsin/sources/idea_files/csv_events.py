@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from tocsin.errors import ConfigError
-from tocsin.sources.idea_files.csv_records import csv_records
+from tocsin.sources.idea_files.csv_records import csv_records, values_of
 from tocsin.sources.idea_files.documents import rejected
 from tocsin.sources.idea_files.idea_paths import IdeaPath, PathKind, parse_path
 from tocsin.sources.idea_files.row_ids import RowIds, content_id
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["csv_events"]
 
+_DELIMITERS = (",", ";", "\t", "|")
+_SHOWN = 200  # characters of a line
 _REMEMBERED = 4096  # times, whose texts come again and again
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _DECIMAL = re.compile(r"-?[0-9]{1,18}\.[0-9]{1,18}")
@@ -51,9 +53,10 @@ def csv_events(
             return
         _, header_text, found = first
         if not isinstance(found, list):
-            raise ConfigError(f"the header of {source} cannot be read", hint=found.reason)
+            hint = _other_delimiter(header_text, mapping) or found.reason
+            raise ConfigError(f"the header of {source} cannot be read", hint=hint)
         header = tuple(name.strip() for name in found)
-    maker = _MessageMaker(source, header, mapping)
+    maker = _MessageMaker(source, header, mapping, header_text)
     width = len(header)
     for number, text, values in records:
         if not isinstance(values, list):
@@ -62,6 +65,8 @@ def csv_events(
             continue  # files that were put behind each other have several headers, spreadsheets empty rows
         elif len(values) != width:
             reason = f"it has {len(values)} values in place of {width}"
+            if len(values) == 1:
+                reason = f"it has 1 value in place of {width}: is {mapping.delimiter!r} what separates them?"
             yield number, rejected(source, number, text, reason)
         else:
             try:
@@ -86,8 +91,10 @@ class _Step(NamedTuple):
 class _MessageMaker:
     """Puts the values of rows where they belong."""
 
-    def __init__(self, source: str, header: Sequence[str], mapping: CsvMapping) -> None:
-        positions = _positions(source, header, mapping)
+    def __init__(
+        self, source: str, header: Sequence[str], mapping: CsvMapping, header_text: bytes | None
+    ) -> None:
+        positions = _positions(source, header, mapping, header_text)
         times = _Times(TimeReader(mapping.time_format, mapping.timezone))
         self._empty = mapping.empty
         self._own_id: int | None = None
@@ -174,18 +181,38 @@ def _group(
     return groups[at]
 
 
-def _positions(source: str, header: Sequence[str], mapping: CsvMapping) -> dict[str, int]:
-    named = [column.column for column in mapping.columns] + list(mapping.id_columns or ())
-    named += [name for names in mapping.joined.values() for name in names]
+def _positions(
+    source: str, header: Sequence[str], mapping: CsvMapping, header_text: bytes | None
+) -> dict[str, int]:
+    named = _named(mapping)
     for name in named:
         if name not in header:
             there = ", ".join(header[:50])
-            raise ConfigError(f"{source} has no column {name!r}", hint=f"it has {there}")
+            hint = _other_delimiter(header_text, mapping) or f"it has {there}"
+            raise ConfigError(f"{source} has no column {name!r}", hint=hint)
         if header.count(name) > 1:
             raise ConfigError(
                 f"{source} has two columns {name!r}", hint="name them with `header` in the mapping"
             )
     return {name: header.index(name) for name in named}
+
+
+def _named(mapping: CsvMapping) -> list[str]:
+    named = [column.column for column in mapping.columns] + list(mapping.id_columns or ())
+    return named + [name for names in mapping.joined.values() for name in names]
+
+
+def _other_delimiter(header_text: bytes | None, mapping: CsvMapping) -> str | None:
+    """Say what to change when the names are there, and something else separates them."""
+    if header_text is None:
+        return None
+    for other in _DELIMITERS:
+        there = [name.strip() for name in values_of(header_text, other)]
+        if other != mapping.delimiter and set(_named(mapping)) <= set(there):
+            first = header_text.decode("utf-8", "replace")[:_SHOWN]
+            escaped = "\\t" if other == "\t" else other
+            return f'its first line is {first!r}: write `delimiter: "{escaped}"` in the mapping'
+    return None
 
 
 def _step(path: IdeaPath, position: int, split: str | None, times: _Times) -> _Step:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tocsin.sources.idea_files.content import ByteStream
 
-__all__ = ["LARGEST_DOCUMENT", "documents", "has_one_a_line", "rejected"]
+__all__ = ["LARGEST_DOCUMENT", "documents", "has_one_a_line", "is_json", "rejected"]
 
 LARGEST_DOCUMENT = 256 << 20  # bytes; it is in memory as a whole
 _LONGEST_REJECTED = 1 << 16
@@ -42,10 +42,11 @@ def has_one_a_line(head: bytes) -> bool:
         return head.startswith(b"{")
     if lines[0].rstrip() == b"{":
         return False
-    return any(line.startswith(b"{") and _is_json(line) for line in lines)
+    return any(line.startswith(b"{") and is_json(line) for line in lines)
 
 
-def _is_json(line: bytes) -> bool:
+def is_json(line: bytes) -> bool:
+    """Say whether something is a whole JSON document."""
     try:
         json.loads(line)
     except (ValueError, RecursionError):

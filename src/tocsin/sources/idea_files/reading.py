@@ -17,6 +17,7 @@ from tocsin.sources.idea_files.content import (
 from tocsin.sources.idea_files.csv_events import csv_events
 from tocsin.sources.idea_files.documents import documents, has_one_a_line
 from tocsin.sources.idea_files.mapping import CsvMapping, mapping_of_header
+from tocsin.sources.idea_files.mixed_lines import mixed_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,9 +35,9 @@ _UTF8_NAMES = ("utf-8", "utf8", "utf_8")
 class EventFile:
     r"""The events of a file or of standard input, read once; also a context manager.
 
-    What it holds is told from its content: JSON lines, one object, an array of objects, or CSV with a header
-    that is known. With a mapping it is CSV. Compressed files are decompressed; UTF-16 is recognised by its
-    mark.
+    What it holds is told from its content: JSON lines (also with objects over several lines among them), one
+    object, an array of objects, or CSV with a header that is known. With a mapping it is CSV. Compressed
+    files are decompressed; UTF-16 is recognised by its mark.
 
     Args:
         path: The file, or `-` for standard input.
@@ -107,9 +108,7 @@ class EventFile:
             return
         begins = head.lstrip()[:1]
         if not begins or (begins != b"[" and has_one_a_line(head.lstrip())):
-            for number, line in numbered_lines(stream, head):
-                if line and not line.isspace():
-                    yield number, line
+            yield from mixed_lines(self.name, numbered_lines(stream, head))
         elif begins in (b"{", b"["):
             yield from documents(self.name, stream, head)
         elif (known := mapping_of_header(head.partition(b"\n")[0])) is not None:

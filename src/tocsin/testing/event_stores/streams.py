@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 from itertools import islice
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,6 +44,33 @@ class StreamContract(EventStoreContract):
             next(second)
             assert len([*first, *second]) == 58
             assert not cursor._session.in_transaction  # noqa: SLF001 - nobody else can tell
+
+    def test_a_stream_behind_one_that_its_transaction_left_leaves_nothing_open(
+        self, store: EventStorageService
+    ) -> None:
+        store.insert_events(many("there", 30))
+        with store.cursor_new() as cursor:
+            left = cursor.stream_events()
+            next(left)
+            cursor.commit()
+            assert len(list(cursor.stream_events())) == 30
+            assert not cursor._session.in_transaction  # noqa: SLF001 - nobody else can tell
+
+    @pytest.mark.filterwarnings("ignore::ResourceWarning")  # the collector meets connections that are open
+    def test_nothing_is_left_of_streams_that_nobody_closed(self, store: EventStorageService) -> None:
+        store.insert_events(many("there", 30))
+        with store.cursor_new() as cursor:
+            for owner in (store, cursor):
+                for qname, timeout in _NAMES:
+                    left = [owner.stream_events(qname=qname, timeout=timeout)]
+                    next(left[0])
+                    left.append(left)  # type: ignore[arg-type]  # so that only the collector finds it
+                    del left
+                    assert owner.count_events() == 30
+            gc.collect()  # what is raised there is an error of the test
+            cursor.commit()
+            assert store.queries_status() == {}
+            assert len(list(cursor.stream_events())) == 30
 
     @examples(15)
     @given(

@@ -177,6 +177,17 @@ class TendingContract(EventStoreContract):
             store.delete_event("a")
             assert store.count_events({"text": "needle"}) == 0
 
+    def test_a_text_of_too_many_words_is_refused(self, store: EventStorageService) -> None:
+        words = [f"word{number}" for number in range(40_000)]
+        store.insert_event(message("a", Note=" ".join(words[:1000])))
+        assert store.count_events({"text": " ".join(words[:1000] * 3)}) == 1
+        for count in (1001, 40_000):
+            with pytest.raises(
+                DataError, match=f"text has {count:,} different words.*1,000 at most"
+            ) as caught:
+                store.count_events({"text": " ".join(words[:count])})
+            assert caught.value.parameter == "text"
+
     def test_the_status_tells_what_is_there(self, store: EventStorageService, clock: FixedClock) -> None:
         first = clock.now()
         store.insert_events(many("a", 30))
