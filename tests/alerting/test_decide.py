@@ -158,7 +158,7 @@ def test_every_decision_says_why() -> None:
         taken.decision.kind: taken.decision.reason for taken in outcome_of("uuuuuU--.", rule).decisions
     }
     assert reasons[DecisionKind.FIRST] == "3 points in a row lie above the band"
-    assert reasons[DecisionKind.REPEAT] == "still above the band after 0:04:00, last told 0:02:00 before"
+    assert reasons[DecisionKind.REPEAT] == "still above the band after 0:04:00"
     assert reasons[DecisionKind.ESCALATED] == "severity 10 is at least twice the 2 that was told"
     assert reasons[DecisionKind.NO_DATA] == "no value in 2 slots in a row, which is 2min or longer"
     assert "values arrive again" in reasons[DecisionKind.RECOVERED]

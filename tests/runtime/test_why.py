@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.runtime.alert_scenes import Scene, scan
+from tests.runtime.alert_scenes import NOWHERE, Scene, scan
 from tests.runtime.conftest import START, noisy
 from tocsin.alerting.acknowledgements import acknowledge
 from tocsin.alerting.silence_book import add_silence, new_silence
@@ -611,6 +611,22 @@ def test_the_end_of_what_was_told_before_a_silence_is_told_after_it(
     answer = scene.why("load").rules[0].answers[0]
     assert [row.kind.value for row in answer.told] == ["first", "recovered"]
     assert answer.again.kind is Next.NEVER
+
+
+def test_a_channel_that_came_during_a_silence_is_not_promised_to_be_told(scene: Scene) -> None:
+    hooks = {"hook": NOWHERE, "late": NOWHERE}
+    scene.work.write("profiles.yml", {"alert_channels": hooks})
+    scene.metric("load", range(190, 194), 194, alerting={"channels": ["hook"], "renotify_every": "30min"})
+    scene.run()
+    silence(scene, "monitor=load", hours=2)
+    scene.metric("load", OPEN, alerting={"channels": ["hook", "late"], "renotify_every": "30min"})
+    scene.run()
+
+    answers = {one.channel: one for one in scene.why("load").rules[0].answers}
+    assert [row.kind.value for row in answers["late"].decisions] == ["silenced"] * 2
+    assert answers["late"].again.kind is Next.NEVER
+    assert answers["hook"].again.kind is Next.SILENCED
+    assert "If it still goes on when the silence is over" not in scene.words("load")
 
 
 def test_what_goes_on_and_was_told_nobody_is_not_said_to_be_over(scene: Scene) -> None:

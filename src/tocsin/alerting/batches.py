@@ -2,9 +2,11 @@
 
 A group that waits (`group_wait`) is told in batches: what is alike in `group_by` and goes to one channel. The
 first notice of a batch waits so long for others; then all of them leave in one message, and the next batch of
-the same kind leaves `group_interval` later, at the earliest. A group that does not wait is told of each by
-itself, at once. What comes outside of a group's hours leaves when they begin, unless it is bad enough.
-Of the repetitions of an incident that leave together, after a long pause or a night, the last says it all.
+the same kind leaves `group_interval` later, at the earliest; see `tocsin.alerting.route.next_turn`. A group
+that does not wait is told of each by itself, at once. What comes outside of a group's hours leaves when they
+begin, unless it is bad enough.
+Of the repetitions of an incident that leave together, after a long pause or a night, the last says it all;
+so does the last of what was held back until now about how it got worse.
 
 Waiting goes by the clock, and is kept in the memory, so that a restart neither hurries nor forgets. Messages
 leave in the order of event time.
@@ -22,7 +24,7 @@ from tocsin.alerting.digest import MOST_ITEMS, digest_message
 from tocsin.alerting.message import iso
 from tocsin.alerting.record import note_messages
 from tocsin.alerting.records import Queued, queue_messages
-from tocsin.alerting.route import may_leave
+from tocsin.alerting.route import may_leave, next_turn
 from tocsin.alerting.rows import execute_for
 from tocsin.model import DecisionKind, Group, Severity
 
@@ -55,6 +57,7 @@ class Notice:
         severity: How bad it is.
         event_at: Event time at which it was to be told.
         payload: The message about it, all but its `id`.
+        is_late: Whether it was muted until now.
     """
 
     id: str
@@ -63,6 +66,7 @@ class Notice:
     severity: Severity
     event_at: datetime
     payload: Mapping[str, Any]
+    is_late: bool = False
 
 
 def notice_id(candidate_id: str, group: str, channel: str) -> str:
@@ -110,6 +114,8 @@ def _batch(notice: Notice) -> str:
         return json.dumps({key: values.get(key) for key in sorted(notice.group.group_by)})
     if notice.payload.get("kind") == DecisionKind.REPEAT.value:
         return _REPETITIONS + json.dumps([notice.payload.get(key) for key in _INCIDENT])
+    if notice.payload.get("kind") == DecisionKind.ESCALATED.value and notice.is_late:
+        return _REPETITIONS + json.dumps(["worse", *(notice.payload.get(key) for key in _INCIDENT)])
     return _ALONE
 
 
@@ -118,7 +124,7 @@ def _due(group: Group, left: datetime | None, now: datetime) -> datetime:
         return now
     due = now + group.group_wait
     # What left later than now left before the clock was set back.
-    return due if left is None else max(due, min(left, now) + group.group_interval)
+    return due if left is None else max(due, next_turn(group, min(left, now)))
 
 
 def _read_left(tx: Transaction) -> dict[_Batch, datetime]:
@@ -194,6 +200,8 @@ def _leaving(tx: Transaction, plan: AlertingPlan, now: datetime, *, close_all: b
     return list(batches.values())
 
 
+_LONGER = timedelta(days=2)  # than an interval some days of the calendar may take
+
 # What was kept later than now waits since before the clock was set back: nobody knows for how long.
 # (The clocks of two machines that work on one memory differ by less than the skew.)
 _SKEW = timedelta(seconds=5)
@@ -247,7 +255,8 @@ def _note_left(tx: Transaction, plan: AlertingPlan, batches: Sequence[_Waiting],
     longest = max(group.group_interval for group in plan.groups) if plan.groups else None
     if longest is not None:
         tx.execute_query(
-            f"DELETE FROM {tx.get_full_table_name(_BATCHES)} WHERE left_at < %(old)s", {"old": now - longest}
+            f"DELETE FROM {tx.get_full_table_name(_BATCHES)} WHERE left_at < %(old)s",
+            {"old": now - longest - _LONGER},
         )
     tx.insert_batch(
         _BATCHES,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tocsin.model import AlertCandidate, Group
 
 __all__ = [
+    "MAY_WAIT",
     "MUTED",
     "OPENINGS",
     "Case",
@@ -31,6 +32,8 @@ Pair = tuple[str, str]
 """A group and a channel."""
 OPENINGS = frozenset({DecisionKind.FIRST, DecisionKind.NO_DATA})
 """What begins something; all else follows it."""
+MAY_WAIT = OPENINGS | {DecisionKind.ESCALATED}
+"""What is told of an incident when what muted it is over, as long as the incident goes on."""
 MUTED = frozenset({DecisionKind.SILENCED, DecisionKind.INHIBITED})
 """What is not final while an incident goes on."""
 _SILENCED = frozenset({DecisionKind.SILENCED})
@@ -58,7 +61,7 @@ class Case:
         before: What was decided about it before.
         waited: Whether it was muted until now.
         mutes: Why it was muted before, in the order of deciding.
-        standing: Where the incident stands, when it was muted.
+        standing: Where the incident stands, where that is known.
     """
 
     place: int
@@ -78,8 +81,16 @@ class Case:
 
     @property
     def may_wait(self) -> bool:
-        """Whether it is the opening of an incident: what mutes that may end before the incident does."""
-        return self.candidate.opened_at is not None and self.candidate.kind in OPENINGS
+        """Whether it is the opening of an incident, or says that one got worse.
+
+        What mutes that may end before the incident does.
+        """
+        return self.candidate.opened_at is not None and self.candidate.kind in MAY_WAIT
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether it says that an incident got worse: who was told that it began is told that."""
+        return self.candidate.opened_at is not None and self.candidate.kind is DecisionKind.ESCALATED
 
     @property
     def is_end(self) -> bool:

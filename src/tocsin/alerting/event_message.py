@@ -84,6 +84,9 @@ def message_about(
     if decision.kind is not candidate.kind:
         message |= {"kind": decision.kind.value, "reason": storable(decision.reason)}
         message["title"] = render_title(message)
+    elif decision.kind is DecisionKind.REPEAT:  # when it was told before is known here, and to no template
+        message["reason"] = storable(decision.reason)
+        message["text"] = str(message.get("text", "")).replace(candidate.reason, message["reason"], 1)
     message["text"] = "\n".join([str(message.get("text", "")), *_held_lines(message)])
     return message
 
@@ -142,7 +145,7 @@ def relapse_message(
 
 
 def late_lines(message: Mapping[str, Any], why: str, standing: Standing | None) -> Iterable[str]:
-    """Say of the opening of an incident why it is told late, and where the incident stands meanwhile.
+    """Say of an incident that began, or got worse, why it is told late, and where it stands meanwhile.
 
     Args:
         message: The payload, which tells of the point at which it was decided.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +14,7 @@ from tocsin.model.alert import IncidentState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from numpy.typing import NDArray
 
@@ -242,9 +241,7 @@ def _advance(
         at = instant(times[position])
         now = as_of(position)
         incident = replace(now, told_at=at, told_severity=now.severity)
-        decision = (
-            _escalated(before, incident) if escalates <= repeats else _repeated(before, incident, at, rule)
-        )
+        decision = _escalated(before, incident) if escalates <= repeats else _repeated(incident, at, rule)
         outcome.decisions.append(TakenDecision(at, decision, incident))
         position += 1
     return as_of(len(found) - 1)
@@ -311,11 +308,10 @@ def _escalated(before: Incident, after: Incident) -> AlertDecision:
     return AlertDecision(DecisionKind.ESCALATED, reason)
 
 
-def _repeated(before: Incident, after: Incident, at: datetime, rule: AlertRule) -> AlertDecision:
-    since = at - before.told_at if before.told_at is not None else timedelta()
-    where = "anomalous" if rule.subject is Subject.LINES else _SIDE_WORDS[after.direction]
-    reason = f"still {where} after {at - after.opened_at}, last told {since} before"
-    return AlertDecision(DecisionKind.REPEAT, reason)
+def _repeated(incident: Incident, at: datetime, rule: AlertRule) -> AlertDecision:
+    """Say that it goes on; when whom was told before is known to those alone who tell."""
+    where = "anomalous" if rule.subject is Subject.LINES else _SIDE_WORDS[incident.direction]
+    return AlertDecision(DecisionKind.REPEAT, f"still {where} after {at - incident.opened_at}")
 
 
 def _closing(incident: Incident, rule: AlertRule) -> TakenDecision:

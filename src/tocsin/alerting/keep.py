@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tocsin.alerting.batches import Notice, notice_id, queue_notices
+from tocsin.alerting.case import MUTED
 from tocsin.alerting.event_message import late_lines, message_about
 from tocsin.alerting.message import utc
 from tocsin.alerting.record import decision_about, write_decisions
 from tocsin.alerting.route import may_leave, next_open
-from tocsin.alerting.rows import execute_for
+from tocsin.alerting.rows import execute_for, storable
 from tocsin.model import DecisionKind
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def keep(
                 until=outcome.until,
                 notice_id=ids.get(place),
                 again=outcome.decision.kind in outcome.case.before,
+                times=_times(outcome),
             )
         )
     write_decisions(tx, decisions, now)
@@ -74,6 +76,13 @@ def keep(
     for place, outcome in enumerate(outcomes):
         if place in ids and outcome.answer is not None and outcome.answer.held_ids:
             _link_held(tx, outcome.answer, ids[place])
+
+
+def _times(outcome: Outcome) -> int:
+    """Count how often the same muted something before; another one did last."""
+    if outcome.decision.kind not in MUTED:
+        return 0
+    return outcome.case.mutes.count(storable(outcome.decision.reason))
 
 
 def _tellers(outcomes: Sequence[Outcome], subjects: Sequence[Hashable], now: datetime) -> dict[int, int]:
@@ -133,6 +142,7 @@ def notice_of(
         severity=case.candidate.severity,
         event_at=case.moment,
         payload=about,
+        is_late=bool(case.may_wait and case.mutes),
     )
 
 

@@ -1,8 +1,9 @@
 """What a silence or a trouble elsewhere means for a case: it is held back, it was over before, or nothing.
 
-An event, and what an incident comes to, is decided about once. The opening of an incident is not: it is
-asked again until nothing mutes it, and told if its incident still goes on then. So a trouble that is over
-when it is asked about decides as if it had been asked all the time: what it muted is told as of its end.
+An event, and that an incident still goes on, is decided about once. The opening of an incident is not, nor
+is that it got worse: these are asked again until nothing mutes them, and told if the incident still goes on
+then. So a trouble that is over when it is asked about decides as if it had been asked all the time: what it
+muted is told as of its end.
 
 The end of an incident is asked again, too: who was told of the opening hears of it when no silence holds it.
 """
@@ -103,7 +104,7 @@ class Mutes:
         if case.may_wait and self._is_over(case, hold.until):
             return none(case, Stage.INHIBIT, f"it was over before what muted it was: {why}")
         if case.may_wait and hold.until is not None:
-            return replace(case, moment=min(hold.until, self._now))
+            return replace(case, moment=min(hold.until, self._now), mutes=(*case.mutes, why))
         return Outcome(case, Stage.INHIBIT, AlertDecision(DecisionKind.INHIBITED, why), until=hold.until)
 
     def _is_over(self, case: Case, at: datetime | None) -> bool:

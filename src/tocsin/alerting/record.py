@@ -24,6 +24,7 @@ __all__ = [
     "Decision",
     "Stage",
     "decision_about",
+    "last_told",
     "note_messages",
     "opening_decisions",
     "told_pairs",
@@ -77,6 +78,7 @@ class Decision:
         until: When what holds it back ends, where that is known.
         notice_id: The notice that tells it.
         again: Whether the same was decided before, for another reason.
+        times: How often it was decided before, for this reason: another one came in between.
     """
 
     candidate_id: str
@@ -96,6 +98,7 @@ class Decision:
     until: datetime | None = None
     notice_id: str | None = None
     again: bool = False
+    times: int = 0
 
     @property
     def id(self) -> str:
@@ -109,6 +112,7 @@ class Decision:
         if self.candidate_id:
             parts = [self.candidate_id, self.group, self.channel, self.kind.value]
             parts += [self.reason] if self.again else []
+            parts += [str(self.times)] if self.times else []
         else:
             about = iso(self.opened_at) if self.opened_at is not None else self.reason
             parts = [self.monitor, self.series, self.rule, self.condition, iso(self.event_at)]
@@ -127,6 +131,7 @@ def decision_about(
     until: datetime | None = None,
     notice_id: str | None = None,
     again: bool = False,
+    times: int = 0,
 ) -> Decision:
     """Make a decision about a candidate."""
     return Decision(
@@ -147,6 +152,7 @@ def decision_about(
         until=until,
         notice_id=notice_id,
         again=again,
+        times=times,
     )
 
 
@@ -205,6 +211,44 @@ def told_pairs(tx: Transaction, candidates: Iterable[AlertCandidate]) -> dict[st
             key = row["series"], row["rule"], row["condition"], row["opened_at"]
             told.setdefault(key, set()).add((row["group_name"], row["channel"]))
     return {identity: set(told.get(key, ())) for identity, key in keys.items()}
+
+
+def last_told(
+    tx: Transaction, candidates: Iterable[AlertCandidate]
+) -> dict[tuple[IncidentKey, tuple[str, str]], datetime]:
+    """Give for incidents, each with a (group, channel) pair, when that was last told of it.
+
+    That is the event time of what was told; of what a silence or an inhibition held back, when it was told
+    at last.
+    """
+    found: dict[tuple[IncidentKey, tuple[str, str]], datetime] = {}
+    keys = {key for key in map(incident_of, candidates) if key is not None}
+    wanted, kinds = named(sorted(kind.value for kind in TOLD_KINDS), "kind")
+    muted = {"silenced": DecisionKind.SILENCED.value, "inhibited": DecisionKind.INHIBITED.value}
+    table = tx.get_full_table_name(_DECISIONS)
+    for chunk in chunks(sorted(keys), _KEYS):
+        parts, params = _match(chunk)
+        for column, condition in (("event_at", ""), ("decided_at", _IS_LATE.format(decisions=table))):
+            rows = tx.execute_query(
+                f"SELECT {_PAIR}, {column} AS told_at FROM (SELECT {_PAIR}, {column}, row_number()"
+                f" OVER (PARTITION BY {_PAIR} ORDER BY {column} DESC) AS place"
+                f" FROM {table} AS d WHERE ({parts}) AND kind IN ({wanted}){condition}) AS told"
+                " WHERE place = 1",
+                {**params, **kinds, **(muted if condition else {})},
+            )
+            for row in rows:
+                key = row["series"], row["rule"], row["condition"], row["opened_at"]
+                pair = row["group_name"], row["channel"]
+                found[key, pair] = max(row["told_at"], found.get((key, pair), row["told_at"]))
+    return found
+
+
+_PAIR = "series, rule, condition, opened_at, group_name, channel"
+_IS_LATE = (
+    " AND EXISTS (SELECT 1 FROM {decisions} AS held WHERE held.candidate_id = d.candidate_id"
+    " AND held.group_name = d.group_name AND held.channel = d.channel"
+    " AND held.kind IN (%(silenced)s, %(inhibited)s))"
+)
 
 
 def opening_decisions(tx: Transaction, candidate: AlertCandidate) -> list[Decision]:

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
     from tocsin.model import AlertCandidate, Group, Schedule, Severity
 
-__all__ = ["channels_for", "is_open", "may_leave", "next_open", "refusal"]
+__all__ = ["channels_for", "is_open", "may_leave", "next_open", "next_turn", "refusal"]
 
 _DAY = timedelta(days=1)
+_SOON = timedelta(minutes=1)  # within it somebody comes who sends
 _LONGEST_WAIT = 9  # days: a schedule has one of seven, and a change of the clock may cut that one short
 
 
@@ -58,6 +59,24 @@ def is_open(schedule: Schedule, now: datetime) -> bool:
     if start < end:
         return today in schedule.days and start <= at < end
     return (today in schedule.days and at >= start) or (yesterday in schedule.days and at < end)
+
+
+def next_turn(group: Group, left: datetime) -> datetime:
+    """Give from when on a batch may leave after one of its kind that left then, in UTC.
+
+    For who has hours, whole days are those of their calendar: so many days later at the same time of day, and
+    where that is not within the hours, or near their end, with these. So each day has its batch, also one on
+    which the clock is changed.
+    """
+    schedule, interval = group.schedule, group.group_interval
+    if schedule is None or not interval or interval % _DAY:
+        return left + interval
+    local = left.astimezone(ZoneInfo(schedule.timezone))
+    day = local.date() + interval
+    then = datetime.combine(day, local.time(), local.tzinfo).astimezone(UTC)
+    if is_open(schedule, then) and is_open(schedule, then + _SOON):
+        return then
+    return datetime.combine(day, time.min, local.tzinfo).astimezone(UTC)
 
 
 @lru_cache(maxsize=1024)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tocsin.alerting.case import MUTED, OPENINGS, Case, Outcome, TellReport, none, told
+from tocsin.alerting.case import MAY_WAIT, MUTED, OPENINGS, Case, Outcome, TellReport, none, told
 from tocsin.alerting.collect import drop_candidates, mute_candidates, muted_candidates, take_candidates
 from tocsin.alerting.group import compile_owners
 from tocsin.alerting.keep import keep
@@ -41,9 +41,9 @@ def tell(
     """Decide about candidates, keep each decision with its reason, and queue a notice of what is told.
 
     All of it belongs to the open transaction. What was decided before is not decided again, so candidates
-    that come twice change nothing. An incident's opening that is silenced or inhibited is not final, nor is
-    its end for those that were told of its opening: they are to be asked again, see `tell_waiting`. What was
-    decided about an event is final.
+    that come twice change nothing. An incident's opening that is silenced or inhibited is not final, nor is,
+    for those that were told of its opening, that it got worse, or its end: they are to be asked again, see
+    `tell_waiting`. What was decided about an event is final.
 
     Args:
         tx: Where decisions, notices, silences and incidents are.
@@ -68,7 +68,7 @@ def tell_waiting(
     """Decide about the candidates that wait in the memory, oldest first, and about those that are muted.
 
     A muted opening is told when nothing mutes it any more and its incident still goes on, and forgotten when
-    that is over; a muted end when its silence is over. See `tell`.
+    that is over; so is that an incident got worse; a muted end is told when its silence is over. See `tell`.
 
     Args:
         tx: Where candidates are as well.
@@ -81,7 +81,7 @@ def tell_waiting(
     # While more wait, of the muted ones those alone are asked that something here may follow.
     muted = muted_candidates(tx, None if len(waiting) < limit else {one.series for one in waiting})
     # What nobody looks after goes on for all that is known: it stays muted until somebody does again.
-    muted = [one for one in muted if one.kind not in OPENINGS or plan.looks_after(one.monitor, one.rule)]
+    muted = [one for one in muted if one.kind not in MAY_WAIT or plan.looks_after(one.monitor, one.rule)]
     if not muted and not waiting:
         return TellReport()
     work = _Telling(tx, plan, book, now)
@@ -103,6 +103,7 @@ class _Telling:
         self._groups = {group.name: group for group in plan.groups}
         self._owners = compile_owners(plan.groups, plan.fallback)
         self._untold: dict[tuple[object, Pair], str] = {}
+        self._begun: dict[tuple[object, Pair], datetime] = {}
         self.report = TellReport()
         self.muted: set[str] = set()
 
@@ -113,10 +114,9 @@ class _Telling:
         first = {one.id: place for place, one in reversed(list(enumerate(candidates)))}
         distinct = [(place, one) for place, one in enumerate(candidates) if first[one.id] == place]
         self._prepare([one for _, one in distinct])
-        outcomes = self._begin(
-            [(place, one, place < muted) for place, one in distinct if one.kind in OPENINGS]
-        )
-        outcomes += self._follow([(place, one) for place, one in distinct if one.kind not in OPENINGS])
+        asked = [(place, one, place < muted) for place, one in distinct]
+        outcomes = self._begin([each for each in asked if each[1].kind in OPENINGS])
+        outcomes += self._follow([each for each in asked if each[1].kind not in OPENINGS])
         self._keep(sorted(outcomes, key=lambda outcome: outcome.case.place))
 
     def _prepare(self, candidates: Sequence[AlertCandidate]) -> None:
@@ -176,7 +176,6 @@ class _Telling:
         self, place: int, candidate: AlertCandidate, group: Group, channel: str, *, waited: bool = False
     ) -> Case:
         pair = group.name, channel
-        mutes = self._known.mutes(candidate, pair)
         key = incident_of(candidate)
         return Case(
             place,
@@ -186,8 +185,8 @@ class _Telling:
             self._moment(candidate),
             self._known.kinds(candidate, pair),
             waited,
-            mutes,
-            self._known.standing.get(key) if mutes and key is not None else None,
+            self._known.mutes(candidate, pair),
+            None if key is None else self._known.standing.get(key),
         )
 
     def _note_beginning(self, outcome: Outcome) -> None:
@@ -198,23 +197,28 @@ class _Telling:
             return
         if outcome.is_told:
             self._known.told.setdefault(key, set()).add(case.pair)
+            self._begun[key, case.pair] = case.moment
+            self._known.note_told(case, self._now)
         elif outcome.decision.kind in MUTED:
             self.muted.add(case.candidate.id)
         self._untold[key, case.pair] = outcome.decision.reason
 
-    def _follow(self, candidates: Sequence[tuple[int, AlertCandidate]]) -> Iterator[Outcome]:
+    def _follow(self, candidates: Sequence[tuple[int, AlertCandidate, bool]]) -> Iterator[Outcome]:
         """Decide about what an incident came to: told to those that were told that it began."""
-        for place, candidate in candidates:
+        for place, candidate, waited in candidates:
             key = incident_of(candidate)
             told_before = self._known.told.get(key, set()) if key is not None else set()
             informed = self._reached(candidate, told_before)
             for group, channel in self._pairs(candidate, informed):
-                case = self._case(place, candidate, group, channel)
+                case = self._case(place, candidate, group, channel, waited=waited)
                 if case.is_decided:
                     continue
                 outcome = self._follow_up(case, is_informed=case.pair in informed)
-                if case.is_end and case.pair in informed and outcome.decision.kind in MUTED:
+                is_held = outcome.decision.kind in MUTED and case.pair in informed
+                if is_held and (case.is_end or case.is_worse):
                     self.muted.add(candidate.id)
+                if outcome.is_told:
+                    self._known.note_told(outcome.case, self._now)
                 yield outcome
 
     def _reached(self, candidate: AlertCandidate, informed: set[Pair]) -> set[Pair]:
@@ -238,6 +242,8 @@ class _Telling:
                     yield owner.group, channel
 
     def _follow_up(self, case: Case, *, is_informed: bool) -> Outcome:
+        if case.is_worse and (untold := self._nothing_new(case, is_informed=is_informed)) is not None:
+            return untold
         if (silenced := self._mutes.silenced(case)) is not None:
             return silenced
         # The end of what people know about is told although something mutes it.
@@ -245,9 +251,30 @@ class _Telling:
             passed = self._mutes.inhibited(case)
             if isinstance(passed, Outcome):
                 return passed
+            case = passed
         if not is_informed:
             return none(case, Stage.ROUTE, f"its beginning was not told: {self._why_untold(case)}")
-        return self._acknowledged(case) or told(case)
+        return self._acknowledged(case) or self._told(case)
+
+    def _nothing_new(self, case: Case, *, is_informed: bool) -> Outcome | None:
+        """Say why that an incident got worse is no news, now or when what mutes it is over; `None`: it is."""
+        if not is_informed:
+            return none(case, Stage.ROUTE, f"its beginning was not told: {self._why_untold(case)}")
+        begun = self._begun.get((incident_of(case.candidate), case.pair))
+        if begun is not None and begun > case.moment:
+            return none(case, Stage.ROUTE, "its beginning is told later than that, and says where it stands")
+        severity, standing = case.candidate.message.get("severity"), case.standing
+        if case.waited and severity is not None and standing is not None and standing.severity < severity:
+            return none(case, Stage.RULE, "a later correction of the data took it away")
+        return None
+
+    def _told(self, case: Case) -> Outcome:
+        """Tell what an incident came to; of a repetition also how long ago it was told before."""
+        last = self._known.last_told(case)
+        if case.candidate.kind is not DecisionKind.REPEAT or last is None or last >= case.moment:
+            return told(case)
+        reason = f"{case.candidate.reason}, last told {case.moment - last} before"
+        return Outcome(case, Stage.RULE, AlertDecision(DecisionKind.REPEAT, reason))
 
     def _why_untold(self, case: Case) -> str:
         key = incident_of(case.candidate), case.pair
@@ -268,8 +295,13 @@ class _Telling:
         for outcome in new:
             self.report.count(outcome.decision.kind)
         # A silence that was made longer, or another one: why it is told nobody is to be true at any time.
-        muted = [one for one in outcomes if one.decision.kind in MUTED and one.case.mutes]
-        otherwise = [one for one in muted if storable(one.decision.reason) not in one.case.mutes]
-        new += [one for one in otherwise if one.decision.kind in one.case.before]
+        muted = [one for one in outcomes if one.decision.kind in MUTED & one.case.before]
+        new += [one for one in muted if not self._is_noted(one)]
         keep(self._tx, new, project=self._plan.project, now=self._now)
         self._mutes.count(self._tx)
+
+    def _is_noted(self, outcome: Outcome) -> bool:
+        """Say whether the last word on something is what mutes it now, as far as the clock tells the last."""
+        reason, case = storable(outcome.decision.reason), outcome.case
+        last = self._known.last_mute(case.candidate, case.pair)
+        return case.mutes[-1] == reason or (reason in case.mutes and last is not None and last >= self._now)

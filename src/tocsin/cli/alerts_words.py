@@ -57,6 +57,10 @@ _AGAIN = {
     ),
     Next.CHANGE: "It is not repeated; it is told when it gets worse, and when it is over.",
     Next.SILENCED: "That it began was told; what it comes to is not, until the silence is over ({at}).",
+    Next.WORSE_UNSILENCED: (
+        "That it got worse is told when the silence is over ({at}), if it still goes on then."
+    ),
+    Next.WORSE_UNINHIBITED: "That it got worse is told when the other one is over, if it still goes on then.",
     Next.SILENCED_END: "That it is over is told when the silence is over ({at}).",
     Next.NOBODY: "Nothing more of it is told while the project has no such rule, or has it not enabled.",
 }

@@ -8,7 +8,7 @@ from datetime import timedelta
 from tests.alerting.stages.builders import NOON, event, incident
 from tocsin.model import AlertCandidate, DecisionKind, Severity
 
-__all__ = ["Life", "Scene", "expected"]
+__all__ = ["COVERED", "Life", "Scene", "expected"]
 
 FIRST, REPEAT, ESCALATED, RECOVERED = (
     DecisionKind.FIRST, DecisionKind.REPEAT, DecisionKind.ESCALATED, DecisionKind.RECOVERED,
@@ -111,18 +111,28 @@ class Scene:
 LATEST = 1000
 
 
+COVERED = "covered"
+"""It got worse before its opening is told, which says so; told besides only in a later batch."""
+
+
 def expected(scene: Scene) -> dict[tuple[str, str, str], str]:
     """Give for each candidate, group and channel the last kind that is decided."""
     book: dict[tuple[str, str, str], _Said] = {}
     decided: dict[tuple[str, str, str], str] = {}
-    told: set[tuple[str, object, str, str]] = set()
+    told: dict[tuple[str, object, str, str], int] = {}
     for candidate in scene.candidates():
         for group, channel in scene.pairs(candidate):
             minute = (candidate.at - NOON) // MINUTE
             if candidate.kind is FIRST:
                 kind = _beginning(scene, book, candidate, group, channel, minute)
                 if kind in {"first", "relapsed", "escalated"}:
-                    told.add((candidate.series, candidate.opened_at, group, channel))
+                    told[candidate.series, candidate.opened_at, group, channel] = _passes(
+                        scene, candidate, minute
+                    )
+            elif candidate.kind is ESCALATED:
+                began = told.get((candidate.series, candidate.opened_at, group, channel), LATEST + 1)
+                kind = _worse(scene, candidate, group, minute) if began <= LATEST else "none"
+                kind = COVERED if kind == "escalated" and began > minute else kind
             elif scene.is_silent(candidate, group):
                 kind = "silenced"
             elif candidate.kind is not RECOVERED and scene.is_muted(candidate, minute):
@@ -155,6 +165,17 @@ def _beginning(
     if passes > LATEST:
         return "inhibited"
     return _ask(book, (group, channel, _entity(candidate)), candidate, passes)
+
+
+def _worse(scene: Scene, candidate: AlertCandidate, group: str, minute: int) -> str:
+    """Say what becomes of it that an incident got worse whose opening was told by then."""
+    end = scene.end(candidate)
+    if scene.is_silent(candidate, group):
+        return "silenced" if end is None else "none"
+    passes = _passes(scene, candidate, minute)
+    if end is not None and passes >= end and passes != minute:
+        return "none"
+    return "inhibited" if passes > LATEST else "escalated"
 
 
 def _passes(scene: Scene, candidate: AlertCandidate, minute: int) -> int:

@@ -236,6 +236,21 @@ class TestHours:
         world.groups(Group("everyone", channels=("ops",)))
         assert world.send(close_all=False) == 1
 
+    def test_a_day_on_which_the_clock_goes_forward_has_its_digest(self, world: World) -> None:
+        mornings = Schedule("Europe/Prague", start=time(8), end=time(8, 15))
+        day = timedelta(days=1)
+        world.groups(
+            Group("everyone", channels=("ops",), group_wait=MINUTE, group_interval=day, schedule=mornings)
+        )
+        sent = []
+        for hours in range(25 * 24, 28 * 24):  # from Friday the 27th of March on
+            world.now = at(hours * 60)
+            tell(world, f"e{hours}", minutes=hours * 60)
+            world.later(2)
+            if world.send(close_all=False):
+                sent.append(world.now.isoformat(timespec="minutes"))
+        assert sent == ["2026-03-28T07:02+00:00", "2026-03-29T06:02+00:00", "2026-03-30T06:02+00:00"]
+
     def test_a_group_that_is_no_more_is_told_what_was_decided(self, world: World) -> None:
         self.world(world)
         tell(world, "a")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.alerting.stages.builders import event, incident, worse
-from tocsin.alerting.route import channels_for, is_open, may_leave, next_open, refusal
+from tocsin.alerting.route import channels_for, is_open, may_leave, next_open, next_turn, refusal
 from tocsin.model import AlertCandidate, Group, Schedule, Severity
 
 WEEK = frozenset(range(5))
@@ -146,3 +147,72 @@ def test_what_is_bad_enough_leaves_at_any_time(
     assert may_leave(group, severity, utc("2026-03-02T20:00")) is leaves
     assert may_leave(group, severity, utc("2026-03-02T12:00"))
     assert may_leave(Group("soc"), severity, utc("2026-03-02T20:00"))
+
+
+MORNING = Schedule("Europe/Prague", start=time(8), end=time(8, 15))
+DAY = timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "interval", "left", "then"),
+    [
+        # The clock goes forward on the 29th of March, and back on the 25th of October.
+        (MORNING, DAY, "2026-03-28T07:00", "2026-03-29T06:00"),
+        (MORNING, DAY, "2026-10-24T06:00", "2026-10-25T07:00"),
+        (MORNING, 7 * DAY, "2026-03-27T07:05", "2026-04-03T06:05"),
+        # What left outside of the hours, or at their end, is followed within those of the next day.
+        (MORNING, DAY, "2026-03-02T20:00", "2026-03-02T23:00"),
+        (MORNING, DAY, "2026-03-02T07:14:30", "2026-03-02T23:00"),
+        # 02:30 is not on the clock that night.
+        (Schedule("Europe/Prague", start=time(2, 15), end=time(3, 15)), DAY, "2026-03-28T01:30",
+         "2026-03-28T23:00"),
+        # Other lengths are lengths, and who has no hours has no clock on the wall.
+        (MORNING, timedelta(hours=25), "2026-03-28T07:00", "2026-03-29T08:00"),
+        (MORNING, timedelta(0), "2026-03-28T07:00", "2026-03-28T07:00"),
+        (None, DAY, "2026-03-28T07:00", "2026-03-29T07:00"),
+    ],
+)  # fmt: skip
+def test_whole_days_between_batches_are_those_of_the_calendar(
+    schedule: Schedule | None, interval: timedelta, left: str, then: str
+) -> None:
+    assert next_turn(Group("g", group_interval=interval, schedule=schedule), utc(left)) == utc(then)
+
+
+ZONES = [
+    "UTC", "Europe/Prague", "America/New_York", "America/Sao_Paulo", "America/Santiago", "Africa/Cairo",
+    "Asia/Beirut", "Australia/Lord_Howe", "Pacific/Apia",
+]  # fmt: skip
+
+
+@settings(max_examples=100)
+@given(
+    zone=st.sampled_from(ZONES),
+    year=st.integers(2008, 2030),
+    start=st.integers(0, 24 * 60 - 1),
+    minutes=st.integers(2, 120),
+    first=st.integers(0, 24 * 60 - 1),
+    late=st.lists(st.integers(0, 40), min_size=1, max_size=7),
+)
+def test_each_day_has_its_batch_and_never_two(
+    zone: str, year: int, start: int, minutes: int, first: int, late: list[int]
+) -> None:
+    clock = ZoneInfo(zone)
+    start = min(start, 24 * 60 - 1 - minutes)
+    begin, end = (time(*divmod(minute, 60)) for minute in (start, start + minutes))
+    schedule = Schedule(zone, start=begin, end=end)
+    group = Group("g", group_interval=DAY, schedule=schedule)
+    now = next_open(schedule, datetime(year, 1, 1, tzinfo=UTC) + first * timedelta(minutes=1))
+    days = []
+    while now is not None and now < datetime(year + 1, 1, 8, tzinfo=UTC):
+        days.append(now.astimezone(clock).date())
+        # Who sends comes a little after it is due.
+        late_by = timedelta(seconds=late[len(days) % len(late)])
+        now = next_open(schedule, next_turn(group, now))
+        now = now if now is None or not is_open(schedule, now + late_by) else now + late_by
+    assert len(set(days)) == len(days)
+    for number in range((days[-1] - days[0]).days):
+        day = days[0] + number * DAY
+        since = datetime.combine(day, time.min, clock).astimezone(UTC)
+        opens = next_open(schedule, since)
+        assert opens is not None
+        assert (opens.astimezone(clock).date() == day) is (day in days), day

@@ -187,6 +187,33 @@ def test_lines_that_fail_are_dead_letters_once(logs: LogWorkspace) -> None:
     assert logs.position()["rejected"] == 3
 
 
+@pytest.mark.usefixtures("small_commits")
+def test_stack_traces_are_no_dead_letters_however_they_are_cut_into_runs(
+    logs: LogWorkspace, other: LogWorkspace
+) -> None:
+    trace = ["java.lang.IllegalStateException: closed", *["\tat shop.Pool.take(Pool.java:7)"] * 12]
+    records = [f"{entry(number)[10:29]} user ann read page {number}" for number in range(80)]
+    records.append(f"{entry(80)[10:29]} the disk is full")
+    lines = [line for record in records for line in (record, *trace)]
+    for project in (logs, other):
+        project.log(parser={"type": "drain", "params": {"header": "%{ISOTIME:time} (?P<content>.*)"}})
+    logs.lines(lines)
+    other.lines(lines[:5])
+
+    report = logs.run_one()
+    others = [other.run_one()]
+    for begin in range(5, len(lines), 211):
+        other.append(lines[begin : begin + 211])
+        others.append(other.run_one())
+
+    assert (report.lines_read, report.lines_rejected, report.anomalies) == (len(lines), 0, 1)
+    assert "lines that continue the one before (stack traces), not judged: 1,053" in report.notes
+    assert sum(one.lines_read for one in others) == len(lines)
+    assert sum(one.lines_rejected for one in others) == 0
+    same(logs, other)
+    assert not (logs.folder / "dead_letters").exists()
+
+
 def test_a_run_that_cannot_commit_counts_nothing_and_the_next_one_rejects_once(
     logs: LogWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tocsin.database.tables import TABLE_DECISIONS, TABLE_NOTICES, TABLE_OUTBOX
+from tocsin.alerting.case import MUTED
+from tocsin.alerting.rows import execute_for
+from tocsin.database.tables import TABLE_CANDIDATES, TABLE_DECISIONS, TABLE_NOTICES, TABLE_OUTBOX
 from tocsin.model import DecisionKind, OutboxState
 from tocsin.runtime.alerts.memory import event_time, leaves_at
 from tocsin.runtime.why.facts import Again, Answer, Message, MessageState, Next
@@ -110,17 +112,30 @@ class AnswerReader:
     ) -> Again | None:
         if not incident.is_looked_after:
             return Again(Next.NOBODY)
-        if told:
-            last = own[-1]
-            if last.kind is DecisionKind.SILENCED and last.until is not None and last.until > self._now:
-                return Again(Next.SILENCED, last.until)
-            return self._of_open_incident(told, incident)
-        # What mutes its beginning says when that is told, whatever was decided about what came after it.
-        opening = [row for row in own if row.candidate_id == own[0].candidate_id]
-        last = max(opening, key=lambda row: row.decided_at)
-        if last.kind is DecisionKind.SILENCED:
-            return Again(Next.UNSILENCED, last.until)
-        return Again(Next.UNINHIBITED) if last.kind is DecisionKind.INHIBITED else None
+        waiting = self._waiting(own)
+        if waiting is not None:
+            return _when_unmuted(waiting, was_told=bool(told))
+        if not told:
+            return None
+        last = own[-1]
+        if last.kind is DecisionKind.SILENCED and last.until is not None and last.until > self._now:
+            return Again(Next.SILENCED, last.until)
+        return self._of_open_incident(told, incident)
+
+    def _waiting(self, own: Sequence[DecisionRow]) -> DecisionRow | None:
+        """Give what mutes something that is told when that is over: its beginning, or that it got worse."""
+        latest: dict[str, DecisionRow] = {}
+        for row in sorted(own, key=lambda row: row.decided_at):
+            latest[row.candidate_id] = row
+        muted = {identity: row for identity, row in latest.items() if row.kind in MUTED}
+        found = execute_for(
+            self._memory,
+            f"SELECT candidate_id FROM {self._memory.get_full_table_name(TABLE_CANDIDATES)}"
+            " WHERE candidate_id IN ({values})",
+            muted,
+        )
+        waiting = {row["candidate_id"] for row in found}
+        return next((row for identity, row in reversed(muted.items()) if identity in waiting), None)
 
     def _of_open_incident(self, told: Sequence[DecisionRow], incident: IncidentStory) -> Again:
         if incident.acknowledged is not None:
@@ -179,6 +194,13 @@ class AnswerReader:
             {"id": row.message_id},
         )
         return int(found[0]["n"])
+
+
+def _when_unmuted(row: DecisionRow, *, was_told: bool) -> Again:
+    """Say when what waits is told: that an incident began, or, where that was told, that it got worse."""
+    if row.kind is DecisionKind.SILENCED:
+        return Again(Next.WORSE_UNSILENCED if was_told else Next.UNSILENCED, row.until)
+    return Again(Next.WORSE_UNINHIBITED if was_told else Next.UNINHIBITED)
 
 
 def _is_end_silenced(last: DecisionRow, incident: IncidentStory) -> bool:

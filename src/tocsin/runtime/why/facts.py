@@ -74,6 +74,8 @@ class Next(StrEnum):
     ACKNOWLEDGED = "acknowledged"  # when it gets worse or ends; not repeated
     CHANGE = "change"  # when it gets worse or ends
     SILENCED = "silenced"  # it was told, and what it comes to is silenced until that time
+    WORSE_UNSILENCED = "worse_unsilenced"  # that it got worse, when the silence is over, if it still goes on
+    WORSE_UNINHIBITED = "worse_uninhibited"  # the same, when the other problem is over
     SILENCED_END = "silenced_end"  # that it is over, when the silence is over
     NOBODY = "nobody"  # nobody looks after it: its rule is gone, or not enabled
     NEVER = "never"
