@@ -305,3 +305,17 @@ def test_a_project_reads_its_own_files_though_another_one_has_some_of_the_same_n
     monkeypatch.chdir("other")
 
     assert cli("run", "-p", f"../{name}", "--json").json["totals"]["points_loaded"] == 1008
+
+
+def test_what_was_made_of_odd_columns_is_said_once_and_stands_in_the_file(cli: Cli, tmp_path: Path) -> None:
+    rows = [(time, '"1,250.50 €"', "7" if place % 2 else "?") for place, (time, _) in enumerate(noisy(50))]
+    write_csv(tmp_path / "sales.csv", rows, header="timestamp,net,state")
+
+    answer = cli("init", "shop", "--from", "sales.csv")
+
+    first, second = answer.err.splitlines()
+    assert first == "note: sales.csv: net: '1,250.50 €' is read as 1250.50"
+    assert second == ("note: sales.csv: state is left out: 25 of its 50 cells are numbers, others are as '?'")
+    text = (tmp_path / "shop" / "metrics" / "sales.yml").read_text(encoding="utf-8")
+    assert "# '1,250.50 €' is read as 1250.50\nquery: |" in text
+    assert cli("run", "-p", "shop", "--json").json["totals"]["points_loaded"] == 50

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from tests.runtime.conftest import noisy
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.cli.conftest import Cli
     from tests.runtime.conftest import Workspace
 
@@ -241,3 +244,21 @@ def test_a_setting_that_the_source_does_not_have_is_bad_configuration(cli: Cli, 
     (monitor,) = cli("run", "--json", code=2).json["monitors"]
 
     assert monitor["error"].startswith("profile 'files': DuckDB has no setting treads")
+
+
+def test_notes_stand_above_the_bar_and_not_behind_it(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "app.log"
+    log.write_text("2026-11-22 10:15:00 INFO ready\n" * 30 + "no time\n", encoding="utf-8")
+    cli("init", "shop", "--from", "app.log")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+
+    answer = cli("run", "-p", "shop")
+
+    (line,) = (line for line in answer.err.split("\n") if "rejected lines are kept" in line)
+    assert line.rpartition("\x1b[2K")[2].startswith(
+        "    rejected lines are kept in "
+    )  # the bar was wiped away

@@ -138,6 +138,22 @@ def test_one_anomalous_line_opens_an_incident(files: Files) -> None:
         ("parser: {type: jason}", "there is no parser 'jason'"),
         ("parser: {type: json, params: {nope: 1}}", "nope"),
         ("parser: {type: regex, params: {pattern: '('}}", "pattern"),
+        (
+            "parser: {type: regex, params: {pattern: '(?P<door>.) (?P<action>.*)', event_id: acton}}",
+            "groups of pattern, but for time and content, are door, action: did you mean action?",
+        ),
+        (
+            "parser: {type: regex, params: {pattern: '(?P<time>.) (?P<content>.*)', event_id: time}}",
+            "event_id is 'time'; the groups of pattern, but for time and content, are none",
+        ),
+        (
+            "parser: {type: regex, params: {pattern: '(?P<at>.) (?P<content>.*)', time_format: '%H'}}",
+            "parser regex: time_format is given, but no group of pattern is a time",
+        ),
+        (
+            "parser: {type: drain, params: {header: {pattern: '<At> <Content>', time_format: '%H'}}}",
+            "header: time_format is given, but no group of pattern is a time: call the one that is timestamp",
+        ),
         ("alerting: {channels: [ops]}", "there is no alert channel 'ops'"),
         ("alerting: [{name: a}, {name: a}]", "two alerting rules are called 'a'"),
         ("alerting: {template_single: '{{ nope }}'}", "nope"),

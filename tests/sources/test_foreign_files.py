@@ -41,6 +41,54 @@ def test_numbers_with_a_decimal_comma_are_read(tmp_path: Path, duckdb_source: Co
 
 
 @pytest.mark.parametrize(
+    "front",
+    [
+        "sep=;\r\n",
+        "SEP=;\r\n\r\n",
+        "Sales of 2026\r\n\r\nall shops\r\n",
+        "# made by hand\r\nSales, and others\r\n",
+    ],
+)
+def test_what_stands_in_front_of_the_header_is_passed_over(
+    tmp_path: Path, duckdb_source: ColumnSource, front: str
+) -> None:
+    rows = "".join(f"{time};{place},5\r\n" for place, time in enumerate(HOURS))
+
+    proposal = inspect_file(write(tmp_path, "m.csv", f"{front}Zeit;Wert\r\n{rows}"), duckdb_source)
+
+    metric = the_metric(proposal)
+    assert (metric.column, proposal.rows, proposal.notes) == ("Wert", 24, ())
+    assert load(duckdb_source, metric).series[0].data["value"][3] == 3.5
+
+
+def test_a_header_with_a_line_break_is_no_title(tmp_path: Path, duckdb_source: ColumnSource) -> None:
+    rows = "".join(f"{place};{time}\n" for place, time in enumerate(HOURS))
+
+    metric = the_metric(inspect_file(write(tmp_path, "m.csv", '"Value\n(kW)";time\n' + rows), duckdb_source))
+
+    assert metric.column.startswith("Value")
+    assert load(duckdb_source, metric).series[0].data["value"][3] == 3
+
+
+def test_a_decimal_comma_parts_no_cells_without_a_header(tmp_path: Path, duckdb_source: ColumnSource) -> None:
+    rows = "".join(f"{time};{place},5\n" for place, time in enumerate(HOURS))
+
+    metric = the_metric(inspect_file(write(tmp_path, "m.csv", rows), duckdb_source))
+
+    assert load(duckdb_source, metric).series[0].data["value"][3] == 3.5
+
+
+@pytest.mark.parametrize("form", ["%b %Y", "%B %Y"])
+def test_months_may_have_names(tmp_path: Path, duckdb_source: ColumnSource, form: str) -> None:
+    months = [datetime(year, month, 1, tzinfo=UTC) for year in range(2020, 2026) for month in range(1, 13)]
+    rows = "".join(f"{month.strftime(form)};{place}\n" for place, month in enumerate(months))
+
+    proposal = inspect_file(write(tmp_path, "m.csv", "Month;v\n" + rows), duckdb_source)
+
+    assert (proposal.first, proposal.last, proposal.rhythm.calendar) == (months[0], months[-1], "month")
+
+
+@pytest.mark.parametrize(
     "form",
     ["%Y-%m-%d %I:%M:%S %p", "%Y/%m/%d %I:%M %p", "%d.%m.%y %H:%M", "%m/%d/%y %H:%M:%S", "%Y%m%dT%H%M%S"],
 )

@@ -205,7 +205,11 @@ class _Progress:
             else:
                 typer.echo(line, err=True)
             for note in report.notes:
-                typer.echo(f"    {visible_lines(note)}", err=True)
+                text = f"    {visible_lines(note)}"
+                if self._bar is not None:  # above the bar, and not behind it; the terminal wraps it
+                    self._bar.console.print(text, markup=False, soft_wrap=True)
+                else:
+                    typer.echo(text, err=True)
         else:  # standard output belongs to the one JSON object
             for note in report.notes:
                 warn(f"{report.name}: {note}")

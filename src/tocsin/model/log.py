@@ -97,8 +97,10 @@ class ParsedBatch:
         events: The events in order.
         indexes: For each event the index of its line in the batch.
         rejected: The lines that failed.
+        continued: How many lines continue the record before them (stack traces), and are no events.
     """
 
     events: list[ParsedLog]
     indexes: list[int]
     rejected: list[RejectedLine]
+    continued: int = 0

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tocsin.errors import LoadError
 from tocsin.sources.file_format import quoted_identifier, quoted_text
+from tocsin.sources.number_forms import LeftOut, NumberForm, find_forms
 
 if TYPE_CHECKING:
     from tocsin.abc import ColumnSource
@@ -27,21 +28,24 @@ _KEY_WORDS = re.compile(
 _ZONE = r"(Z|[+-][0-9]{2}:?[0-9]{2}|:[0-9.]+ ?[+-][0-9]{2}|UTC|GMT|[A-Za-z]+/[A-Za-z_/]+)$"
 _WORD_BEHIND = "[A-Za-z]$"  # DuckDB reads a time over PM and CEST as if they were not there
 _FIRST_TIME = "TIMESTAMP '1000-01-01'"  # before it the year has two digits, and means another
-_COMMA_NUMBER = "[+-]?([0-9]{1,3}([.][0-9]{3})+|[0-9]+)(,[0-9]+)?"  # 12.345,67: as most of Europe writes it
-_SURE_COMMA = ".*(^|[^0-9])0,[0-9]+|.*,([0-9]{1,2}|[0-9]{4,})"  # 1,234 may be a thousand as well
 _EPOCH_1990, _EPOCH_2100 = 631_152_000, 4_102_444_800
 _UNITS = (("1e6", 1), ("1e3", 10**3), ("1", 10**6), ("1e-3", 10**9))  # µs in the unit, units in a second
 _DAY_FORMATS = (
     *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y"),
     *("%Y%m%d", "%Y-%m-%d", "%Y/%m/%d", "%Y-%m"),
+    *("%b %d, %Y", "%d %b %Y", "%d-%b-%Y", "%d-%b-%y", "%B %d, %Y", "%d %B %Y"),  # Aug 3, 2026; 3 August 2026
+    *("%b %Y", "%B %Y", "%a, %d %b %Y"),
 )
 _CLOCK_FORMATS = (
     *(" %H:%M:%S", " %H:%M", "T%H:%M:%S", " %I:%M:%S %p", " %I:%M %p", "T%H%M%SZ", "T%H%M%S", "%H%M%S", ""),
+    *(", %H:%M:%S", ", %H:%M", ", %I:%M:%S %p", ", %I:%M %p", " %H:%M:%S GMT"),
 )
+_MONTH_NAME = re.compile("%[bB]")
 _FEW_ROWS = 1000
 _DAY_CLOCKS = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%I:%M:%S %p", "%I:%M %p")
 _MOST_SERIES = 1000
 _REPEATED = 0.05
+_FEW_NAMES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +59,10 @@ class Column:
         numbers: How many have a number.
         times: How many have a time in ISO form.
         zones: How many have a time zone with it.
-        commas: How many have a number with a decimal comma.
-        sure_commas: How many of these can be nothing else.
         distinct: How many different things are in it, about.
         low: The 1 % quantile of the numbers; NaN without any.
         high: The 99 % quantile.
+        form: How its numbers are written, or why they are not read; `None` for plain ones and for text.
     """
 
     name: str
@@ -68,11 +71,10 @@ class Column:
     numbers: int
     times: int
     zones: int
-    commas: int
-    sure_commas: int
     distinct: int
     low: float
     high: float
+    form: NumberForm | LeftOut | None = None
 
     @property
     def sql(self) -> str:
@@ -82,21 +84,20 @@ class Column:
     @property
     def value_sql(self) -> str:
         """The column as numbers; what is none is left as it is, so that it can be shown."""
-        if not self._has_decimal_commas:
-            return self.sql
-        text = f"trim({self.sql})"
-        is_number = f"regexp_full_match({text}, {quoted_text(_COMMA_NUMBER)})"
-        return f"CASE WHEN {is_number} THEN replace(replace({text}, '.', ''), ',', '.') ELSE {self.sql} END"
+        return self.form.sql(self.sql) if isinstance(self.form, NumberForm) else self.sql
 
     @property
     def is_number(self) -> bool:
-        """Whether (nearly) all that is in it is a number."""
-        numbers = self.numbers + (self.commas if self._has_decimal_commas else 0)
-        return numbers > 0 and numbers >= _MANY * self.given
+        """Whether (nearly) all that is in it is a number that can be read."""
+        if self.form is not None:
+            return isinstance(self.form, NumberForm)
+        return self.numbers > 0 and self.numbers >= _MANY * self.given
 
     @property
-    def _has_decimal_commas(self) -> bool:
-        return self.commas > 0 and self.sure_commas >= _REPEATED * self.commas
+    def is_text(self) -> bool:
+        """Whether it holds text that is neither numbers, however they are written, nor nested."""
+        unread = isinstance(self.form, LeftOut) and self.form.is_number
+        return not (self.is_number or unread or _is_nested(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,8 @@ class Roles:
         timestamp_sql: The expression that makes a TIMESTAMP (UTC) of it, NULL where it is none.
         values: The columns of values.
         dimension: The column that tells series apart, or `None`.
+        left_out: The columns with numbers that cannot be watched, each with the reason.
+        time_words: How times with the name of a month are read, by an example; empty for all others.
         ambiguous: Whether day and month could be the other way round.
     """
 
@@ -115,6 +118,8 @@ class Roles:
     timestamp_sql: str
     values: tuple[Column, ...]
     dimension: Column | None
+    left_out: tuple[tuple[str, str], ...] = ()
+    time_words: str = ""
     ambiguous: bool = False
 
 
@@ -140,8 +145,8 @@ def find_roles(source: ColumnSource, relation: str, columns: list[tuple[str, str
         raise LoadError(
             f"{label} has no column of times, only {names}", hint="write the metric's query by hand"
         )
-    timestamp, timestamp_sql, ambiguous = time
-    rest = [column for column in looked if column is not timestamp]
+    timestamp, timestamp_sql, time_words, ambiguous = time
+    rest = _with_forms(source, sample, [column for column in looked if column is not timestamp])
     clock = _find_clock(source, sample, timestamp_sql, rest)
     if clock is not None:
         others = [column for column in rest if column is not clock[0]]
@@ -155,11 +160,25 @@ def find_roles(source: ColumnSource, relation: str, columns: list[tuple[str, str
         for column in rest
         if column is not dimension and column.is_number and not _is_row_number(column, rows)
     )
+    left_out = tuple(
+        (column.name, column.form.reason)
+        for column in rest
+        if column is not dimension and isinstance(column.form, LeftOut)
+    )
     if not values:
-        raise LoadError(
-            f"{label} has no column of numbers, only {names}", hint="write the metric's query by hand"
-        )
-    return Roles(timestamp, timestamp_sql, values, dimension, ambiguous)
+        why = "".join(f"; {name} is left out: {reason}" for name, reason in left_out[:_FEW_NAMES])
+        message = f"{label} has no column of numbers, only {names}{why}"
+        raise LoadError(message, hint="write the metric's query by hand")
+    return Roles(timestamp, timestamp_sql, values, dimension, left_out, time_words, ambiguous)
+
+
+def _with_forms(source: ColumnSource, sample: str, columns: list[Column]) -> list[Column]:
+    """Find how the numbers of columns are written that are text."""
+    texts = [one for one in columns if one.type == "VARCHAR" and one.times < _MOST * one.given]
+    odd = [one.name for one in texts if one.numbers < one.given]
+    plain = [one.name for one in texts if one.numbers == one.given > 0]
+    forms = find_forms(source, sample, odd, plain)
+    return [replace(column, form=forms.get(column.name)) for column in columns]
 
 
 def _look(source: ColumnSource, sample: str, columns: list[tuple[str, str]]) -> list[Column]:
@@ -168,16 +187,12 @@ def _look(source: ColumnSource, sample: str, columns: list[tuple[str, str]]) -> 
         text = f"trim(CAST(file.{quoted_identifier(name)} AS VARCHAR))"
         as_number = f"TRY_CAST({text} AS DOUBLE)"
         plain = f"(NOT regexp_matches({text}, '{_WORD_BEHIND}') OR regexp_matches({text}, '{_ZONE}'))"
-        comma = f"contains({text}, ',') AND regexp_full_match({text}, {quoted_text(_COMMA_NUMBER)})"
-        sure = f"regexp_full_match({text}, {quoted_text(_SURE_COMMA)})"
         finite = f"FILTER (isfinite({as_number}))"
         parts += [
             f"count(nullif({text}, '')) AS given{place}",
             f"count({as_number}) AS numbers{place}",
             f"count(*) FILTER (TRY_CAST({text} AS TIMESTAMP) >= {_FIRST_TIME} AND {plain}) AS times{place}",
             f"count(*) FILTER (regexp_matches({text}, {quoted_text(_ZONE)})) AS zones{place}",
-            f"count(*) FILTER ({comma}) AS commas{place}",
-            f"count(*) FILTER ({comma} AND {sure}) AS sure{place}",
             f"approx_count_distinct({text}) AS distinct{place}",
             f"quantile_cont({as_number}, 0.01) {finite} AS low{place}",
             f"quantile_cont({as_number}, 0.99) {finite} AS high{place}",
@@ -194,15 +209,16 @@ def _look(source: ColumnSource, sample: str, columns: list[tuple[str, str]]) -> 
     return [
         Column(
             name, kind, count(f"given{i}"), count(f"numbers{i}"), count(f"times{i}"), count(f"zones{i}"),
-            count(f"commas{i}"), count(f"sure{i}"), count(f"distinct{i}"),
-            number(f"low{i}"), number(f"high{i}"),
+            count(f"distinct{i}"), number(f"low{i}"), number(f"high{i}"),
         )
         for i, (name, kind) in enumerate(columns)
     ]  # fmt: skip
 
 
-def _find_time(source: ColumnSource, sample: str, columns: list[Column]) -> tuple[Column, str, bool] | None:
-    """Find the column of times, the expression for it, and whether day and month are ambiguous."""
+def _find_time(
+    source: ColumnSource, sample: str, columns: list[Column]
+) -> tuple[Column, str, str, bool] | None:
+    """Find the column of times, the expression for it, its form in words, and whether that is ambiguous."""
     found = []
     for place, column in enumerate(columns):
         expression = _time_expression(column)
@@ -210,12 +226,30 @@ def _find_time(source: ColumnSource, sample: str, columns: list[Column]) -> tupl
             found.append((_name_rank(column), place, column, expression))
     if found:
         _, _, column, expression = min(found, key=lambda one: one[:2])
-        return column, expression, False
+        return column, expression, "", False
     for column in sorted(columns, key=_name_rank):
         if column.type == "VARCHAR" and column.given and (formats := _text_formats(source, sample, column)):
-            expression = f"TRY_STRPTIME(trim({column.sql}), {quoted_text(formats[0])})"
-            return column, expression, len(formats) > 1
+            times = [f"TRY_STRPTIME(trim({column.sql}), {quoted_text(form)})" for form in formats]
+            words = _in_words(source, sample, column, times[0]) if _MONTH_NAME.search(formats[0]) else ""
+            return column, times[0], words, _differ(source, sample, times)
     return None
+
+
+def _in_words(source: ColumnSource, sample: str, column: Column, time: str) -> str:
+    """Say by an example how times are read."""
+    seen = source.read_columns(
+        f"SELECT trim({column.sql}) AS text, strftime({time}, '%Y-%m-%d %H:%M') AS read "
+        f"FROM {sample} WHERE {time} IS NOT NULL LIMIT 1"
+    )
+    return f"{str(seen['text'][0])!r} is read as {str(seen['read'][0]).removesuffix(' 00:00')}"
+
+
+def _differ(source: ColumnSource, sample: str, times: list[str]) -> bool:
+    """Say whether forms that read a column equally well read different times: in May a month has one name."""
+    others = " OR ".join(f"{time} IS DISTINCT FROM {times[0]}" for time in times[1:])
+    if not others:
+        return False
+    return int(source.read_columns(f"SELECT count(*) FILTER ({others}) AS n FROM {sample}")["n"][0]) > 0
 
 
 def _find_clock(
@@ -312,7 +346,7 @@ def _find_dimension(
         column
         for column in columns
         if 1 < column.distinct <= min(_MOST_SERIES, column.given / 2)
-        and (not column.is_number or _KEY_WORDS.search(column.name))
+        and (column.is_text or (column.is_number and _KEY_WORDS.search(column.name)))
         and not _is_nested(column)
     ]
     counts = ", ".join(

@@ -28,9 +28,10 @@ _KINDS: dict[str, Literal["csv", "parquet", "json"]] = {
     ".jsonl": "json",
     ".ndjson": "json",
 }
-_DELIMITERS = (",", ";", "\t", "|")
+_DELIMITERS = (";", "\t", "|", ",")  # a comma that parts lines as well as another one is in their numbers
 _SAMPLE_BYTES = 256 * 1024
 _SAMPLE_LINES = 100
+_SEPARATOR = re.compile("sep=([,;\t|])", re.IGNORECASE)  # Excel writes and reads it in front of the header
 _CONTROLS = re.compile(
     "[\x80-\x9f]"
 )  # in Latin-1 no letters: there are in Windows' own and in Asian encodings
@@ -127,14 +128,16 @@ def _refuse_empty(path: Path) -> None:
 def _csv_options(path: Path, suffix: str) -> tuple[tuple[str, ...], list[str]]:
     """Decide everything about a CSV file once, so that rows added later cannot change how it is read."""
     text, encoding = _beginning(path)
-    lines = text.splitlines()
-    skip = 0
-    while skip < len(lines) and (not lines[skip].strip() or lines[skip].startswith("#")):
-        skip += 1
-    lines = lines[skip : skip + _SAMPLE_LINES]
+    every_line = text.splitlines()
+    skip = _blank_until(every_line, 0)
+    told = _SEPARATOR.fullmatch(every_line[skip]) if skip < len(every_line) else None
+    skip = _blank_until(every_line, skip + 1) if told else skip
+    lines = every_line[skip : skip + _SAMPLE_LINES]
     if not lines:
         raise LoadError(f"{path} has no rows", hint="it needs a header and rows")
-    delimiter = "\t" if suffix == ".tsv" else _delimiter(lines)
+    delimiter = told[1] if told else "\t" if suffix == ".tsv" else _delimiter(lines)
+    skip = _header_place(every_line, skip, delimiter)
+    lines = every_line[skip : skip + _SAMPLE_LINES]
     first = next(csv.reader(lines, delimiter=delimiter))
     header = not any(_NUMBER_OR_TIME.fullmatch(cell.strip()) for cell in first)
     names = _column_names(first if header else [""] * len(first))
@@ -152,6 +155,23 @@ def _csv_options(path: Path, suffix: str) -> tuple[tuple[str, ...], list[str]]:
         *([f"encoding = {quoted_text(encoding)}"] if encoding != "utf-8" else []),
     ]
     return tuple(options), names
+
+
+def _blank_until(lines: list[str], place: int) -> int:
+    """Give the first place from here on with a line that is neither blank nor a comment."""
+    while place < len(lines) and (not lines[place].strip() or lines[place].startswith("#")):
+        place += 1
+    return place
+
+
+def _header_place(lines: list[str], place: int, delimiter: str) -> int:
+    """Pass over a title: lines with a single cell, without quotes, in front of a table with more."""
+    rows = csv.reader(lines[place : place + _SAMPLE_LINES], delimiter=delimiter)
+    (width, _), *_ = Counter(len(row) for row in rows if row).most_common(1)
+    begin = place
+    while width > 1 and begin < len(lines) and not re.search(f'["{re.escape(delimiter)}]', lines[begin]):
+        begin = _blank_until(lines, begin + 1)
+    return begin if begin < len(lines) else place
 
 
 def _beginning(path: Path) -> tuple[str, str]:

@@ -20,6 +20,7 @@ from tocsin.sources.file_format import (
 )
 from tocsin.sources.grid import Grid
 from tocsin.sources.instants import instant_of, milliseconds_of
+from tocsin.sources.number_forms import NumberForm
 from tocsin.sources.rhythm import Rhythm, find_rhythm
 from tocsin.sources.timestamps import NO_TIME, milliseconds_of_column
 from tocsin.sources.values import factorise_texts
@@ -38,6 +39,7 @@ __all__ = ["FileProposal", "MetricProposal", "inspect_file", "inspect_files"]
 
 _REGULAR_ENOUGH = 0.5
 _LONGEST_NAME = 60
+_MOST_LEFT_OUT, _MOST_NAMES = 5, 5  # that notes tell of, and name
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class MetricProposal:
     Attributes:
         name: Made of the file's name, and the column's when there are several; letters, digits, `_.-`.
         column: The column of values.
+        reading: How its numbers are read, by an example; empty when they are plain.
         query: The query, a template with the window's placeholders; it gives `timestamp`, `value`, and
             the dimension. It names the file by its whole path.
         located_query: The query with the file's name as it shall be written.
@@ -60,6 +63,7 @@ class MetricProposal:
 
     name: str
     column: str
+    reading: str
     query: str
     located_query: str
     dimension: str | None
@@ -86,6 +90,7 @@ class FileProposal:
         rhythm: How regular it is.
         metrics: One for each column of values.
         notes: What to look at before trusting the proposal, each a sentence.
+        readings: How numbers and times were read that are not plain, and which columns were left out.
     """
 
     path: Path
@@ -99,6 +104,7 @@ class FileProposal:
     rhythm: Rhythm
     metrics: tuple[MetricProposal, ...]
     notes: tuple[str, ...]
+    readings: tuple[str, ...] = ()
 
 
 def inspect_files(
@@ -179,6 +185,7 @@ def inspect_file(
         rhythm=rhythm,
         metrics=tuple(metrics),
         notes=tuple(_notes(roles, rhythm, rows, placed)),
+        readings=tuple(_readings(roles)),
     )
 
 
@@ -229,6 +236,7 @@ def _metric(
     return MetricProposal(
         name=name,
         column=value.name,
+        reading=_reading(value),
         query=query,
         located_query=located_query,
         dimension=dimension,
@@ -294,3 +302,33 @@ def _notes(roles: Roles, rhythm: Rhythm, rows: int, placed: int) -> list[str]:
     if placed < rows:
         notes.append(f"{rows - placed} of {rows} rows have no time that can be read, and will be rejected")
     return notes
+
+
+def _reading(value: Column) -> str:
+    """Say by an example how the numbers of a column are read."""
+    return value.form.reading if isinstance(value.form, NumberForm) else ""
+
+
+def _readings(roles: Roles) -> list[str]:
+    """Say what was made of columns that are not plain: a line each, of one form the first alone."""
+    lines = [f"{roles.timestamp.name}: {roles.time_words}"] if roles.time_words else []
+    alike: dict[tuple[str, str], list[Column]] = {}
+    for value in roles.values:
+        if isinstance(value.form, NumberForm):
+            alike.setdefault((value.form.decimal, value.form.unit), []).append(value)
+    for first, *others in alike.values():
+        lines.append(f"{first.name}: {_reading(first)}{_and_alike(others)}")
+    lines += [f"{name} is left out: {reason}" for name, reason in roles.left_out[:_MOST_LEFT_OUT]]
+    if more := [name for name, _ in roles.left_out[_MOST_LEFT_OUT:]]:
+        lines.append(f"{_few(more)} {'is' if len(more) == 1 else 'are'} left out, too")
+    return lines
+
+
+def _and_alike(others: list[Column]) -> str:
+    return f"; {_few([other.name for other in others])} alike" if others else ""
+
+
+def _few(names: list[str]) -> str:
+    """Name a few things, and count the others."""
+    shown = ", ".join(names[:_MOST_NAMES])
+    return shown if len(names) <= _MOST_NAMES else f"{shown} and {len(names) - _MOST_NAMES:,} more"

@@ -29,6 +29,21 @@ def test_lines_come_with_their_numbers_and_offsets(tmp_path: Path, follow: Follo
     assert (chunk.consumed, chunk.total) == (16, 16)
 
 
+def test_a_path_beside_the_base_is_shown_without_going_up_unless_the_base_is_a_link(tmp_path: Path) -> None:
+    for folder in ("project", "deep/below"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "deep" / "below")
+    for path in (tmp_path / "a.log", tmp_path / "deep" / "b.log"):
+        path.write_text(f"{path.name}\n")
+
+    def sources(folder: str, pattern: str) -> list[str]:
+        return [chunk.lines.source for chunk in LogFiles([pattern], tmp_path / folder).read(None, now=NOW)]
+
+    assert sources("project", "../*.log") == [str(tmp_path / "a.log")]
+    assert sources("deep/below", "../../a.log") == [str(tmp_path / "a.log")]
+    assert sources("link", "../b.log") == [str(tmp_path / "link" / ".." / "b.log")]
+
+
 def test_a_lone_carriage_return_is_content(tmp_path: Path, follow: FollowerFactory) -> None:
     (tmp_path / "a.log").write_bytes(b"a\rb\r\r\nc\n")
     assert follow().texts() == ["a\rb\r", "c"]

@@ -211,3 +211,20 @@ def test_there_is_a_proposal_for_every_text(lines: list[str]) -> None:
 
     create_parser(proposal.type, proposal.params)
     assert proposal.reason
+
+
+@pytest.mark.parametrize(
+    ("line", "has_zone"),
+    [
+        ("2026-11-22 10:15:00 INFO ready", False),
+        ("2026-11-22T10:15:00+01:00 INFO ready", True),
+        ("Nov 22 10:15:00 web1 app[7]: ready", False),
+        ("2026-11-22T10:15:00Z web1 app[7]: ready", True),
+        ('{"time": "2026-11-22T10:15:00", "event": "ready"}', False),
+        ('{"time": 1795342500, "event": "ready"}', True),
+        ("type=LOGIN msg=audit(1795342500.250:7): pid=1 uid=0 res=1", True),
+        ("ready", True),
+    ],
+)
+def test_times_that_name_no_zone_are_noticed(line: str, has_zone: bool) -> None:  # noqa: FBT001
+    assert propose_parser([line] * 30).has_zone == has_zone

@@ -76,6 +76,7 @@ class _LogRun:
         self._rejected: list[RejectedLine] = []
         self._lines = 0
         self._cut_lines = 0
+        self._continued = 0
         self._unreadable: list[str] = []
         self._findings = LogFindings(job.project, job.monitor)
         self._lease, self._renewed_at = job.lease, time.monotonic()
@@ -101,6 +102,10 @@ class _LogRun:
         elif memory is not None:
             self._commit(memory)
             self._report.notes.extend(self._findings.notes())
+            if self._continued:
+                self._report.notes.append(
+                    f"lines that continue the one before (stack traces), not judged: {self._continued:,}"
+                )
             self._note_warnings()
 
     def check_all_was_read(self) -> None:
@@ -159,6 +164,7 @@ class _LogRun:
         batch = self._parser.parse(lines)
         self._lines += len(lines.texts)
         self._rejected.extend(batch.rejected)
+        self._continued += batch.continued
         if not batch.events:
             return
         self._note_time(batch.events)

@@ -177,7 +177,7 @@ def _propose(
     if "variables" in PARSER_TYPES[parser.type].parameters and (parser.type != "json" or "message" in params):
         # A word that never changed while detectors learned must be watched as well: the only user's name.
         params.setdefault("variables", "all")
-    learned, why = _train(train, count, is_all=is_all)
+    learned, why = _train(train, count, parser.share, is_all=is_all)
     config: dict[str, Any] = {
         "name": name,
         "description": f"{Path(files[0]).name}: {re.split('[:;]', parser.reason)[0]}",
@@ -191,7 +191,7 @@ def _propose(
     config["detectors"] = trial.detectors
     comments = {
         "source": "a pattern such as app.log* also follows what a rotation leaves; see docs/reading-logs.md",
-        "parser": parser.reason,
+        "parser": parser.reason if parser.has_zone else f"{parser.reason}\n{_zone_words(parser.type)}",
         "train": why,
         "detectors": "\n".join(trial.words),
         "alerting": "name channels of profiles.yml here to be told",
@@ -203,6 +203,15 @@ def _propose(
         how = "to watch its numbers, give the file the ending .csv, and name it again"
         notes += (f"{path.name}: the lines look like the rows of a table: {how}",)
     return LogProposal(path, config, reason, comments, notes)
+
+
+def _zone_words(parser: str) -> str:
+    where = (
+        "header: {pattern: …, timezone: Europe/Berlin}" if parser == "drain" else "timezone: Europe/Berlin"
+    )
+    return (
+        f"times name no zone and are taken as UTC; where that is wrong, add to params, for instance, {where}"
+    )
 
 
 def _is_like_a_table(texts: list[str]) -> bool:
@@ -257,10 +266,12 @@ def _sample(files: list[str], now: datetime) -> tuple[list[RawLines], int, bool]
     return batches, count, True
 
 
-def _train(given: int | None, count: int, *, is_all: bool) -> tuple[int, str]:
+def _train(given: int | None, count: int, share: float, *, is_all: bool) -> tuple[int, str]:
+    """Find from how many lines to learn; those that are no events, such as stack traces, do not count."""
     if given is not None:
         return given, "lines to learn from before judging; as it was asked for"
     if is_all and count < 2 * _DEFAULT_TRAIN:
-        learned = max(1, count // 2)
-        return learned, f"lines to learn from before judging: half of the {count:,} lines there are now"
+        events = round(share * count)
+        which = f"{count:,} lines there are now" if events == count else f"{events:,} events there are now"
+        return max(1, events // 2), f"lines to learn from before judging: half of the {which}"
     return _DEFAULT_TRAIN, "lines to learn from before judging; more, where rare things are normal"

@@ -168,7 +168,7 @@ def _proposal(
         "query": found.located_query,
         "interval": str(found.interval),
     }
-    comments = {"interval": "; ".join(file.notes) if file.notes else ""}
+    comments = {"query": found.reading, "interval": "; ".join(file.notes) if file.notes else ""}
     if found.dimension is not None:
         metric["dimension"] = found.dimension
         comments["dimension"] = "each value of this column is a series of its own"
@@ -196,7 +196,7 @@ def _proposal(
     )
     if seasonality is not None:
         reason += f", a rhythm by {' and '.join(seasonality.columns)}"
-    notes = tuple(f"{file.path.name}: {note}" for note in file.notes)
+    notes = tuple(f"{file.path.name}: {note}" for note in (*file.notes, *file.readings))
     return Proposal(folder / f"{found.name}.yml", metric, comments, reason, notes)
 
 

@@ -46,7 +46,7 @@ def find_paths(patterns: Sequence[str], base: str, ignore: Sequence[str]) -> Fou
     found = FoundPaths()
     seen: set[str] = set()
     for pattern in patterns:
-        path = join(base, pattern)
+        path = _below(base, pattern)
         if is_plain := _exists(path):
             found.plain.add(path)
         matches = [path] if is_plain else sorted(set(_expand(path, found.unreadable)))
@@ -78,6 +78,18 @@ def names_in(folder: str, unreadable: list[str]) -> list[os.DirEntry[str]]:
 def join(folder: str, name: str) -> str:
     """Join as text: a path of any bytes stays what it is, and thousands of them are cheap."""
     return os.path.join(folder, name)  # noqa: PTH118  for that reason
+
+
+def _below(base: str, pattern: str) -> str:
+    """Join, without going up from a base that is no link: people read the path with every anomalous line."""
+    while pattern.startswith("../") and _is_plain_folder(base):
+        base, pattern = str(Path(base).parent), pattern[3:].lstrip("/")
+    return join(base, pattern)
+
+
+def _is_plain_folder(path: str) -> bool:
+    folder = Path(path)
+    return folder.name not in ("", ".", "..") and not folder.is_symlink()
 
 
 def _exists(path: str) -> bool:

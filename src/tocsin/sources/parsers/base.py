@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tocsin.model import RawLines
 
-__all__ = ["LONGEST_REJECTED", "BaseParser", "Learner", "Reading", "clean_line"]
+__all__ = ["LONGEST_REJECTED", "BaseParser", "Learner", "Reading", "clean_line", "continues"]
 
 Reading = tuple[int | str, str, list[Any], dict[str, Any], float | None]
 """EventID, template, positional variables, named variables, Unix seconds or `None`."""
@@ -24,6 +24,13 @@ LONGEST_REJECTED = 65_536
 
 _COLOUR = re.compile(r"\x1b\[[0-9;:?]{0,32}[ -/]?[@-~]")
 _AROUND = "\0\r\n\ufeff"
+# Told from the line alone: where a run or a chunk ends must not change what is made of the next line.
+_CONTINUES = re.compile(
+    r"\s|Caused by: |Traceback \(most recent call last\):"
+    r"|(?:During handling of the above|The above) exception"
+    r"|(?:[A-Za-z_$][\w$]{0,99}[.:]{1,2}){0,20}[A-Za-z_$][\w$]{0,99}(?:Exception|Error|Throwable)(?::\s|$)"
+    r"|[a-z_]\w{0,99}(?:\.\w{1,99}){0,20}\.[A-Z]\w{0,99}(?::\s|$)"  # a class in a module, as Python names it
+)
 
 
 def clean_line(text: str) -> str:
@@ -35,6 +42,15 @@ def clean_line(text: str) -> str:
     if "\x1b" in text:
         text = _COLOUR.sub("", text)
     return text.strip(_AROUND)
+
+
+def continues(text: str) -> bool:
+    """Say whether a line looks as if it continued a record: indented, or a part of a stack trace.
+
+    >>> [continues(text) for text in ("  at Cart.add(Cart.java:7)", "java.io.IOException: closed", "closed")]
+    [True, True, False]
+    """
+    return _CONTINUES.match(text) is not None
 
 
 class Learner(Protocol):
@@ -52,11 +68,12 @@ class Learner(Protocol):
 class BaseParser(ABC):
     """A parser that reads each line by itself.
 
-    Subclasses implement `read_text`; one that learns sets `learner` to what keeps its state. Threads may
-    not share one.
+    Subclasses implement `read_text`; one that learns sets `learner` to what keeps its state, one whose
+    records may go over several lines `may_continue`. Threads may not share one.
     """
 
     learner: Learner | None = None
+    may_continue: bool = False
 
     @abstractmethod
     def read_text(self, text: str, reference: datetime | None) -> Reading:
@@ -85,10 +102,14 @@ class BaseParser(ABC):
         self.learner.load_state(content)
 
     def parse(self, lines: RawLines) -> ParsedBatch:
-        """Parse lines; blank ones are passed over, one that fails is among the rejected."""
+        """Parse lines; one that fails is among the rejected.
+
+        Blank ones are passed over, and counted those that fail and look as if they continued a record.
+        """
         events: list[ParsedLog] = []
         indexes: list[int] = []
         rejected: list[RejectedLine] = []
+        continued = 0
         read = self.read_text
         reference = lines.reference
         received = reference.timestamp()
@@ -101,6 +122,9 @@ class BaseParser(ABC):
             try:
                 event_id, template, variables, named, time = read(cleaned, reference)
             except Exception as error:  # noqa: BLE001 - whatever a line is, it does not stop the run
+                if self.may_continue and isinstance(error, ParseError) and continues(cleaned):
+                    continued += 1
+                    continue
                 reason = error.message if isinstance(error, ParseError) else f"the parser failed: {error!r}"
                 kept = text[:LONGEST_REJECTED]
                 rejected.append(RejectedLine(lines.source, lines.numbers[index], kept, reason))
@@ -118,7 +142,7 @@ class BaseParser(ABC):
                 }
             )
             indexes.append(index)
-        return ParsedBatch(events, indexes, rejected)
+        return ParsedBatch(events, indexes, rejected, continued)
 
     def parse_line(
         self, text: str, *, file_id: str = "line", offset: int = 0, reference: datetime | None = None

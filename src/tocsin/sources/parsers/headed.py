@@ -48,6 +48,8 @@ class HeadedParser(BaseParser):
         inner: Reads the content. Where it names a value as the header does, its own is `name_2`.
     """
 
+    may_continue = True
+
     def __init__(self, header: Header, inner: BaseParser) -> None:
         self._header = header
         self.inner = self.learner = inner
@@ -69,6 +71,8 @@ class RegexParser(BaseParser):
         pattern: Its text.
         event_id: The groups whose values are the EventID; without any all lines have one EventID.
     """
+
+    may_continue = True
 
     def __init__(self, header: Header, pattern: str, event_id: Sequence[str]) -> None:
         self._header = header

@@ -52,6 +52,16 @@ class Header:
         """Whether the pattern has a group for the content."""
         return self._content is not None
 
+    @property
+    def has_time(self) -> bool:
+        """Whether the pattern has groups for the time."""
+        return bool(self._time_groups)
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The groups that are named values: neither content nor time."""
+        return tuple(self._named)
+
     def read(self, text: str, reference: datetime | None) -> tuple[dict[str, Any], str, float | None]:
         """Give the named values of a line, its content and its time.
 

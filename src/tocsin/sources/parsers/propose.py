@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tocsin.errors import ParseError
-from tocsin.sources.parsers.base import clean_line
+from tocsin.sources.parsers.base import clean_line, continues
 from tocsin.sources.parsers.flatten import read_object
 from tocsin.sources.parsers.json_lines import EVENT_KEYS, MESSAGE_KEYS, names_a_kind
-from tocsin.sources.parsers.propose_header import propose_header
-from tocsin.sources.parsers.registry import create_parser
+from tocsin.sources.parsers.patterns import compile_header
+from tocsin.sources.parsers.propose_header import HeaderProposal, propose_header
+from tocsin.sources.parsers.registry import PARSER_TYPES, create_parser
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -39,6 +40,12 @@ _TELLING: dict[str, Callable[[ParsedLog], bool]] = {  # what a parser reads, and
     "apache_error": lambda event: event["log"].lstrip()[1:4].isalpha(),
 }
 _MOST_KINDS = 200
+_RECORDS = 0.05
+"""Share of the lines that must begin a record, where others look as if they continued one."""
+_FEWEST_RECORDS = 2
+_CHANCE = 0.1
+"""Share of what looks like continuations that may still have the header of a record, behind some spaces."""
+_ELSEWHERE = "Asia/Tokyo"
 _SOME_YEAR = datetime(2024, 12, 31, tzinfo=UTC)  # a leap year, for times without one
 
 
@@ -52,6 +59,7 @@ class ParserProposal:
         reason: Why, in words.
         share: The share of the sample's lines that it reads.
         example: What it makes of the first line that it reads, `None` when there is none.
+        has_zone: Whether the time of that line says in which zone it is; so when it has no time.
     """
 
     type: str
@@ -59,6 +67,7 @@ class ParserProposal:
     reason: str
     share: float
     example: ParsedLog | None
+    has_zone: bool = True
 
 
 def propose_parser(sample: Sequence[str]) -> ParserProposal:
@@ -76,9 +85,9 @@ def propose_parser(sample: Sequence[str]) -> ParserProposal:
     lines = [line for text in sample if (line := clean_line(text[:_LONGEST])).strip()][:_LINES]
     best: tuple[float, str] | None = None
     for name in _PRESETS:
-        _, events = _try(create_parser(name), lines)
+        events, continued = _try(create_parser(name), lines)
         telling = sum(map(_TELLING.get(name, bool), events))
-        share = telling / len(lines) if lines else 0.0
+        share = telling / max(1, len(lines) - continued)
         if share >= _ENOUGH and (best is None or share > best[0]):
             best = (share, name)
     if best is not None:
@@ -97,7 +106,7 @@ def _propose_json(lines: Sequence[str]) -> ParserProposal | None:
     if not lines or len(objects) < _ENOUGH * len(lines):
         return None
     windows, _ = _try(create_parser("windows_json"), lines)
-    if windows >= _ENOUGH and _like_windows(objects):
+    if len(windows) >= _ENOUGH * len(lines) and _like_windows(objects):
         return _proposal("windows_json", {}, "Windows events: the EventID is that of the event", lines)
     key = _event_key(objects)
     if key is not None:
@@ -134,7 +143,7 @@ def _share_of_texts(objects: Sequence[Mapping[str, Any]], key: str) -> float:
 
 
 def _propose_messages(lines: Sequence[str]) -> ParserProposal:
-    header = propose_header(lines) if lines else None
+    header = _header_of_records(lines) or (propose_header(lines) if lines else None)
     if header is not None:
         given: Any = header.pattern
         if header.time_format is not None:
@@ -146,22 +155,56 @@ def _propose_messages(lines: Sequence[str]) -> ParserProposal:
     return _proposal("drain", {}, "lines of no known format: their templates are learned", lines)
 
 
+def _header_of_records(lines: Sequence[str]) -> HeaderProposal | None:
+    """Find the header of lines that others continue; `None` when no lines look as if they did."""
+    records = [line for line in lines if not continues(line)]
+    others = [line.lstrip() for line in lines if continues(line)]
+    if not others or len(records) < max(_FEWEST_RECORDS, _RECORDS * len(lines)):
+        return None
+    header = propose_header(records)
+    if header is None:
+        return None
+    match = compile_header(header.pattern).match
+    # Lines that have the header behind some spaces are no continuation.
+    return header if sum(match(line) is not None for line in others) <= _CHANCE * len(others) else None
+
+
 def _proposal(name: str, params: Mapping[str, Any], words: str, lines: Sequence[str]) -> ParserProposal:
-    share, events = _try(create_parser(name, params), lines)
+    events, continued = _try(create_parser(name, params), lines)
     kinds = Counter(event["EventID"] for event in events)
     timed = sum(event["parsedTimestamp"] is not None for event in events)
     reason = f"{words}; {len(events):,} of {len(lines):,} lines of the sample are read"
+    reason += f", {continued:,} continue the one before (stack traces)" if continued else ""
     if events:
         reason += f", {len(kinds):,} kinds of events" if len(kinds) > 1 else ", all of one kind"
         reason += "" if timed == len(events) else f", {len(events) - timed:,} without a time"
-    return ParserProposal(name, dict(params), reason, share, events[0] if events else None)
+    share = len(events) / len(lines) if lines else 0.0
+    example = events[0] if events else None
+    return ParserProposal(name, dict(params), reason, share, example, _has_zone(name, params, example))
 
 
-def _try(parser: BaseParser, lines: Sequence[str]) -> tuple[float, list[ParsedLog]]:
+def _has_zone(name: str, params: Mapping[str, Any], example: ParsedLog | None) -> bool:
+    """Say whether a line has the same time wherever it was written."""
+    if example is None:
+        return True
+    elsewhere = dict(params)
+    header = params.get("header")
+    if header is not None:
+        given = {"pattern": header} if isinstance(header, str) else header
+        elsewhere["header"] = {**given, "timezone": _ELSEWHERE}
+    elif "timezone" in PARSER_TYPES[name].parameters:
+        elsewhere["timezone"] = _ELSEWHERE
+    event = create_parser(name, elsewhere).parse_line(example["log"], reference=_SOME_YEAR)
+    return event["parsedTimestamp"] == example["parsedTimestamp"]
+
+
+def _try(parser: BaseParser, lines: Sequence[str]) -> tuple[list[ParsedLog], int]:
+    """Give the events of lines, and how many lines continue those before them."""
     events = []
+    continued = 0
     for line in lines:
         try:
             events.append(parser.parse_line(line, reference=_SOME_YEAR))
         except ParseError:
-            continue
-    return (len(events) / len(lines) if lines else 0.0), events
+            continued += parser.may_continue and continues(line)
+    return events, continued

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from tocsin.errors import ConfigError
@@ -74,7 +75,31 @@ def _header(value: Any) -> Header:
     if not isinstance(given, Mapping):
         raise ValueError("a pattern, or a mapping with pattern, time_format and timezone")  # noqa: TRY004
     values = read_parameters("header", _HEADER, given)
-    return Header(values["pattern"], _times(values))
+    return _header_of("header", values)
+
+
+def _header_of(owner: str, values: Values) -> Header:
+    """Make a header; a form of times that no group of its pattern has would be heeded nowhere."""
+    header = Header(values["pattern"], _times(values))
+    if values["time_format"] is not None and not header.has_time:
+        raise ConfigError(
+            f"{owner}: time_format is given, but no group of pattern is a time",
+            hint=f"call the one that is timestamp; there are {', '.join(header.named) or 'no others'}",
+        )
+    return header
+
+
+def _check_event_id(header: Header, event_id: Sequence[str]) -> None:
+    """Refuse an EventID of groups that are no named values: every line would be rejected."""
+    groups = header.named
+    for name in event_id:
+        if name not in groups:
+            close = get_close_matches(name, groups, n=1)
+            raise ConfigError(
+                f"parser regex: event_id is {name!r}; the groups of pattern, but for time and content, are "
+                f"{', '.join(groups) or 'none'}",
+                hint=f"did you mean {close[0]}?" if close else "name groups of pattern",
+            )
 
 
 def _templates(value: Any) -> tuple[Template, ...]:
@@ -107,7 +132,8 @@ def _build_templates(values: Values) -> BaseParser:
 
 
 def _build_regex(values: Values) -> BaseParser:
-    header = Header(values["pattern"], _times(values))
+    header = _header_of("parser regex", values)
+    _check_event_id(header, values["event_id"])
     if header.has_content and not values["event_id"]:
         return HeadedParser(header, DrainParser(_miner(values)))
     return RegexParser(header, values["pattern"], values["event_id"])

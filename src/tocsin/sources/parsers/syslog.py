@@ -71,6 +71,8 @@ class SyslogParser(BaseParser):
         times: Reads the times.
     """
 
+    may_continue = True
+
     def __init__(self, miner: TemplateMiner, times: TimeReader) -> None:
         self._miner = self.learner = miner
         self._times = times
