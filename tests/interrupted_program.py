@@ -163,6 +163,22 @@ def save(folder: str) -> int:
     return _remember(folder, range(1, 4000, 61), lambda _, saver: saver.save())
 
 
+def settle() -> int:
+    """Read what was learned, interrupted at each step: all rows are there, of all variables."""
+    memory = EventPersistency(EventStabilityTracker)
+    for step in count(1):
+        for row in range(3):
+            memory.ingest_event("e", "<*> from <*>", [f"a{step}", f"b{row}"])
+        was_interrupted = interrupted(step, lambda: memory.get_event_data("e"))
+        tracker = memory["e"]
+        assert tracker is not None
+        found = EventStabilityTracker.load(tracker.dump())
+        assert [len(one.change_series) for one in found.get_data().values()] == [3 * step] * 2
+        if not was_interrupted:
+            break
+    return step - 1
+
+
 def _remember(folder: str, steps: range, call: Callable[[EventPersistency, PersistencySaver], object]) -> int:
     memory = EventPersistency(EventStabilityTracker)
     saver = PersistencySaver(memory, PersistencySaverConfig(folder, events_until_save=1)).start()
@@ -186,7 +202,7 @@ def _service(where: str) -> EventStorageService:
 
 
 _CASES: dict[str, Callable[..., int]] = {
-    case.__name__: case for case in (threads, store, count_events, streams, learn, save)
+    case.__name__: case for case in (threads, store, count_events, streams, learn, save, settle)
 }
 
 if __name__ == "__main__":

@@ -50,5 +50,9 @@ def test_learning_at_each_step(tmp_path: Path) -> None:
     assert interruptions("learn", str(tmp_path)) > 50
 
 
+def test_bringing_in_what_waits_at_each_step() -> None:
+    assert interruptions("settle") > 100
+
+
 def test_saving(tmp_path: Path) -> None:
     assert interruptions("save", str(tmp_path)) > 10

@@ -8,11 +8,13 @@ then. What is shared here has no lock that Python code takes.
 
 from __future__ import annotations
 
+# What `signal` makes enumerations of takes ten times as long, and an event may come through here.
+import _signal  # type: ignore[import-not-found]
 import signal
 from collections import deque
 from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
-from threading import Thread, current_thread, main_thread
+from threading import Thread, get_ident, main_thread
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ __all__ = ["LATEST", "Bell", "map_in_threads", "signals_wait", "start"]
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
+_SIGNALS = int(signal.SIGINT), int(signal.SIGTERM)
 LATEST = 0.5
 """Seconds to wait at a time: a signal that comes just before a wait begins is only noticed after it."""
 
@@ -148,27 +151,26 @@ def signals_wait() -> Iterator[None]:
 
     Of other threads than the main one nothing is kept away: they are never interrupted.
     """
-    handlers = {
-        number: handler
-        for number in (signal.SIGINT, signal.SIGTERM)
-        if callable(handler := signal.getsignal(number)) and current_thread() is main_thread()
-    }
-    came: list[signal.Signals] = []
+    if get_ident() != main_thread().ident:
+        yield
+        return
+    handlers = {number: handler for number in _SIGNALS if callable(handler := _signal.getsignal(number))}
+    came: list[int] = []
     within = True
 
     def note(number: int, frame: FrameType | None) -> None:
         if within:
-            came.append(signal.Signals(number))
+            came.append(number)
         else:  # it has come while the handlers were put back
-            handlers[signal.Signals(number)](number, frame)
+            handlers[number](number, frame)
 
     try:
         for number in handlers:
-            signal.signal(number, note)
+            _signal.signal(number, note)
         yield
     finally:
         within = False
         for number, handler in handlers.items():
-            signal.signal(number, handler)
+            _signal.signal(number, handler)
         for number in came:
             signal.raise_signal(number)

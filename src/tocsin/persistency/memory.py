@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tocsin.persistency.structure import BuiltInStructure, RowBlock
+from tocsin.threads import signals_wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -98,18 +99,21 @@ class EventMemory:
             given: Sequence[Sequence[Any]] = columns
             if not self.built_in.takes_codes:
                 given = [column.tolist() for column in columns]
-            self.built_in.add_rows(names, given, None if times is None else times.tolist())
+            instants = None if times is None else times.tolist()
+            with signals_wait():
+                self.built_in.add_rows(names, given, instants)
 
     def settle(self) -> None:
         """Bring the waiting rows into the backend."""
         if not self.times or self.built_in is None:
             return
-        block = self._take_block()
-        if not self._blocks:
-            self.built_in.add_rows(block.names, block.columns(), block.times)
-            return
-        blocks, self._blocks, self._room = [*self._blocks, block], [], _MOST_WAITING
-        self.built_in.add_blocks(blocks)
+        with signals_wait():  # half of a row must not be learned, nor what waits be lost
+            block = self._take_block()
+            if not self._blocks:
+                self.built_in.add_rows(block.names, block.columns(), block.times)
+                return
+            blocks, self._blocks, self._room = [*self._blocks, block], [], _MOST_WAITING
+            self.built_in.add_blocks(blocks)
 
     def release(self) -> None:
         """Take the state as it is for the cuts that wait for it, since it is about to change."""
@@ -180,7 +184,7 @@ class MemoryGate:
     @contextmanager
     def changing(self) -> Iterator[None]:
         """Do the same, for a change."""
-        with self._lock:
+        with self._lock, signals_wait():
             self._memory.settle()
             self._touch()
             yield
