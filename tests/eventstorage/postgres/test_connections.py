@@ -23,7 +23,7 @@ from tocsin.errors import (
 )
 from tocsin.eventstorage import EventStorageCursor, EventStorageService
 from tocsin.eventstorage.postgres import BorrowedSession, PostgresBackend, connections
-from tocsin.eventstorage.postgres.connections import Connections
+from tocsin.eventstorage.postgres.connections import Connection, Connections
 from tocsin.eventstorage.postgres.failures import error_of
 from tocsin.eventstorage.postgres.known import Known
 from tocsin.eventstorage.postgres.session import PostgresSession
@@ -549,3 +549,39 @@ def test_who_waits_for_a_connection_gets_the_first_that_is_given_back(
         asking.join(60)
         assert asking.got is only
         pool.give(only)
+
+
+def test_who_is_interrupted_amid_a_copy_goes_on(backend: PostgresBackend) -> None:
+    with closing(backend.session()) as session:
+
+        def begin_and_stop(connection: Connection) -> None:
+            copy = connection.cursor().copy("COPY event_port FROM STDIN")
+            copy.__enter__()  # nobody leaves it
+            raise KeyboardInterrupt
+
+        session.begin()
+        with pytest.raises(KeyboardInterrupt):
+            session.work(begin_and_stop)
+
+        assert not session.in_transaction
+        assert session.execute("SELECT count(*) FROM event_port") == [(0,)]
+
+
+def test_a_borrowed_connection_that_is_left_amid_a_copy_is_closed(postgres_database: str) -> None:
+    with psycopg.connect(postgres_database, autocommit=True) as owner:
+        owner.execute("CREATE TABLE t (a int)")
+    with (
+        closing(psycopg.connect(postgres_database)) as connection,
+        closing(BorrowedSession(connection)) as session,
+    ):
+
+        def begin_and_stop(connection: Connection) -> None:
+            copy = connection.cursor().copy("COPY t FROM STDIN")
+            copy.__enter__()  # nobody leaves it
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            session.work(begin_and_stop)
+
+        assert session.broken
+        assert connection.closed

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from psycopg.pq import TransactionStatus
 
 from tocsin.errors import EventStorageException
-from tocsin.eventstorage.postgres.connections import describe, run
+from tocsin.eventstorage.postgres.connections import describe, is_amid_command, run
 from tocsin.eventstorage.postgres.failures import DRIVER_ERRORS, failures
 from tocsin.eventstorage.postgres.known import Known
 from tocsin.eventstorage.postgres.session import PostgresSession
@@ -90,7 +90,9 @@ class BorrowedSession(PostgresSession):
         """Undo what was written since the savepoint."""
         try:
             with self._working():
-                if self._is_there():
+                if is_amid_command(self._lent.connection):  # an interrupt: nobody could go on with it
+                    self._lent.connection.close()
+                elif self._is_there():
                     run(self._lent.connection, "ROLLBACK TO SAVEPOINT tocsin_events")
                     run(self._lent.connection, "RELEASE SAVEPOINT tocsin_events")
         except DRIVER_ERRORS:  # it is lost: the owner will see

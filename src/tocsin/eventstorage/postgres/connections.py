@@ -29,7 +29,7 @@ from tocsin.eventstorage.postgres.failures import DRIVER_ERRORS, error_of, failu
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Connection", "Connections", "Lender", "describe", "is_open", "run"]
+__all__ = ["Connection", "Connections", "Lender", "describe", "is_amid_command", "is_open", "run"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -81,6 +81,11 @@ def run(
 def is_open(connection: Connection) -> bool:
     """Say whether a connection has an open transaction."""
     return connection.pgconn.transaction_status not in (TransactionStatus.IDLE, TransactionStatus.UNKNOWN)
+
+
+def is_amid_command(connection: Connection) -> bool:
+    """Say whether a connection is in the middle of a command, as of a `COPY` whose rows have not come yet."""
+    return connection.pgconn.transaction_status == TransactionStatus.ACTIVE
 
 
 class Lender(Protocol):

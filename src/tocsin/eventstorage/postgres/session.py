@@ -19,7 +19,7 @@ from tocsin.errors import (
 )
 from tocsin.eventstorage.addresses import ALL_SIZES
 from tocsin.eventstorage.postgres import deleting, inserting, streaming, turns
-from tocsin.eventstorage.postgres.connections import is_open, run
+from tocsin.eventstorage.postgres.connections import is_amid_command, is_open, run
 from tocsin.eventstorage.postgres.failures import DRIVER_ERRORS, error_of, is_lost
 from tocsin.eventstorage.postgres.naming import Block, set_limit
 
@@ -138,7 +138,10 @@ class PostgresSession:
         if self._held is not None and self.in_transaction:
             self._at_work = True
             try:
-                run(self._held, "ROLLBACK")
+                if is_amid_command(self._held):  # an interrupt: the server would wait for its rest for ever
+                    self._held.close()
+                else:
+                    run(self._held, "ROLLBACK")
             except DRIVER_ERRORS:
                 self._held.close()
         self._ended()
