@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.conftest import SteppingClock
+    from tocsin.runtime.why.facts import Answer
 
 BAD, WORSE = range(180, 186), range(186, 192)
 
@@ -98,19 +99,19 @@ def test_what_is_over_before_the_silence_is_said_to_be_over_only(
 def test_why_says_that_it_waits_for_the_end_of_another_trouble(tmp_path: Path, clock: SteppingClock) -> None:
     scene = Scene.new(tmp_path, clock)
     scene.groups(inhibitions=[{"when": ["host"], "mutes": ["load"]}])
+
+    def answer_after(count: int, *, host_until: int) -> Answer:
+        grow(scene, count)
+        scene.metric("host", range(184, host_until), count)
+        scene.run()
+        return scene.why("load").rules[0].answers[0]
+
     scene.metric("load", BAD, 186)
-    scene.metric("host", range(184, 186), 186)
-    scene.run()
-    grow(scene, 190)
-    scene.metric("host", range(184, 190), 190)
-    scene.run()
-    answer = scene.why("load").rules[0].answers[0]
+    answer_after(186, host_until=186)
+    answer = answer_after(190, host_until=190)
     assert [row.kind.value for row in answer.decisions] == ["first", "inhibited"]
     assert answer.again.kind is Next.WORSE_UNINHIBITED
     clock.advance(timedelta(hours=1))
-    grow(scene, 192)
-    scene.metric("host", range(184, 190), 192)
-    scene.run()
-    answer = scene.why("load").rules[0].answers[0]
+    answer = answer_after(192, host_until=190)
     assert [row.kind.value for row in answer.told] == ["first", "escalated"]
     assert answer.again.kind is Next.CHANGE

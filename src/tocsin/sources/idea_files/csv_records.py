@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+from contextlib import contextmanager
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from tocsin.sources.idea_files.content import LONGEST, ReturnableLines
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from tocsin.model import RejectedLine
 
 __all__ = ["Record", "csv_records", "values_of"]
+
+_LIMIT = Lock()  # of who changes the limit
 
 Record = tuple[int, bytes, "list[str] | RejectedLine"]
 """The number of its first line, its bytes without the line end, and its values (or why it has none)."""
@@ -64,55 +68,28 @@ def _quoted(source: str, number: int, line: bytes, pending: ReturnableLines, del
             yield one[1].decode("utf-8", "surrogateescape") + "\n"
 
     try:
-        values = next(csv.reader(texts(), delimiter=delimiter, strict=True))
-    except csv.Error as error:  # too long a value, or the file ended inside of one
-        pending.give_back(taken)
-        if size <= csv.field_size_limit():
-            return number, line, rejected(source, number, line, f"not CSV: {error}")
-        # The limit is one of the whole process: it is not ours to change.
-        taken, size = [], len(line)
         try:
-            values = _large_values(texts(), delimiter)
-        except csv.Error as wrong:
+            values = next(csv.reader(texts(), delimiter=delimiter, strict=True))
+        except csv.Error:
+            if size <= csv.field_size_limit():
+                raise
             pending.give_back(taken)
-            return number, line, rejected(source, number, line, f"not CSV: {wrong}")
+            taken.clear()
+            size = len(line)
+            with _long_values():
+                values = next(csv.reader(texts(), delimiter=delimiter, strict=True))
+    except csv.Error as error:  # too long a row, or the file ended inside of a value
+        pending.give_back(taken)
+        return number, line, rejected(source, number, line, f"not CSV: {error}")
     return number, b"\n".join([line, *(text for _, text in taken)]), values
 
 
-def _large_values(texts: Iterator[str], delimiter: str) -> list[str]:
-    """Read a row as `csv.reader` does, without its limit.
-
-    Raises:
-        csv.Error: It is none.
-    """
-    values: list[str] = []
-    parts: list[str] | None = None  # of the quoted value that is being read
-    for text in texts:
-        at, end = 0, len(text) - 1  # of the line
-        while at <= end:
-            if parts is None and not text.startswith('"', at):
-                stop = text.find(delimiter, at, end)
-                values.append(text[at : end if stop < 0 else stop])
-                if stop < 0:
-                    return values
-                at = stop + 1
-                continue
-            if parts is None:
-                parts, at = [], at + 1
-            stop = text.find('"', at)
-            parts.append(text[at:] if stop < 0 else text[at:stop])
-            at = end + 1 if stop < 0 else stop + 1
-            if stop < 0:
-                continue
-            if text.startswith('"', at):  # two of them stand for one
-                parts.append('"')
-                at += 1
-                continue
-            values.append("".join(parts))
-            parts = None
-            if at == end:
-                return values
-            if not text.startswith(delimiter, at):
-                raise csv.Error(f"{delimiter!r} expected after '\"'")
-            at += 1
-    raise csv.Error("unexpected end of data")
+@contextmanager
+def _long_values() -> Iterator[None]:
+    """Let values be as long as rows; the limit is one of the whole process, so only while it is needed."""
+    with _LIMIT:
+        before = csv.field_size_limit(LONGEST)
+        try:
+            yield
+        finally:
+            csv.field_size_limit(before)
