@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["address_searches", "other_searches", "pages", "reads"]
 
 _PAGE = 100
+_COLD_LIMIT = "the processor's empty caches: with them a bare SELECT 1 takes several times as long as without"
+_WARM_LIMIT = (
+    "the way to the server and back, binding and reading: half of the time; the server works the rest"
+)
 
 
 def address_searches(bench: Bench) -> Iterator[Result]:
@@ -47,9 +51,13 @@ def _each_search(
     in_file.peer = replies.peer
     found = median(len(answer) for answer in replies.ours[0]["found"]) if replies.ours else 0
     note = f"{len(queries)} searches, each {turns} times; {found:g} events found in the middle"
-    yield Result(f"{title}, PostgreSQL", "ms", *milliseconds(replies, 0.5), goal=goal, note=note)
+    limit = _WARM_LIMIT if in_a_row else _COLD_LIMIT
+    times = milliseconds(replies, 0.5)
+    yield Result(f"{title}, PostgreSQL", "ms", *times, goal=goal, note=note, limit=limit)
     yield Result(f"{title}, PostgreSQL, p95", "ms", *milliseconds(replies, 0.95))
-    yield Result(f"{title}, SQLite, the peer on PostgreSQL", "ms", *milliseconds(in_file, 0.5), goal=goal)
+    times = milliseconds(in_file, 0.5)
+    title_in_file = f"{title}, SQLite, the peer on PostgreSQL"
+    yield Result(title_in_file, "ms", *times, goal=goal, limit="" if in_a_row else _COLD_LIMIT)
     yield Result(f"{title}, SQLite, p95", "ms", *milliseconds(in_file, 0.95))
     return replies
 

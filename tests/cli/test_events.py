@@ -363,6 +363,17 @@ def test_an_export_through_a_link_leaves_the_link(cli: Cli, tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("store")
+def test_who_may_read_an_export_stays_when_it_is_written_anew(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "out.jsonl").touch()
+    (tmp_path / "out.jsonl").chmod(0o600)
+
+    cli("events", "export", *STORE, "-o", "out.jsonl")
+
+    assert (tmp_path / "out.jsonl").stat().st_mode & 0o777 == 0o600
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 10
+
+
+@pytest.mark.usefixtures("store")
 def test_an_export_has_the_form_of_its_ending(cli: Cli, tmp_path: Path) -> None:
     done = cli("events", "export", *STORE, "-o", "out.parquet", "--source", "10.0.0.1", "--json").json
     cli("events", "export", *STORE, "-o", "out.csv")

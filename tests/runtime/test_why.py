@@ -302,6 +302,36 @@ def test_a_relapse_is_found_from_what_was_held_back_and_from_what_was_told_befor
     assert "relapsed: Recon.Scanning of 192.0.2.7 went on near the end of its silence" in text
 
 
+def test_a_relapse_that_came_due_in_a_silence_says_so_and_the_next_is_told(
+    scene: Scene, clock: SteppingClock
+) -> None:
+    scene.monitor()
+    scene.store(*(scan(number, number) for number in range(6)))
+    scene.run()
+    clock.advance(timedelta(days=3))
+    name = silence(scene, "source=192.0.2.7")
+    scene.run()
+
+    for asked in ("scan-000", "scan-001", "scan-004"):
+        (answer,) = scene.why(asked).rules[0].answers
+        assert answer.relapse is not None, asked
+        assert (answer.relapse.kind, answer.relapse_message) == (DecisionKind.SILENCED, None)
+        assert answer.again.kind is Next.NEVER
+    text = scene.words("scan-004")
+    assert "everyone by hook: not told, as the same was told before (threshold)." in text
+    assert "It went on near the end of that silence, and came due when something else muted it:" in text
+    assert f"({name}): a new cable" in text
+    assert text.endswith("It is not told later either; what comes of it next is told as the first.")
+    assert "everyone by hook: told.\n" in scene.words("scan-000")
+
+    clock.advance(timedelta(hours=3))
+    scene.store(scan(7, 32), scan(8, 32.1))
+    scene.run()
+
+    kinds = [scene.why(asked).rules[0].answers[0].last.kind for asked in ("scan-007", "scan-008")]
+    assert kinds == [DecisionKind.FIRST, DecisionKind.HELD]
+
+
 def test_what_is_worse_is_told_with_what_was_held_back_before(scene: Scene) -> None:
     scene.monitor()
     scene.store(scan(0, 0), scan(1, 0.1), scan(2, 0.2), scan(3, 0.3, severity="high"))

@@ -81,6 +81,7 @@ class Answer:
         severity: The severity that was, or is, told.
         held_ids: Of `RELAPSED` and `ESCALATED`: the first hundred ids of what was held back.
         at: Of what came due: the event time at which it did, when that is known.
+        key: What the book knows it by; nobody else looks into it.
     """
 
     kind: DecisionKind
@@ -93,6 +94,7 @@ class Answer:
     severity: Severity
     held_ids: tuple[str, ...] = ()
     at: datetime | None = None
+    key: object = None
 
 
 class ThresholdBook(Protocol):
@@ -104,4 +106,8 @@ class ThresholdBook(Protocol):
 
     def due(self, now: datetime, *, limit: int = 1000) -> list[Answer]:
         """Give what was still going on near the end of its silence, when that is over; each once."""
+        ...
+
+    def untell(self, answers: Sequence[Answer]) -> None:
+        """Note that nobody was told of what came due: the next of it is told as the first."""
         ...

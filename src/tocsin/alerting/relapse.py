@@ -36,7 +36,8 @@ def tell_relapses(
 ) -> TellReport:
     """Tell the relapses that are due, each once: in one message what was held back of each.
 
-    A relapse that a silence or a trouble elsewhere mutes is not told later.
+    A relapse that a silence or a trouble elsewhere mutes is not told later, as an event is not. Nor does it
+    begin a silence, since nobody was told: what comes of it next is told as the first.
 
     Args:
         tx: Where decisions, notices, silences and incidents are.
@@ -83,6 +84,7 @@ def tell_relapses(
     subjects = [(one.classes, one.entity, one.until, one.held_ids) for one in answers]
     keep(tx, outcomes, project=plan.project, now=now, payloads=payloads, subjects=subjects)
     mutes.count(tx)
+    book.untell([answer for answer, one in zip(answers, outcomes, strict=True) if not one.is_told])
     return report
 
 

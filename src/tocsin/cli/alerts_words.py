@@ -183,10 +183,11 @@ def _incident(story: IncidentStory, noun: str) -> Iterator[str]:
 def _answer(answer: Answer, incident: IncidentStory | None, now: datetime) -> Iterator[str]:
     whom = " by ".join(visible(name) for name in (answer.group, answer.channel) if name) or "Nobody"
     told = answer.told
+    is_told_later = answer.relapse is not None and answer.relapse.told
     if told:
-        times = len(told) + (answer.relapse is not None)
+        times = len(told) + is_told_later
         yield f"  {whom}: {_TIMES.get(times, f'told {times} times')}."
-    elif answer.relapse is not None:
+    elif is_told_later:
         yield f"  {whom}: held back at first (threshold), and told later with others."
     else:
         yield f"  {whom}: {_NOT_TOLD.get(answer.last.kind, 'not told')}."
@@ -198,6 +199,8 @@ def _answer(answer: Answer, incident: IncidentStory | None, now: datetime) -> It
     if answer.holding is not None:
         yield from (f"    {line}" for line in _holding(answer.holding, told))
     if answer.relapse is not None:
+        if not is_told_later:
+            yield "    It went on near the end of that silence, and came due when something else muted it:"
         yield f"    {_decision(answer.relapse)}"
     if answer.relapse_message is not None:
         yield f"      {_message(answer.relapse_message, answer.channel, now)}"
@@ -284,7 +287,9 @@ def _again(answer: Answer, incident: IncidentStory | None) -> str:
         return "What it comes to is told to those only who were told that it began."
     if incident is not None:
         return "It is over, and is not told again; a new incident is told anew."
-    return "It is not told again." if answer.told else "It is not told later either."
+    never = "It is not told again" if answer.told else "It is not told later either"
+    is_muted = answer.relapse is not None and not answer.relapse.told
+    return f"{never}; what comes of it next is told as the first." if is_muted else f"{never}."
 
 
 def _near_the_end(holding: Holding | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -168,13 +169,16 @@ def _write(events: Iterator[Idea], form: str, stream: BinaryIO) -> int:
 def _write_file(events: Iterator[Idea], form: str, output: Path) -> int:
     """Write beside the file first: who reads it finds the old content or all of the new one.
 
-    What is no file, as a device or a pipe, is written itself, and stays what it is.
+    Who may read it stays as it was, from the first byte on. What is no file, as a device or a pipe, is
+    written itself, and stays what it is.
     """
     is_special = output.exists() and not output.is_file()
     target = output if is_special else output.resolve()
     written = target if is_special else target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         with written.open("wb") as stream:
+            if not is_special and target.exists():
+                shutil.copymode(target, written)
             number = _write(events, form, stream)
         if not is_special:
             written.replace(target)

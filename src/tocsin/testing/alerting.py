@@ -90,6 +90,11 @@ class MemoryThresholds:
                 )
         return answers
 
+    def untell(self, answers: Sequence[Answer]) -> None:
+        """Note that nobody was told of what came due: the next of it is told as the first."""
+        for one in answers:
+            self._reports.pop((one.group, one.channel, one.classes, one.entity), None)
+
     def _answer(self, asked: Asked) -> Answer:
         candidate = asked.candidate
         keys = [(asked.group, asked.channel, _classes(candidate), one) for one in _entities(candidate)]

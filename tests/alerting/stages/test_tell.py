@@ -542,6 +542,18 @@ class TestRelapses:
         assert world.tell_relapses() == TellReport(taken=1, silenced=1)
         assert world.tell_relapses() == TellReport()
 
+    def test_what_comes_after_a_silence_in_which_it_was_due_is_told(self, world: World) -> None:
+        world.silence("source=192.0.2.1", minutes=60)
+        world.tell_relapses()
+        world.tell(during := event("e4", 100))
+        world.now = at(160)
+        world.tell(after := event("e5", 155), again := event("e6", 156))
+        assert [*world.kinds(during), *world.kinds(after), *world.kinds(again)] == [
+            "silenced",
+            "first",
+            "held",
+        ]
+
     def test_a_group_that_wants_less_is_not_told(self, world: World) -> None:
         world.groups(Group("everyone", channels=("ops",), min_severity=Severity.HIGH))
         assert world.tell_relapses() == TellReport(taken=1, silent=1)

@@ -122,6 +122,24 @@ def test_a_relapse_is_due_once_as_of_the_end_of_its_silence(
         assert book.due(clock.now()) == []
 
 
+def test_what_came_due_and_nobody_was_told_of_begins_anew(
+    project: EventsWorkspace, clock: SteppingClock
+) -> None:
+    clock.time = BEGIN + timedelta(days=100)
+    with book_of(project) as book:
+        book.ask(
+            [asked(about(1), 0), asked(about(2), 5), asked(about(3), 0, "boss"), asked(about(4), 5, "boss")]
+        )
+        book.pass_to(BEGIN + timedelta(days=9))
+        answers = book.due(clock.now())
+        assert len(answers) == 2
+
+        book.untell([one for one in answers if one.channel == "ops"])
+
+        following = book.ask([asked(about(5), 7), asked(about(5), 7, "boss"), asked(about(6), 8)])
+        assert [one.kind for one in following] == [KINDS.FIRST, KINDS.HELD, KINDS.HELD]
+
+
 def test_the_next_end_is_that_of_the_silence_that_ends_first(project: EventsWorkspace) -> None:
     with book_of(project) as book:
         assert book.next_end(BEGIN) is None

@@ -12,7 +12,14 @@ from tocsin.eventstorage.query.values import instant_of
 from tocsin.eventstorage.thresholds.fetching import events_with
 from tocsin.eventstorage.thresholds.judge import judge, question_of
 from tocsin.eventstorage.thresholds.looking import look_up
-from tocsin.eventstorage.thresholds.report_table import find_reports, forget, recompute, save, sweep
+from tocsin.eventstorage.thresholds.report_table import (
+    find_reports,
+    forget,
+    locked_reports,
+    recompute,
+    save,
+    sweep,
+)
 from tocsin.eventstorage.thresholds.rules import Severity
 
 if TYPE_CHECKING:
@@ -68,6 +75,16 @@ class ReportMethods(Methods):
             return told or _relapses(session, occasion, now, rules, limit)
 
         return self._run(work, replay=True)
+
+    def report_forget(self, keys: Sequence[ThresholdKey]) -> None:
+        """Forget what was told of some keys; see `Thresholder.forget`."""
+
+        def work(session: Session) -> None:
+            session.begin()
+            forget(session, list(locked_reports(session, {key.id: key for key in keys}).values()))
+
+        if keys:
+            self._run(work, replay=True)
 
     def report_next_due(self, now: datetime, rules: Rules) -> datetime | None:
         """Say when the first of the silences ended that have ended and relapse."""

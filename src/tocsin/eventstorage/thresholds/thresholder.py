@@ -129,6 +129,13 @@ class Thresholder:
         read_whole_number("limit", limit)
         return self._methods.report_relapses(_instant(now), self._rules, limit)
 
+    def forget(self, keys: Iterable[ThresholdKey]) -> None:
+        """Forget what was told of some keys, and held back: the next event of each is told as the first.
+
+        For who could not tell what a verdict or `due` said. With a cursor it is one step with that.
+        """
+        self._methods.report_forget(tuple(keys))
+
     def next_due(self, now: datetime) -> datetime | None:
         """Say since when something can be had from `due`, `None` when nothing can.
 

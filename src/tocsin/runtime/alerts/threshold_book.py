@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tocsin.alerting.plan import Answer
-from tocsin.eventstorage.thresholds import DEFAULT_RULES, Candidate, Thresholder, ThresholdRule, VerdictKind
+from tocsin.eventstorage.thresholds import (
+    DEFAULT_RULES,
+    Candidate,
+    Thresholder,
+    ThresholdKey,
+    ThresholdRule,
+    VerdictKind,
+)
 from tocsin.model import DecisionKind, Severity
 from tocsin.runtime.findings.store import as_database_errors
 
@@ -132,6 +139,16 @@ class StoreThresholds:
             self._cursor.commit()
         return answers
 
+    def untell(self, answers: Sequence[Answer]) -> None:
+        """Note that nobody was told of what came due: the next of it is told as the first.
+
+        Raises:
+            DatabaseError: The memory failed.
+        """
+        with as_database_errors():
+            self._thresholder.forget(one.key for one in answers if isinstance(one.key, ThresholdKey))
+            self._cursor.commit()
+
     def _answer(self, verdict: Verdict, at: datetime | None = None) -> Answer:
         tells_of_more = verdict.is_told and verdict.held_count > 0
         return Answer(
@@ -145,6 +162,7 @@ class StoreThresholds:
             severity=verdict.severity,
             held_ids=tuple(self._thresholder.held_ids(verdict, limit=_MOST_IDS)) if tells_of_more else (),
             at=at,
+            key=verdict.key,
         )
 
 

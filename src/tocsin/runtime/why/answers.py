@@ -85,7 +85,7 @@ class AnswerReader:
             tuple(own),
             tuple(self._message(row) for row in told),
             relapse,
-            None if relapse is None else self._message(relapse),
+            None if relapse is None or not relapse.told else self._message(relapse),
             holding,
             self._again(own, told, holding, incident) if relapse is None else Again(Next.NEVER),
         )

@@ -115,7 +115,8 @@ class Answer:
         channel: The channel; empty when there is none.
         decisions: What was decided, in order; never empty.
         messages: What became of each that was told, in order.
-        relapse: Of something that was held back: by what it was told later, with the rest.
+        relapse: Of something that was held back: by what it was told later, with the rest; or what muted
+            that when it was due.
         relapse_message: What became of that.
         holding: Of something that passes thresholds: the telling that it caused, or that held it back.
         again: When it is told, or told again.

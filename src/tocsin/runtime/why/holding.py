@@ -84,6 +84,8 @@ class HoldingReader:
     def relapse(self, holding: Holding, told: str | None) -> DecisionRow | None:
         """Find the decision by which what was held back was told, with what came then or by itself.
 
+        Or by which it was not, as something muted it when it was due.
+
         Args:
             holding: What held it back.
             told: The event by which that was told itself.
@@ -91,7 +93,8 @@ class HoldingReader:
         rows = read_decisions(
             self._memory,
             "event_id IN (%(event)s, %(first)s) AND group_name = %(group)s AND channel = %(channel)s"
-            " AND kind IN (%(relapsed)s, %(escalated)s)",
+            " AND (kind IN (%(relapsed)s, %(escalated)s) OR (event_id = %(first)s AND event_at = %(due)s"
+            " AND kind IN (%(silenced)s, %(inhibited)s, %(none)s)))",
             {
                 "event": holding.told_again_event,
                 "first": holding.held_ids[0] if holding.held_ids else None,
@@ -99,6 +102,10 @@ class HoldingReader:
                 "channel": holding.key.channel,
                 "relapsed": DecisionKind.RELAPSED.value,
                 "escalated": DecisionKind.ESCALATED.value,
+                "due": holding.until,
+                "silenced": DecisionKind.SILENCED.value,
+                "inhibited": DecisionKind.INHIBITED.value,
+                "none": DecisionKind.NONE.value,
             },
         )
         return next((row for row in rows if row.event_id != told), None)

@@ -122,8 +122,8 @@ class _History(RuleBasedStateMachine):
         self.take_rules(number)
         self.thresholder.recompute()
 
-    @rule(move=_MOVES)
-    def ask_for_relapses(self, move: _Move) -> None:
+    @rule(move=_MOVES, can_tell=st.sampled_from([True, True, False]))
+    def ask_for_relapses(self, move: _Move, *, can_tell: bool) -> None:
         self.move(move)
         verdicts: list[Verdict] = []
         while some := self.thresholder.due(self.now, limit=2):
@@ -131,6 +131,10 @@ class _History(RuleBasedStateMachine):
         assert {_key(one.key): _said(one) for one in verdicts} == self.model.due(self.now)
         for verdict in verdicts:
             self.check_held(verdict)
+        if not can_tell:
+            self.thresholder.forget([one.key for one in verdicts])
+            for verdict in verdicts:
+                del self.model.told[_key(verdict.key)]
 
     @rule(move=_MOVES)
     def clean(self, move: _Move) -> None:

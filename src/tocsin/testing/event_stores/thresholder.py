@@ -71,6 +71,23 @@ class ThresholderContract(EventStoreContract):
         assert thresholder.due(_NOW + _DAY) == []
         assert _told(thresholder.admit(scan("d"), "g", "c", _NOW + _DAY + _TICK)) == (HELD, 1)
 
+    def test_what_could_not_be_told_is_forgotten(
+        self, store: EventStorageService, thresholder: Thresholder
+    ) -> None:
+        for group in "gh":
+            thresholder.admit(scan("a"), group, "c", _NOW)
+            thresholder.admit(scan("b"), group, "c", _NOW + 20 * _HOUR)
+        mine, other = sorted(thresholder.due(_NOW + _DAY), key=lambda one: one.key.group)
+
+        thresholder.forget([mine.key])
+        thresholder.forget([mine.key, mine.key._replace(entity="192.0.2.99")])
+        thresholder.forget([])
+
+        assert [one.key for one in thresholder.silences(_NOW + 25 * _HOUR)] == [other.key]
+        assert (store.thresholds_count(), store.thresholded_events_count()) == (1, 1)
+        said = [thresholder.admit(scan("c"), group, "c", _NOW + 25 * _HOUR) for group in "gh"]
+        assert [_told(one) for one in said] == [(FIRST, 0), (HELD, 1)]
+
     def test_a_relapse_that_is_asked_for_late_is_not_lost(self, thresholder: Thresholder) -> None:
         for name, hours in (("a", 0), ("b", 20)):
             thresholder.admit(scan(name), "g", "c", _NOW + hours * _HOUR)
