@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["duplicates", "fills", "inserts", "inserts_into_full", "retention", "sqlite_inserts"]
 
 _RATE = "events/s"
-_INSERT_LIMIT = "one processor: a quarter of the time is reading the message, two fifths are SQLite's, a tenth is commits"
+_INSERT_LIMIT = "one processor: a third of the time is reading the message, half SQLite's, a tenth commits"
 _RETENTION_LIMIT = (
     "ids, addresses, hosts and ports are deleted row by row, and the files of whole months given back, after"
     " no search finds the events any more; the peer's deletion gives nothing back"

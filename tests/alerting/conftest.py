@@ -40,6 +40,9 @@ class Unasked:
     def due(self, now: datetime, *, limit: int = 1000) -> list[Answer]:  # noqa: ARG002
         return []
 
+    def untell(self, answers: Sequence[Answer]) -> None:
+        assert answers == []
+
 
 class Memory:
     """A project's memory with verdicts written as text (see `tests.alerting.series`)."""

@@ -24,16 +24,22 @@ __all__ = ["Leftovers"]
 
 # The server waits for the disk, and looks through its whole memory, each time.
 _TABLES_AT_ONCE = len(PARTITIONED)
-# Of all months: another call may take one away meanwhile.
-_TABLES_OF_ROWS = ("event_ip", "event_host", "event_port", "event_ids")
+# Of all months: another call may take one away meanwhile. What takes longest comes first, to end together.
+_TABLES_OF_ROWS = ("event_ip", "event_port", "event_host", "event_ids")
 # To look takes as long as to delete a few thousand rows; to delete where there are none, next to nothing.
 _LOOKS_AHEAD = 4
-_FIRST = "(SELECT min(t.seq) FROM {} t WHERE t.seq > %s AND t.seq <= s.dropped_seq)"
-_FIRSTS = f"SELECT s.dropped_seq, {', '.join(map(_FIRST.format, _TABLES_OF_ROWS))} FROM event_store s"
+_HOW_FAR = "SELECT dropped_seq FROM event_store"
+_FIRST = "SELECT min(seq) FROM {} WHERE seq >= %s"
+# A lock is waited for only until the savepoint is given up; at the commit nobody waits for the disk.
+_CLEAR = """\
+SAVEPOINT clear; SET LOCAL synchronous_commit = off; SET LOCAL lock_timeout = '5ms';
+DELETE FROM {table} WHERE seq >= {first} AND seq <= {last}"""
+_CLEAR_IN_TURN = """\
+SET LOCAL synchronous_commit = off; DELETE FROM {table} WHERE seq >= {first} AND seq <= {last}"""
 
 
 class _Rows:
-    """The rows that belong to events that are gone.
+    """The rows that belong to events that are gone; numbers of events have no holes.
 
     Args:
         session: Looks for them.
@@ -43,25 +49,35 @@ class _Rows:
     def __init__(self, session: PostgresSession, numbers: int) -> None:
         self._session = session
         self._numbers = numbers
-        self._last = [0] * len(_TABLES_OF_ROWS)
-        self._ahead: list[Work] = []
+        self._gone = 0
+        self._begin = dict.fromkeys(_TABLES_OF_ROWS, 1)
 
     def next(self) -> Work | None:
         """Give what deletes the next of them, `None` when there are none so far."""
-        if not self._ahead:
-            self._look()
-        return self._ahead.pop() if self._ahead else None
+        work = self._piece()
+        if work is None and self._look():
+            work = self._piece()
+        return work
 
-    def _look(self) -> None:
-        [(gone, *firsts)] = self._session.execute(_FIRSTS, self._last)
-        for place, first in enumerate(firsts):
-            if first is not None:
-                end = self._last[place] = min(first + _LOOKS_AHEAD * self._numbers - 1, gone)
-                for begin in range(first, end + 1, self._numbers):
-                    last = min(begin + self._numbers - 1, end)
-                    self._ahead.append(partial(_clear, _TABLES_OF_ROWS[place], begin, last))
-                self._ahead.reverse()
-                return
+    def _piece(self) -> Work | None:
+        for table, begin in self._begin.items():
+            if begin <= self._gone:
+                last = min(begin + self._numbers - 1, self._gone)
+                self._begin[table] = last + 1
+                return partial(_clear, table, begin, last)
+        return None
+
+    def _look(self) -> bool:
+        """See how far events are gone by now; tell whether that is further."""
+        [(gone,)] = self._session.execute(_HOW_FAR)
+        if gone == self._gone:
+            return False
+        self._gone = gone
+        for table, begin in self._begin.items():
+            if gone - begin >= _LOOKS_AHEAD * self._numbers:
+                [(first,)] = self._session.execute(_FIRST.format(table), (begin,))
+                self._begin[table] = gone + 1 if first is None else first
+        return True
 
 
 class Leftovers:
@@ -113,12 +129,10 @@ def _clear(table: str, first: int, last: int, connection: Connection) -> None:
     Only who stores an event of such an id again changes its row, and would wait for us while we wait for it.
     So we do not wait for long, and then take our turn first.
     """
-    deletion = f"DELETE FROM {table} WHERE seq >= %s AND seq <= %s"
-    run(connection, "SET LOCAL synchronous_commit = off")
+    where = {"table": table, "first": first, "last": last}
     try:
-        with connection.transaction():
-            run(connection, "SET LOCAL lock_timeout = '5ms'")
-            run(connection, deletion, (first, last))
+        run(connection, _CLEAR.format_map(where))  # all at once: the way to the server takes its time as well
     except psycopg.errors.LockNotAvailable:
+        run(connection, "ROLLBACK TO SAVEPOINT clear")
         keep_turn(connection)
-        run(connection, deletion, (first, last))
+        run(connection, _CLEAR_IN_TURN.format_map(where))

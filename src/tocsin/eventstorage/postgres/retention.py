@@ -19,7 +19,7 @@ import random
 import time
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from tocsin.errors import StorageContentionError, StorageIntegrityError
 from tocsin.eventstorage.pace import Pace
@@ -53,12 +53,10 @@ _GLANCE = 0.05  # seconds
 _MOMENT = timedelta(microseconds=1)
 _FOUND = ("events", "event_messages")  # events first, as who deletes some of them does
 
-# Numbers and storage times rise together: what is old among the first ones is all that is old among them.
-_OLDEST = """\
-SELECT count(*), min(o.seq), max(o.seq) FROM (
-    SELECT e.seq, e.storagetime FROM {} e
-    WHERE e.seq > (SELECT dropped_seq FROM event_store) ORDER BY e.seq LIMIT %s) o
-WHERE o.storagetime < %s"""
+# Numbers and storage times rise together, so that the old events are those up to the last old one.
+_OLD = """\
+SELECT (SELECT min(e.seq) FROM {0} e WHERE e.seq > (SELECT dropped_seq FROM event_store)),
+    (SELECT e.seq FROM {0} e WHERE e.storagetime < %s ORDER BY e.storagetime DESC, e.seq DESC LIMIT 1)"""
 # Two questions, of which two indexes tell the answers, the smallest one and that of `seq`.
 _COUNT = "SELECT (SELECT count(*) FROM {0}), (SELECT coalesce(max(seq), 0) FROM {0})"
 _DELETE = "DELETE FROM {} WHERE seq >= {} AND seq <= {}"
@@ -209,33 +207,23 @@ def _try_to_detach(part: Partition, before: datetime, counted: int, connection: 
     return int(later)
 
 
-class _Oldest(NamedTuple):
-    """Some old events of a partition: how many, and their first and last numbers (`seq`)."""
-
-    number: int
-    first: int
-    last: int
-
-
 def _delete(session: PostgresSession, part: Partition, before: datetime, batch: int) -> Iterator[int]:
     """Delete the old events of a partition, a batch at a time, so that no search finds them."""
     pace = Pace(_AIM, _FIRST_EVENTS, _LEAST_EVENTS, batch)
-    while True:
-        query = _OLDEST.format(part.table("events"))
-        [row] = session.execute(query, (int(pace.amount), before))
-        some = _Oldest(*row)
-        if not some.number:
-            return
-        yield _again(session, partial(_delete_some, part, some, pace))
+    [(first, last_old)] = session.execute(_OLD.format(part.table("events")), (before,))
+    while first is not None and last_old is not None and first <= last_old:
+        last = min(first + int(pace.amount) - 1, last_old)
+        yield _again(session, partial(_delete_some, part, first, last, pace))
+        first = last + 1
 
 
-def _delete_some(part: Partition, some: _Oldest, pace: Pace, connection: Connection) -> int:
+def _delete_some(part: Partition, first: int, last: int, pace: Pace, connection: Connection) -> int:
     run(connection, _NOT_DURABLE)
     began = time.monotonic()
-    deletions = (_DELETE.format(part.table(parent), some.first, some.last) for parent in _FOUND)
+    deletions = (_DELETE.format(part.table(parent), first, last) for parent in _FOUND)
     number = run(connection, "; ".join(deletions)).rowcount  # of the first statement
     pace.took(time.monotonic() - began)
-    run(connection, _GONE, (some.last,))  # waits for its turn, and keeps it no longer than it must
+    run(connection, _GONE, (last,))  # waits for its turn, and keeps it no longer than it must
     return number
 
 
