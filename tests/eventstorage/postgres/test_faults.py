@@ -172,10 +172,11 @@ def test_backends_that_are_terminated_are_replaced(postgres_database: str) -> No
     make_store(postgres_database)
     writer = Writer(postgres_database, 30)
     writer.start()
+    writer.wait_for(1)  # who cannot connect at all is told so at once
     ended = 0
     with psycopg.connect(postgres_database, autocommit=True) as connection:
         while ended < 8:
-            assert writer.is_alive()
+            assert writer.error is None
             rows_ended = connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
                 "AND application_name = 'tocsin' AND state <> 'idle'"

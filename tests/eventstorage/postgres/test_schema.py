@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -219,3 +220,18 @@ def test_sizes_add_up_and_settings_have_no_secrets(backend: PostgresBackend) -> 
     assert not [name for name in full["settings"] if "conninfo" in name or "password" in name]
     assert "settings" not in brief
     assert brief["tables"] == full["tables"]
+
+
+def test_a_lost_state_is_told(backend: PostgresBackend, postgres_database: str) -> None:
+    store(backend, rows(1, 1))
+    with psycopg.connect(postgres_database) as connection:
+        connection.execute("DELETE FROM event_store")
+
+    with EventStorageService(url=postgres_database) as service:
+        for change in (
+            lambda: service.insert_event(message("2")),
+            lambda: list(service.insert_events([message("2")])),
+            lambda: list(service.retain(datetime(2027, 1, 1, tzinfo=UTC))),
+        ):
+            with pytest.raises(StorageIntegrityError, match="lost its state: restore"):
+                change()

@@ -39,7 +39,7 @@ SET LOCAL synchronous_commit = off; DELETE FROM {table} WHERE seq >= {first} AND
 
 
 class _Rows:
-    """The rows that belong to events that are gone; numbers of events have no holes.
+    """The rows that belong to events that are gone, by ranges of numbers; holes cost next to nothing.
 
     Args:
         session: Looks for them.

@@ -101,20 +101,24 @@ def make(connection: Connection, month: date) -> None:
         )
 
 
-def detach(connection: Connection, part: Partition) -> None:
+def detach(connection: Connection, part: Partition) -> str:
     """Take a partition away, in a transaction that has locked the tables; its own tables stay behind.
 
     That is done at once, however large they are. To remove them takes longer, and nobody waits for it.
+
+    Returns:
+        The table that its events are in now.
     """
     # A month can begin again, and be taken away again, before what was left of it is removed.
     [(number,)] = run(connection, "SELECT pg_current_xact_id()::text").fetchall()
+    # So that they are not mistaken for some that somebody detached to keep them.
+    names = {parent: f"{part.table(parent)}_dropped_{number}" for parent in PARTITIONED}
     statements = []
-    for parent in PARTITIONED:
-        table = part.table(parent)
-        statements.append(f"ALTER TABLE {parent} DETACH PARTITION {table}")
-        # So that it is not mistaken for one that somebody detached to keep it.
-        statements.append(f"ALTER TABLE {table} RENAME TO {table}_dropped_{number}")
+    for parent, name in names.items():
+        statements.append(f"ALTER TABLE {parent} DETACH PARTITION {part.table(parent)}")
+        statements.append(f"ALTER TABLE {part.table(parent)} RENAME TO {name}")
     run(connection, "; ".join(statements))  # at once, as everybody waits
+    return names["events"]
 
 
 def detached(connection: Connection) -> list[str]:

@@ -28,7 +28,7 @@ from tocsin.eventstorage.postgres.aside import Aside
 from tocsin.eventstorage.postgres.connections import run
 from tocsin.eventstorage.postgres.leftovers import Leftovers
 from tocsin.eventstorage.postgres.schema import PARTITIONED
-from tocsin.eventstorage.postgres.turns import keep_turn
+from tocsin.eventstorage.postgres.turns import keep_turn, lost_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,10 +55,16 @@ _FOUND = ("events", "event_messages")  # events first, as who deletes some of th
 
 # Numbers and storage times rise together, so that the old events are those up to the last old one.
 _OLD = """\
-SELECT (SELECT min(e.seq) FROM {0} e WHERE e.seq > (SELECT dropped_seq FROM event_store)),
-    (SELECT e.seq FROM {0} e WHERE e.storagetime < %s ORDER BY e.storagetime DESC, e.seq DESC LIMIT 1)"""
-# Two questions, of which two indexes tell the answers, the smallest one and that of `seq`.
-_COUNT = "SELECT (SELECT count(*) FROM {0}), (SELECT coalesce(max(seq), 0) FROM {0})"
+SELECT (SELECT min(e.seq) FROM {0} e WHERE e.seq > s.dropped_seq),
+    (SELECT e.seq FROM {0} e WHERE e.storagetime < %s ORDER BY e.storagetime DESC, e.seq DESC LIMIT 1),
+    (SELECT min(e.seq) FROM events e WHERE e.seq > s.dropped_seq AND e.storagetime < %s)
+FROM event_store s"""
+_NEXT = """\
+SELECT min(n.seq), max(n.seq) FROM (
+    SELECT e.seq FROM {} e WHERE e.seq > %s AND e.seq <= %s ORDER BY e.seq LIMIT %s) n"""
+_LAST = "SELECT coalesce(max(seq), 0), max(storagetime) FROM {}"
+# In one go: another call may remove the table as soon as it is taken away.
+_KEEP_UNTIL_COUNTED = "COMMIT AND CHAIN; LOCK TABLE {} IN ACCESS SHARE MODE"
 _DELETE = "DELETE FROM {} WHERE seq >= {} AND seq <= {}"
 _GONE = "UPDATE event_store SET dropped_seq = greatest(dropped_seq, %s)"
 # What is stored next is later than all that was taken away, whatever the clock says.
@@ -78,7 +84,12 @@ def retain(session: PostgresSession, other: PostgresSession, before: datetime, b
         other: Another one of its own, on a connection of its own.
         before: What was stored earlier goes.
         batch: How many events at a time at most.
+
+    Raises:
+        StorageIntegrityError: The store has lost its state.
     """
+    if not session.execute("SELECT 1 FROM event_store"):
+        raise lost_state()
     leftovers = Leftovers(session, _NUMBERS_AT_A_TIME)
     has_worked = False
     with Aside(session, other) as aside:
@@ -154,20 +165,30 @@ def _settle(aside: Aside, leftovers: Leftovers) -> Iterator[int]:
 def _take_away(session: PostgresSession, aside: Aside, part: Partition, before: datetime) -> int | None:
     """Take a partition away in which all is old; `None` when something is not, or readers are in the way."""
     for _ in range(_DROP_ATTEMPTS):
-        if part.end > before:
-            last = session.work(lambda connection: _last_of(connection, part))
-            if last is None or last >= before:
-                return None
         try:
-            # Counted now, as it takes its time; under the locks only what came since.
-            with aside.connecting():
-                [(rows, seq)] = session.execute(_COUNT.format(part.table("events")))
-            later = _transaction(session, partial(_try_to_detach, part, before, seq))
+            # Found now, as it may take its time; under the locks only what came since.
+            [(seq, last)] = session.execute(_LAST.format(part.table("events")))
+            if part.end > before and (last is None or last >= before):
+                return None
+            session.begin()
+            table = session.work(partial(_try_to_detach, part, before, seq))
         except StorageContentionError:
             time.sleep(_PAUSE_SECONDS * random.uniform(0.5, 1.0))  # noqa: S311 - so that it meets others
         else:
-            return None if later is None else int(rows) + later
+            if table is not None:
+                return _count(session, aside, table)
+            session.commit()
+            return None
     return None
+
+
+def _count(session: PostgresSession, aside: Aside, table: str) -> int:
+    """Keep a partition taken away, and count its events: only now does nobody else delete any of them."""
+    session.work(lambda connection: run(connection, _KEEP_UNTIL_COUNTED.format(table)))
+    with aside.connecting():
+        [(number,)] = session.execute(f"SELECT count(*) FROM {table}")
+    session.commit()
+    return int(number)
 
 
 def _last_of(connection: Connection, part: Partition) -> datetime | None:
@@ -176,17 +197,17 @@ def _last_of(connection: Connection, part: Partition) -> datetime | None:
     return instant
 
 
-def _try_to_detach(part: Partition, before: datetime, counted: int, connection: Connection) -> int | None:
+def _try_to_detach(part: Partition, before: datetime, known: int, connection: Connection) -> str | None:
     """Take a partition away, if that can be done at once and all in it is still old.
 
     Args:
         part: Which one.
         before: What is stored before it is old.
-        counted: The last number of its events when they were counted.
+        known: The last number of its events, but for those that came since.
         connection: With an open transaction.
 
     Returns:
-        How many events came since they were counted; `None` when something is not old.
+        The table that its events are in now; `None` when something is not old.
     """
     # For the turn: nobody but who stores waits with us.
     run(connection, f"{_NOT_DURABLE}; SET LOCAL lock_timeout = '2s'")
@@ -199,22 +220,30 @@ def _try_to_detach(part: Partition, before: datetime, counted: int, connection: 
     older = run(connection, "SELECT 1 FROM events WHERE storagetime < %s LIMIT 1", (part.begin,)).fetchone()
     if older is not None or (last is not None and last >= before):
         return None
-    query = f"SELECT count(*), coalesce(max(seq), %s) FROM {part.table('events')} WHERE seq > %s"
-    [(later, seq)] = run(connection, query, (counted, counted)).fetchall()
+    query = f"SELECT coalesce(max(seq), %s) FROM {part.table('events')} WHERE seq > %s"
+    [(seq,)] = run(connection, query, (known, known)).fetchall()
     run(connection, "SET LOCAL lock_timeout = '10ms'")
-    partitions.detach(connection, part)
+    table = partitions.detach(connection, part)
     run(connection, _TAKEN, (seq, None if last is None else last + _MOMENT))
-    return int(later)
+    return table
 
 
 def _delete(session: PostgresSession, part: Partition, before: datetime, batch: int) -> Iterator[int]:
     """Delete the old events of a partition, a batch at a time, so that no search finds them."""
     pace = Pace(_AIM, _FIRST_EVENTS, _LEAST_EVENTS, batch)
-    [(first, last_old)] = session.execute(_OLD.format(part.table("events")), (before,))
-    while first is not None and last_old is not None and first <= last_old:
-        last = min(first + int(pace.amount) - 1, last_old)
-        yield _again(session, partial(_delete_some, part, first, last, pace))
-        first = last + 1
+    table = part.table("events")
+    [(first, last_old, earlier)] = session.execute(_OLD.format(table), (before, part.begin))
+    if first is None or last_old is None or earlier is not None:
+        return  # an earlier month has got events since: the next call begins with them
+    last = first + int(pace.amount) - 1
+    while first is not None and first <= last_old:
+        last = min(last, last_old)
+        removed = _again(session, partial(_delete_some, part, first, last, pace))
+        yield removed
+        if removed == last - first + 1:
+            first, last = last + 1, last + int(pace.amount)
+        else:  # duplicates take numbers, too: there may be millions that no event has
+            [(first, last)] = session.execute(_NEXT.format(table), (last, last_old, int(pace.amount)))
 
 
 def _delete_some(part: Partition, first: int, last: int, pace: Pace, connection: Connection) -> int:

@@ -90,8 +90,7 @@ class PostgresSession:
         if known is None:
             if self.execute("SELECT to_regclass('event_store')") == [(None,)]:
                 return self._wants_text_index
-            [(there,)] = self.execute("SELECT text_index FROM event_store")
-            known = self._known.text_index = bool(there)
+            known = self._known.text_index = self.work(turns.has_text_index)
         return known
 
     def block_sizes(self, *, anew: bool = False) -> int:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tocsin.eventstorage.postgres.connections import Connection
     from tocsin.eventstorage.session import Row
 
-__all__ = ["TAKE_TURN", "Turn", "analyze", "keep_turn", "take_turn"]
+__all__ = ["TAKE_TURN", "Turn", "analyze", "has_text_index", "keep_turn", "lost_state", "take_turn"]
 
 _JOINED = ("events", "event_ip", "event_host", "event_port")
 _GROWTH, _FIRST_ANALYSIS = 4, 5000
@@ -56,10 +56,25 @@ class Turn(NamedTuple):
             StorageIntegrityError: Nothing: the store has lost its state.
         """
         if row is None:
-            raise StorageIntegrityError(
-                "the event storage has lost its state", hint="restore it from a backup"
-            )
+            raise lost_state()
         return cls(row[0], row[1].astimezone(UTC), *row[2:6])
+
+
+def lost_state() -> StorageIntegrityError:
+    """Give the error that says that the store's one row is gone."""
+    return StorageIntegrityError("the event storage has lost its state", hint="restore it from a backup")
+
+
+def has_text_index(connection: Connection) -> bool:
+    """Tell whether the tables keep words.
+
+    Raises:
+        StorageIntegrityError: The store has lost its state.
+    """
+    row = run(connection, "SELECT text_index FROM event_store").fetchone()
+    if row is None:
+        raise lost_state()
+    return bool(row[0])
 
 
 def take_turn(connection: Connection, numbers: int, now: datetime | None, sizes: int) -> Turn:

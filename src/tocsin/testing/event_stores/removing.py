@@ -20,6 +20,8 @@ from tocsin.testing.event_stores.sessions import count_rows
 from tocsin.testing.event_stores.storing import many
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from tocsin.eventstorage import EventStorageService
 
 __all__ = ["RemovingContract"]
@@ -199,6 +201,59 @@ class RemovingContract(EventStoreContract):
         assert [event.id for event in store.search_events()[1]] == ["stays"]
         assert store.distinct_values("eventclass") == ["stays"]
         assert count_rows(conncfg, "events", "event_messages") == {"events": 1, "event_messages": 1}
+
+    @examples(25)
+    @given(
+        steps=st.lists(
+            st.one_of(
+                st.tuples(st.just("store"), st.integers(0, 9), st.integers(1, 6)),
+                st.tuples(st.just("delete"), st.integers(0, 15), st.just(0)),
+                st.tuples(st.just("wait"), st.integers(1, 900), st.just(0)),
+                st.tuples(st.just("retain"), st.integers(0, 900), st.integers(1, 5)),
+                st.tuples(st.just("stop"), st.integers(0, 900), st.integers(0, 4)),
+            ),
+            max_size=20,
+        )
+    )
+    def test_retention_removes_and_counts_what_a_model_says(
+        self,
+        conncfg: dict[str, Any],
+        store: EventStorageService,
+        clock: FixedClock,
+        steps: list[tuple[str, int, int]],
+    ) -> None:
+        """Whatever was deleted in between, came twice, or came again while something of it was left."""
+        clock.advance(hours=1)
+        store.delete_events(all=True)
+        there: dict[str, datetime] = {}
+        for step, number, size in steps:
+            if step == "store":
+                names = [str(one) for one in range(number, number + size)]
+                told = {one.kind for one in store.insert_events([message(name) for name in names])}
+                assert ("new" in told) == (not there.keys() >= set(names))
+                newest = store.search_column_with("storagetime", "max")
+                assert newest is not None
+                there.update({name: newest for name in names if name not in there})
+            elif step == "delete":
+                assert store.delete_event(str(number)) == (there.pop(str(number), None) is not None)
+            elif step == "wait":
+                clock.advance(hours=number)
+            else:
+                before = clock.now() - timedelta(hours=number)
+                old = {name for name, stored in there.items() if stored < before}
+                if step == "retain":
+                    assert sum(store.retain(before, batch=size)) == len(old)
+                    there = {name: stored for name, stored in there.items() if name not in old}
+                else:
+                    removed = sum(islice(store.retain(before, batch=2), size))
+                    left = {event.id for event in store.stream_events()}
+                    assert removed == len(there.keys() - left)
+                    assert there.keys() - left <= old
+                    there = {name: stored for name, stored in there.items() if name in left}
+            assert store.count_events() == len(there)
+        assert sorted(event.id for event in store.stream_events()) == sorted(there)
+        assert sum(store.retain(clock.now() + timedelta(days=1))) == len(there)
+        assert not any(count_rows(conncfg, *_OF_EVENTS).values())
 
     def test_what_retention_removed_may_come_again(
         self, store: EventStorageService, clock: FixedClock
