@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import getpass
 import json
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -189,6 +192,17 @@ def test_history_shows_who_was_told_newest_first(cli: Cli, scene: Scene) -> None
     assert "first      load (rule default) at 2026-01-06 08:00, medium: everyone by hook" in lines[0]
     assert lines[1] == "    3 points in a row lie above the band"
     assert lines[-1] == "3 decisions; --all shows those that told nobody, too"
+
+
+def test_the_columns_of_the_history_are_below_each_other(cli: Cli, scene: Scene) -> None:
+    scene.run()
+    noon = int(datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp()) * 1000
+    with closing(sqlite3.connect(scene.work.load().memory_path)) as memory, memory:
+        memory.execute("UPDATE _tocsin_decisions SET decided_at = ? + 1000 * (kind = 'first')", (noon,))
+
+    heads = [line for line in cli("alerts", "history").out.splitlines() if line.startswith("2026")]
+
+    assert {line[:21] for line in heads} == {"2026-03-01 12:00     ", "2026-03-01 12:00:01  "}
 
 
 def test_history_with_all_has_the_silent_decisions(cli: Cli, scene: Scene) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -321,7 +321,10 @@ def test_a_relapse_that_came_due_in_a_silence_says_so_and_the_next_is_told(
     assert "everyone by hook: not told, as the same was told before (threshold)." in text
     assert "It went on near the end of that silence, and came due when something else muted it:" in text
     assert f"({name}): a new cable" in text
-    assert text.endswith("It is not told later either; what comes of it next is told as the first.")
+    assert "\n    It is not told later either; what comes of it next is told as the first.\n\n" in text
+    assert text.endswith(
+        f"\nSilence {name} (source=192.0.2.7) of ann ends at 2026-03-04 14:00:00 UTC: a new cable"
+    )
     assert "everyone by hook: told.\n" in scene.words("scan-000")
 
     clock.advance(timedelta(hours=3))
@@ -330,6 +333,80 @@ def test_a_relapse_that_came_due_in_a_silence_says_so_and_the_next_is_told(
 
     kinds = [scene.why(asked).rules[0].answers[0].last.kind for asked in ("scan-007", "scan-008")]
     assert kinds == [DecisionKind.FIRST, DecisionKind.HELD]
+
+
+def test_a_relapse_that_was_muted_is_found_among_others_of_the_same_instants(
+    scene: Scene, clock: SteppingClock
+) -> None:
+    other: dict[str, Any] = {"Source": [{"IP4": ["192.0.2.8"]}]}
+    scene.monitor()
+    scene.store(scan(0, 0), scan(10, 0, **other), scan(9, 5), scan(8, 5), scan(11, 5, **other))
+    scene.run()
+    clock.advance(timedelta(days=3))
+    silence(scene, "source=192.0.2.7")
+    scene.run()
+
+    for asked in ("scan-000", "scan-008", "scan-009"):
+        (answer,) = scene.why(asked).rules[0].answers
+        assert answer.relapse is not None, asked
+        assert answer.relapse.kind is DecisionKind.SILENCED
+        assert answer.holding is not None
+        assert (answer.holding.told_event, answer.holding.held_count) == ("scan-000", 2)
+    (answer,) = scene.why("scan-011").rules[0].answers
+    assert answer.relapse is not None
+    assert answer.relapse.kind is DecisionKind.RELAPSED
+
+
+def test_a_relapse_that_was_muted_is_found_when_its_silence_had_become_another_one(
+    scene: Scene, clock: SteppingClock
+) -> None:
+    scene.monitor()
+    scene.store(scan(0, 0), scan(1, 2.5))
+    scene.run()
+    scene.groups(thresholds={"medium": {"silence": "3d", "relapse": "1d"}})
+    clock.advance(timedelta(days=3))
+    silence(scene, "source=192.0.2.7")
+    scene.run()
+
+    for asked in ("scan-000", "scan-001"):
+        assert "and came due when something else muted it:\n    2026-02-04 10:00:00" in scene.words(asked)
+
+
+def test_a_relapse_that_its_group_does_not_want_any_more_does_not_promise_the_next(
+    scene: Scene, clock: SteppingClock
+) -> None:
+    group = {"name": "net", "networks": ["192.0.2.0/24"], "channels": ["hook"]}
+    scene.monitor(alerting={})
+    scene.groups(group)
+    scene.store(scan(0, 0), scan(1, 5))
+    scene.run()
+    scene.groups({**group, "min_severity": "high"})
+    clock.advance(timedelta(days=3))
+    scene.run()
+
+    text = scene.words("scan-001")
+
+    assert "It went on near the end of that silence, and came due when nobody was to be told:" in text
+    assert "net is told from high on, and this is medium." in text
+    assert text.endswith("It is not told later either.")
+
+
+def test_what_was_told_again_is_found_when_it_was_told_twice_more(scene: Scene, clock: SteppingClock) -> None:
+    both: dict[str, Any] = {"Source": [{"IP4": ["192.0.2.7", "192.0.2.8"]}]}
+    scene.monitor()
+    scene.store(scan(0, 0, **both), scan(1, 5, **both))
+    scene.run()
+    clock.advance(timedelta(days=3))
+    silence(scene, "source=192.0.2.7")
+    scene.run()
+    clock.advance(timedelta(hours=3))
+    scene.store(scan(2, 31, **both))
+    scene.run()
+
+    for asked, said in (("scan-000", "told twice."), ("scan-001", "and told later with others.")):
+        text = scene.words(asked)
+        assert f"everyone by hook: {said}" in text.replace("held back at first (threshold), ", ""), asked
+        assert "relapsed: Recon.Scanning of 192.0.2.8 went on near the end of its silence" in text
 
 
 def test_what_is_worse_is_told_with_what_was_held_back_before(scene: Scene) -> None:

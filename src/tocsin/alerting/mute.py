@@ -24,7 +24,7 @@ from tocsin.alerting.silence_book import count_matches, read_silences
 from tocsin.model import AlertDecision, DecisionKind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import datetime
 
     from tocsin.abc import Transaction
@@ -68,9 +68,13 @@ class Mutes:
         inhibitor = Inhibitor(plan, read_troubles(tx, plan, since))
         return cls(Silences(read_silences(tx, active_at=now), now), inhibitor, ends, now)
 
-    def count(self, tx: Transaction) -> None:
-        """Add to how many candidates each silence has silenced."""
-        count_matches(tx, {silence: len(found) for silence, found in self._matched.items()}, self._now)
+    def count(self, tx: Transaction, only: Collection[str] | None = None) -> None:
+        """Add to how many candidates each silence has silenced; `only` are those (ids) that count."""
+        matched = {
+            silence: len(found if only is None else found.intersection(only))
+            for silence, found in self._matched.items()
+        }
+        count_matches(tx, {silence: number for silence, number in matched.items() if number}, self._now)
 
     def passed(self, case: Case) -> Outcome | Case:
         """Give what becomes of a beginning before thresholds, or the case that goes on to them."""

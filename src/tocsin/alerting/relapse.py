@@ -19,11 +19,12 @@ from tocsin.alerting.threshold import relapse_decision
 from tocsin.model import AlertCandidate, DecisionKind, Group, MonitorKind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from tocsin.abc import Transaction
     from tocsin.alerting.plan import AlertingPlan, Answer, ThresholdBook
+    from tocsin.alerting.records import IncidentKey
 
 __all__ = ["tell_relapses"]
 
@@ -37,7 +38,8 @@ def tell_relapses(
     """Tell the relapses that are due, each once: in one message what was held back of each.
 
     A relapse that a silence or a trouble elsewhere mutes is not told later, as an event is not. Nor does it
-    begin a silence, since nobody was told: what comes of it next is told as the first.
+    begin a silence, since nobody was told: what comes of it next is told as the first. An incident that goes
+    on is told when it may be, see `tell_outlasting`.
 
     Args:
         tx: Where decisions, notices, silences and incidents are.
@@ -61,7 +63,6 @@ def tell_relapses(
         candidate = _candidate(answer, held, plan, now)
         group = groups.get(answer.group) or Group(answer.group)
         outcome = _decide(Case(place, candidate, group, answer.channel, candidate.at), answer, mutes)
-        report.count(outcome.decision.kind)
         outcomes.append(outcome)
         key, times = incident_of(candidate), [row["event_at"] for row in _rows(answer, held)]
         about_held = (
@@ -81,11 +82,26 @@ def tell_relapses(
             if outcome.is_told
             else {}
         )
-    subjects = [(one.classes, one.entity, one.until, one.held_ids) for one in answers]
-    keep(tx, outcomes, project=plan.project, now=now, payloads=payloads, subjects=subjects)
-    mutes.count(tx)
+    final = [place for place, one in enumerate(outcomes) if one.is_told or not _goes_on(one, ends)]
+    for place in final:
+        report.count(outcomes[place].decision.kind)
+    told_of = [answers[place] for place in final]
+    keep(
+        tx,
+        [outcomes[place] for place in final],
+        project=plan.project,
+        now=now,
+        payloads=[payloads[place] for place in final],
+        subjects=[(one.classes, one.entity, one.until, one.held_ids) for one in told_of],
+    )
+    mutes.count(tx, {outcomes[place].case.candidate.id for place in final})
     book.untell([answer for answer, one in zip(answers, outcomes, strict=True) if not one.is_told])
     return report
+
+
+def _goes_on(outcome: Outcome, ends: Mapping[IncidentKey, datetime | None]) -> bool:
+    key = incident_of(outcome.case.candidate)
+    return key is not None and key in ends and ends[key] is None
 
 
 def _moment(answer: Answer, now: datetime) -> datetime:

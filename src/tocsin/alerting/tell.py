@@ -19,7 +19,7 @@ from tocsin.alerting.threshold import question, threshold_decision
 from tocsin.model import AlertDecision, DecisionKind, Group
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from tocsin.abc import Transaction
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tocsin.alerting.plan import AlertingPlan, Answer, Asked, ThresholdBook
     from tocsin.model import AlertCandidate
 
-__all__ = ["tell", "tell_waiting"]
+__all__ = ["tell", "tell_pairs", "tell_waiting"]
 
 
 def tell(
@@ -60,6 +60,27 @@ def tell(
     work.do(candidates)
     work.report.taken = len(candidates)
     return work.report
+
+
+def tell_pairs(
+    tx: Transaction,
+    candidates: Sequence[tuple[AlertCandidate, Pair]],
+    *,
+    plan: AlertingPlan,
+    book: ThresholdBook,
+    now: datetime,
+) -> TellReport:
+    """Decide about openings of incidents, each for one group and channel, whoever owns it; see `tell`.
+
+    They are asked again and again: only those about which something is decided anew count as taken.
+    """
+    if not candidates:
+        return TellReport()
+    work = _Telling(tx, plan, book, now, {candidate.id: pair for candidate, pair in candidates})
+    work.do([candidate for candidate, _ in candidates])
+    report = work.report
+    report.taken = report.told + report.held + report.silenced + report.inhibited + report.silent
+    return report
 
 
 def tell_waiting(
@@ -98,7 +119,15 @@ class _Telling:
     _known: Known
     _mutes: Mutes
 
-    def __init__(self, tx: Transaction, plan: AlertingPlan, book: ThresholdBook, now: datetime) -> None:
+    def __init__(
+        self,
+        tx: Transaction,
+        plan: AlertingPlan,
+        book: ThresholdBook,
+        now: datetime,
+        only: Mapping[str, Pair] | None = None,
+    ) -> None:
+        self._only = only or {}  # candidate (id) → for whom alone it is decided
         self._tx, self._plan, self._book, self._now = tx, plan, book, now
         self._groups = {group.name: group for group in plan.groups}
         self._owners = compile_owners(plan.groups, plan.fallback)
@@ -166,11 +195,19 @@ class _Telling:
 
     def _cases(self, openings: Sequence[tuple[int, AlertCandidate, bool]]) -> Iterator[Case]:
         for place, candidate, waited in openings:
-            for owner in self._owners.of(candidate):
-                for channel in channels_for(candidate, owner.group) or ("",):
-                    case = self._case(place, candidate, owner.group, channel, waited=waited)
-                    if not case.is_decided:
-                        yield case
+            for group, channel in self._whom(candidate):
+                case = self._case(place, candidate, group, channel, waited=waited)
+                if not case.is_decided:
+                    yield case
+
+    def _whom(self, candidate: AlertCandidate) -> Iterator[tuple[Group, str]]:
+        if candidate.id in self._only:
+            name, channel = self._only[candidate.id]
+            yield self._groups.get(name) or Group(name), channel
+            return
+        for owner in self._owners.of(candidate):
+            for channel in channels_for(candidate, owner.group) or ("",):
+                yield owner.group, channel
 
     def _case(
         self, place: int, candidate: AlertCandidate, group: Group, channel: str, *, waited: bool = False
@@ -236,10 +273,9 @@ class _Telling:
     def _pairs(self, candidate: AlertCandidate, informed: set[Pair]) -> Iterator[tuple[Group, str]]:
         for name, channel in sorted(informed):
             yield self._groups.get(name) or Group(name), channel
-        for owner in self._owners.of(candidate):
-            for channel in channels_for(candidate, owner.group) or ("",):
-                if (owner.group.name, channel) not in informed:
-                    yield owner.group, channel
+        for group, channel in self._whom(candidate):
+            if (group.name, channel) not in informed:
+                yield group, channel
 
     def _follow_up(self, case: Case, *, is_informed: bool) -> Outcome:
         if case.is_worse and (untold := self._nothing_new(case, is_informed=is_informed)) is not None:

@@ -165,11 +165,12 @@ def _event_facts(event: About | None) -> dict[str, Any] | None:
 
 
 def _show(rows: list[DecisionRow], about: Mapping[str, About]) -> None:
+    width = max((len(moment(row.decided_at)) for row in rows), default=0)
     for row in rows:
         whom = " by ".join(visible(name) for name in (row.group, row.channel) if name) or "nobody"
         by = row.event_id if row.condition == "event" else f"rule {row.rule}"
         print_line(
-            f"{moment(row.decided_at)}  {row.kind.value.replace('_', ' '):<9}  {visible(row.series)}"
+            f"{moment(row.decided_at):<{width}}  {row.kind.value.replace('_', ' '):<9}  {visible(row.series)}"
             f" ({visible(by or '')}) at {moment(row.at)}, {row.severity}: {whom}",
             indent_by=2,  # less than what is said below it
         )

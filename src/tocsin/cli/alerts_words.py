@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tocsin.alerting.case import MUTED
 from tocsin.cli.console import count, visible
 from tocsin.model import DecisionKind, IncidentState, number_text
 from tocsin.runtime.why.facts import HeldBack, MessageState, Next
@@ -200,7 +201,8 @@ def _answer(answer: Answer, incident: IncidentStory | None, now: datetime) -> It
         yield from (f"    {line}" for line in _holding(answer.holding, told))
     if answer.relapse is not None:
         if not is_told_later:
-            yield "    It went on near the end of that silence, and came due when something else muted it:"
+            muted = "something else muted it" if answer.relapse.kind in MUTED else "nobody was to be told"
+            yield f"    It went on near the end of that silence, and came due when {muted}:"
         yield f"    {_decision(answer.relapse)}"
     if answer.relapse_message is not None:
         yield f"      {_message(answer.relapse_message, answer.channel, now)}"
@@ -242,9 +244,11 @@ def _message(message: Message, channel: str, now: datetime) -> str:
 
 def _holding(holding: Holding, told: Sequence[DecisionRow]) -> Iterator[str]:
     """Say what the threshold holds back, and what it held back before."""
+    if holding.kind.value == "held" and told:  # an incident that was told later than it began
+        return
     what = visible(", ".join(holding.key.classes) or "It")
     who = f" of {visible(holding.key.entity)}" if holding.key.entity else ""
-    if holding.kind.value == "held" and not told:
+    if holding.kind.value == "held":
         by_event = f"event {visible(holding.told_event)}"
         if holding.told_event.startswith(_NO_EVENT):
             by_event = "a relapse: what had been held back came due"
@@ -281,6 +285,8 @@ def _again(answer: Answer, incident: IncidentStory | None) -> str:
             f"It still went on{_near_the_end(answer.holding)}: what was held back is told when the silence is"
             f" over, at {at} by the time of the events."
         )
+    if again.kind is Next.IF_IT_GOES_ON and incident is not None and incident.goes_on and not answer.told:
+        return f"It is silent until {at}; if it still goes on after that, it is told then."
     if again.kind is not Next.NEVER:
         return _AGAIN[again.kind].format(at=at or "that time", since=_relapse_from(answer.holding))
     if incident is not None and incident.goes_on:
@@ -288,7 +294,7 @@ def _again(answer: Answer, incident: IncidentStory | None) -> str:
     if incident is not None:
         return "It is over, and is not told again; a new incident is told anew."
     never = "It is not told again" if answer.told else "It is not told later either"
-    is_muted = answer.relapse is not None and not answer.relapse.told
+    is_muted = answer.relapse is not None and answer.relapse.kind in MUTED
     return f"{never}; what comes of it next is told as the first." if is_muted else f"{never}."
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tocsin.alerting.batches import send_batches
 from tocsin.alerting.collect import queue_candidates
+from tocsin.alerting.outlasting import tell_outlasting
 from tocsin.alerting.plan import AlertingPlan
 from tocsin.alerting.relapse import tell_relapses
 from tocsin.alerting.silence_book import add_silence, new_silence
@@ -141,6 +142,10 @@ class World:
     def tell_relapses(self, limit: int = 1000) -> TellReport:
         with self.database.transaction() as tx:
             return tell_relapses(tx, plan=self.plan, book=self.book, now=self.now, limit=limit)
+
+    def tell_outlasting(self) -> TellReport:
+        with self.database.transaction() as tx:
+            return tell_outlasting(tx, plan=self.plan, book=self.book, now=self.now, at=self.now)
 
     def send(self, *, close_all: bool = True) -> int:
         with self.database.transaction() as tx:

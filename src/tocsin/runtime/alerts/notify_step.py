@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tocsin.alerting.batches import send_batches
 from tocsin.alerting.case import TellReport
+from tocsin.alerting.outlasting import tell_outlasting
 from tocsin.alerting.record import Stage, decision_about, write_decisions
 from tocsin.alerting.relapse import tell_relapses
 from tocsin.alerting.silence_book import close_expired
@@ -198,6 +199,7 @@ class _Step:
                 self._advance(tx, book)
                 self._forget(tx, book)
                 if told.taken < _AT_ONCE and self._tell_relapses(tx, book) < _AT_ONCE:
+                    self._tell_outlasting(tx, book)
                     expired = close_expired(tx, self._now)
                     self.report.notes += [_ended(one) for one in expired if not one.matched]
                     sent = send_batches(tx, plan=self._plan, now=self._now, close_all=close_all)
@@ -216,6 +218,15 @@ class _Step:
         told = tell_relapses(tx, plan=self._plan, book=book, now=self._now, limit=_AT_ONCE)
         self.report.add(told)
         return told.taken
+
+    def _tell_outlasting(self, tx: Transaction, book: StoreThresholds) -> None:
+        """Tell of incidents that were held back when they began, and go on after that silence."""
+        clock = EventClock.read(tx)
+        if clock is None:
+            return
+        at = clock.now(self._now)
+        self.report.add(tell_outlasting(tx, plan=self._plan, book=book, now=self._now, at=at))
+        self._advance(tx, book)
 
     def _advance(self, tx: Transaction, book: StoreThresholds) -> None:
         """Keep how far event time is."""

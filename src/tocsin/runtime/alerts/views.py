@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from tocsin.alerting.acknowledgements import read_acknowledgements
+from tocsin.alerting.case import MUTED
 from tocsin.alerting.message import iso
 from tocsin.alerting.patterns import glob
 from tocsin.alerting.records import incident_key, select_incidents
@@ -229,9 +230,16 @@ def _latest(rows: Iterable[DecisionRow]) -> tuple[DecisionRow, ...]:
     openings: dict[tuple[str, str], DecisionRow] = {}
     for row in rows:
         opening = openings.setdefault((row.group, row.channel), row)
-        if row.candidate_id == opening.candidate_id and row.decided_at >= opening.decided_at:
+        is_same = row.candidate_id == opening.candidate_id and row.decided_at >= opening.decided_at
+        if is_same or _outlasts(row, opening):
             openings[row.group, row.channel] = row
     return tuple(openings.values())
+
+
+def _outlasts(row: DecisionRow, opening: DecisionRow) -> bool:
+    """Tell whether a decision was made when an incident went on after the threshold that had held it back."""
+    was_held = opening.kind is DecisionKind.HELD and opening.until is not None and row.at > opening.until
+    return was_held and row.kind in MUTED | {DecisionKind.HELD}
 
 
 def find_open_incidents(project: Project, memory: BaseDatabaseManager, name: str) -> list[OpenIncident]:

@@ -74,11 +74,12 @@ class AnswerReader:
     ) -> Answer:
         # What was held back first is told with the others later, which is a decision about all of them.
         own = [row for row in rows if row.candidate_id == rows[0].candidate_id or row.opened_at is not None]
+        own.sort(key=lambda row: (row.at, row.decided_at, row.told))  # what was held back is told after that
         told = [row for row in own if row.told]
         holding = self._holdings.of(own)
         relapse = None
-        if holding is not None and own[0].opened_at is None:
-            relapse = self._holdings.relapse(holding, own[0].event_id if told else None)
+        if own[0].opened_at is None and not self._is_silent(holding):
+            relapse = self._holdings.relapse(own, holding)
         return Answer(
             group,
             channel,
@@ -116,11 +117,22 @@ class AnswerReader:
         if waiting is not None:
             return _when_unmuted(waiting, was_told=bool(told))
         if not told:
-            return None
+            return self._of_outlasting(own)
         last = own[-1]
         if last.kind is DecisionKind.SILENCED and last.until is not None and last.until > self._now:
             return Again(Next.SILENCED, last.until)
         return self._of_open_incident(told, incident)
+
+    def _of_outlasting(self, own: Sequence[DecisionRow]) -> Again | None:
+        """Say when an incident is told that a threshold held back when it began: when it outlasts that."""
+        held = [row for row in own if row.kind is DecisionKind.HELD and row.until is not None]
+        if not held:
+            return None
+        last = max(held, key=lambda row: row.decided_at)
+        later = [row for row in own if row.kind in MUTED and last.until is not None and row.at > last.until]
+        if later:
+            return _when_unmuted(max(later, key=lambda row: row.decided_at), was_told=False)
+        return Again(Next.IF_IT_GOES_ON, last.until)
 
     def _waiting(self, own: Sequence[DecisionRow]) -> DecisionRow | None:
         """Give what mutes something that is told when that is over: its beginning, or that it got worse."""
@@ -146,6 +158,12 @@ class AnswerReader:
         if every is None or last_told is None:
             return Again(Next.CHANGE)
         return Again(Next.REPEAT, last_told + every)
+
+    def _is_silent(self, holding: Holding | None) -> bool:
+        """Tell whether a silence lasts, so that nothing came due; what the thresholds forgot is over."""
+        if holding is None or holding.told_again is not None or holding.relapse_from is None:
+            return False
+        return holding.until > self._event_time
 
     def _of_silent(self, holding: Holding) -> Again:
         if holding.relapses:

@@ -170,8 +170,8 @@ class _Reader:
             name
             for story in stories
             for answer in story.answers
-            for row in answer.decisions
-            if row.kind is DecisionKind.SILENCED
+            for row in (*answer.decisions, answer.relapse)
+            if row is not None and row.kind is DecisionKind.SILENCED
             for name in _SILENCE_ID.findall(row.reason)
         }
         return tuple(one for one in read_silences(self._memory) if one.id in named) if named else ()
