@@ -143,6 +143,38 @@ def test_ls_lists_monitors_also_broken_ones(cli: Cli, project: Workspace) -> Non
     assert "broken" in lines[1]
 
 
+@pytest.mark.parametrize("group", [(), ("events",), ("state",), ("alerts",)])
+def test_a_list_of_commands_is_not_cut_on_a_terminal_of_80_columns(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, group: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+    assert "..." not in cli(*group, "--help").out.split("Commands:")[1]
+
+
+@pytest.mark.parametrize(
+    ("command", "usage"),
+    [
+        (("unlock",), "[MONITOR]..."),
+        (("events", "import"), "[FILE]..."),
+        (("events", "show"), "{ID}..."),
+    ],
+)
+def test_help_says_once_that_there_may_be_several(cli: Cli, command: tuple[str, ...], usage: str) -> None:
+    assert (
+        cli(*command, "--help").out.splitlines()[0] == f"Usage: tocsin {' '.join(command)} [OPTIONS] {usage}"
+    )
+
+
+def test_a_run_that_rejected_every_row_does_not_say_that_nothing_is_new(cli: Cli, project: Workspace) -> None:
+    query = "SELECT 'someday' AS timestamp, 1 AS value"
+    project.metric("odd", query=query)
+
+    err = cli("run", "-s", "odd").err
+
+    assert err.splitlines()[0] == "[1/1] odd: 0 points loaded, 0 judged, 0 anomalies, 1 row rejected"
+
+
 def test_ls_takes_selectors(cli: Cli, project: Workspace) -> None:
     project.metric("other")
 
@@ -418,11 +450,13 @@ def test_unlock_gives_back_what_a_run_holds(cli: Cli, project: Workspace) -> Non
         assert "metric:cpu is being worked on by process 4711 on web-1" in cli("status").out
         assert len(cli("status", "--json").json["locks"]) == 2
 
+        missed = cli("unlock", "cup").out
         one = cli("unlock", "cpu", "--json").json
         rest = cli("unlock")
 
     assert held["status"] == "skipped"
     assert held["error"] == "another run works on it (process 4711 on web-1)"
+    assert missed == "cup is not locked\n"
     assert one["schema_version"] == 1
     assert [lease["name"] for lease in one["unlocked"]] == ["metric:cpu"]
     assert rest.out.startswith("unlocked metric:other (was held by process 4711 on web-1)")

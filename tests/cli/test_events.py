@@ -447,6 +447,23 @@ def test_events_are_counted_by_time(cli: Cli) -> None:
     assert sum(int(row[1]) for row in rows[1:]) == 10
 
 
+def test_a_long_value_leaves_a_table_readable_and_is_whole_for_machines(
+    cli: Cli, store: Callable[..., Any]
+) -> None:
+    long = "GET /index.php?id=1 " + "A" * 900
+    store(event(11, Description=long))
+    top = ("events", "top", *STORE, "--by", "description", "--id", "e11")
+    timeline = ("events", "timeline", *STORE, "--by", "description", "--id", "e11")
+
+    assert cli(*top).out.splitlines() == [
+        f"{'description':120}  events", f"{long[:119]}…       1", "1 event",
+    ]  # fmt: skip
+    assert cli(*timeline).out.splitlines()[0] == f"from (UTC)           events  {long[:59]}…"
+    for command in (top, timeline):
+        assert long in cli(*command, "--csv").out
+        assert long in cli(*command, "--json").out
+
+
 def test_a_timeline_takes_its_step_from_what_it_shows(cli: Cli, store: Callable[..., Any]) -> None:
     store(
         event(11, DetectTime="2019-01-01T00:00:00Z"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import lzma
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,7 @@ from tests.runtime.conftest import Workspace, noisy
 from tocsin.runtime.clock import SystemClock
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tests.cli.conftest import Cli
 
@@ -64,6 +66,38 @@ def test_a_folder_may_have_any_name(cli: Cli, name: str) -> None:
     cli("init", name)
 
     assert cli("run", "-p", name, "--json").json["totals"]["anomalies"] == 6
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.jsonl.gz"])
+def test_security_events_are_no_series_and_it_is_said_where_they_belong(
+    cli: Cli, tmp_path: Path, name: str
+) -> None:
+    event = {"Format": "IDEA0", "ID": "e", "DetectTime": "2026-03-02T08:00:00Z", "ConnCount": 3}
+    text = json.dumps([event]) if name == "a.json" else f"{json.dumps(event)}\n" * 20
+    (tmp_path / name).write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+
+    error = cli("init", "shop", "--from", name, code=2).error
+
+    assert error == (
+        f"{name} holds security events (IDEA), and no series: leave it out; `tocsin events import` keeps"
+        " them, see docs/events.md"
+    )
+    assert not (tmp_path / "shop").exists()
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress])
+def test_a_damaged_json_file_is_an_error_of_the_file(
+    cli: Cli, tmp_path: Path, pack: Callable[[bytes], bytes]
+) -> None:
+    rows = b"".join(b'{"time": "2026-03-02T08:%02d:00Z", "value": %d}\n' % (n, n * n) for n in range(60))
+    name = "a.json.gz" if pack is gzip.compress else "a.json.xz"
+    packed = pack(rows)
+    (tmp_path / name).write_bytes(packed[:40] + b"\xff" * 60 + packed[100:])
+
+    error = cli("init", "shop", "--from", name, code=2).error
+
+    assert name in error
+    assert "unexpected" not in error
 
 
 def test_a_project_is_not_overwritten(cli: Cli, tmp_path: Path) -> None:

@@ -68,6 +68,9 @@ def test_show_before_the_first_run_says_that_nothing_is_learned(cli: Cli, logs: 
     assert cli("state", "show").out.startswith("app: nothing was learned yet\n")
     assert cli("state", "show", "--json").json["generation"] is None
     assert cli("state", "generations", "--json").json["generations"] == []
+    assert (
+        cli("state", "revert", "app", "1", code=1).error == "app has no generation 1: run `tocsin run` first"
+    )
 
 
 @pytest.mark.parametrize(
@@ -222,7 +225,7 @@ def test_an_older_generation_comes_back_as_a_new_one(cli: Cli, learned: LogWorks
 
 def test_a_generation_that_is_not_there_is_an_error(cli: Cli, learned: LogWorkspace) -> None:
     assert learned.folder.is_dir()
-    assert "7" in cli("state", "revert", "app", "7", code=1).error
+    assert cli("state", "revert", "app", "7", code=1).error == "app has no generation 7: it has 1"
 
 
 def test_export_has_every_value_with_its_count(cli: Cli, learned: LogWorkspace) -> None:

@@ -1,4 +1,4 @@
-"""Tables on terminals of several widths: numbers, times and ids are never cut."""
+"""Tables on terminals of several widths: numbers, times, names and ids are never cut."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.cli.conftest import Cli
+    from tests.runtime.conftest import Workspace
 
 _BOLD = re.compile(r"\x1b\[\d*m")
 ID = "645f55a9-d2d6-5e8b-b45a-931b7067b310"
-ROW = ("a name that is longer than others", 1_234_567, "2026-03-24 02:15:25", ID)
+ROW = ("a text that is longer than others", 1_234_567, "2026-03-24 02:15:25", ID)
 
 
 def on_a_terminal(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
@@ -29,30 +30,30 @@ def on_a_terminal(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
 
 
 def table(capsys: pytest.CaptureFixture[str]) -> list[str]:
-    print_table("A title", ["name", "#number", "at (UTC)", "id"], [ROW])
+    print_table("A title", ["text", "#number", "at (UTC)", "id"], [ROW])
     out = _BOLD.sub("", capsys.readouterr().out)
     return [line.rstrip() for line in out.splitlines()]
 
 
 @pytest.mark.parametrize(
-    ("width", "name"),
+    ("width", "text"),
     [
-        (200, "a name that is longer than others"),
-        (100, "a name that is longer than othe…"),
-        (80, "a name that…"),
-        (78, "a name th…"),
+        (200, "a text that is longer than others"),
+        (100, "a text that is longer than othe…"),
+        (80, "a text that…"),
+        (78, "a text th…"),
     ],
 )
 def test_only_text_is_cut_and_only_where_that_is_enough(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int, name: str
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int, text: str
 ) -> None:
     on_a_terminal(monkeypatch, width)
 
     title, head, row = table(capsys)
 
     assert title == "A title"
-    assert head.split() == ["name", "number", "at", "(UTC)", "id"]
-    assert row == f"{name}  {ROW[1]}  {ROW[2]}  {ID}"
+    assert head.split() == ["text", "number", "at", "(UTC)", "id"]
+    assert row == f"{text}  {ROW[1]}  {ROW[2]}  {ID}"
     assert len(row) <= width
 
 
@@ -62,7 +63,7 @@ def test_only_text_is_cut_and_only_where_that_is_enough(
         (
             77,
             [
-                "name                                number  at (UTC)",
+                "text                                number  at (UTC)",
                 "    id",
                 f"{ROW[0]}  {ROW[1]}  {ROW[2]}",
                 f"    {ID}",
@@ -71,7 +72,7 @@ def test_only_text_is_cut_and_only_where_that_is_enough(
         (
             60,
             [
-                "name                                number",
+                "text                                number",
                 "    at (UTC)",
                 "    id",
                 f"{ROW[0]}  {ROW[1]}",
@@ -82,11 +83,11 @@ def test_only_text_is_cut_and_only_where_that_is_enough(
         (
             30,
             [
-                "name",
+                "text",
                 "     number",
                 "    at (UTC)",
                 "    id",
-                "a name that is longer than",
+                "a text that is longer than",
                 "others",
                 f"    {ROW[1]}",
                 f"    {ROW[2]}",
@@ -106,6 +107,39 @@ def test_where_cutting_text_is_not_enough_nothing_is_cut_and_columns_stand_below
     assert title == "A title"
     assert found == lines
     assert all(len(line) <= width for line in found)
+
+
+@pytest.mark.parametrize("column", ["name", "monitor", "log", "events", "series", "file"])
+def test_what_the_next_command_is_given_is_never_cut(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], column: str
+) -> None:
+    on_a_terminal(monkeypatch, 40)
+
+    print_table(None, [column, "comment"], [("a_name_of_twenty_four_ab", "a comment of some length")])
+    assert (
+        _BOLD.sub("", capsys.readouterr().out).splitlines()[1] == "a_name_of_twenty_four_ab  a comment of …"
+    )
+
+    on_a_terminal(monkeypatch, 30)
+    print_table(None, [column, "comment"], [("a_name_of_twenty_four_ab", "a comment of some length")])
+    assert _BOLD.sub("", capsys.readouterr().out).splitlines()[2:] == [
+        "a_name_of_twenty_four_ab",
+        "    a comment of some length",
+    ]
+
+
+def test_ls_puts_below_what_does_not_fit(
+    cli: Cli, project: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "requests_of_the_checkout_by_country"
+    project.metric(name)
+    on_a_terminal(monkeypatch, 60)
+
+    out = _BOLD.sub("", cli("ls", "-s", name).out)
+
+    assert "…" not in out
+    assert f"\n{name}  " in out
+    assert f"  metrics/{name}.yml\n" in out
 
 
 def test_a_line_of_words_goes_on_further_in_on_a_terminal_and_is_one_line_in_a_pipe(

@@ -50,6 +50,8 @@ _GAP = 2
 _INDENT = 4
 _NARROWEST = 10
 _NARROWEST_TERMINAL = _INDENT + _NARROWEST  # some say that they have no width at all
+_NAMES = frozenset({"id", "name", "monitor", "log", "events", "series", "file"})
+"""Columns of what the next command is given: of no use when cut."""
 _MOST_THREADS = 4  # more do not help: they take turns at writing into the memory
 
 ProjectDir = Annotated[
@@ -199,7 +201,7 @@ def print_table(title: str | None, columns: Sequence[str], rows: Iterable[Sequen
 
 
 def fitting_widths(columns: Sequence[str], widths: Sequence[int], available: int) -> list[int] | None:
-    """Make the widest columns of text narrower until all fit; numbers, times and ids are of no use when cut.
+    """Make the widest columns of text narrower until all fit; cut numbers, times and names are useless.
 
     >>> fitting_widths(["what", "#times", "id"], [30, 5, 36], 60)
     [15, 5, 36]
@@ -209,7 +211,7 @@ def fitting_widths(columns: Sequence[str], widths: Sequence[int], available: int
     flexible = [
         at
         for at, column in enumerate(columns)
-        if not (column.startswith("#") or column == "id" or column.endswith("(UTC)"))
+        if not (column in _NAMES or column.startswith("#") or column.endswith("(UTC)"))
     ]
     while sum(fitting) > room:
         widest = max(flexible, key=fitting.__getitem__, default=None)

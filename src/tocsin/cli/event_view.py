@@ -25,6 +25,7 @@ __all__ = [
     "plain",
     "print_csv",
     "print_events",
+    "shortened",
     "what_and_whom",
 ]
 
@@ -116,13 +117,23 @@ def print_events(events: Sequence[Idea]) -> None:
         print_table(None, columns, [[row[name] for name in columns] for row in cells])
 
 
+def shortened(text: str, longest: int = _LONGEST) -> str:
+    """Give a text from the data for a table: on one line, and not so long that nobody can read the others.
+
+    >>> shortened("GET /index.php?id=1", 12)
+    'GET /index.…'
+    """
+    shown = visible(text)
+    return shown if len(shown) <= longest else shown[: longest - 1] + "…"
+
+
 def what_and_whom(categories: Sequence[str], sources: Sequence[str], targets: Sequence[str]) -> str:
     """Write in a few words what an event was, and whom it is about.
 
     >>> what_and_whom(["Recon.Scanning"], ["192.0.2.7"], ["www.example.org"])
     'Recon.Scanning, 192.0.2.7 → www.example.org'
     """
-    what, source, target = (_cut(visible(_some(values))) for values in (categories, sources, targets))
+    what, source, target = (shortened(_some(values)) for values in (categories, sources, targets))
     return ", ".join(filter(None, (what, _places(source, target))))
 
 
@@ -153,7 +164,7 @@ def _cells(event: Idea) -> dict[str, str]:
         "detector": _some(row.node_name),
         "description": row.description or "",
     }
-    cut = {name: _cut(visible(text)) for name, text in values.items()}
+    cut = {name: shortened(text) for name, text in values.items()}
     return {**cut, "id": visible(event.id)}
 
 
@@ -169,7 +180,3 @@ def _some(values: Sequence[str], ports: Sequence[int] = ()) -> str:
     if ports:
         shown += " :" + ",".join(map(str, ports[:_MOST_VALUES])) + ("…" if len(ports) > _MOST_VALUES else "")
     return shown.strip()
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

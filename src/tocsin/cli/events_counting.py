@@ -19,7 +19,7 @@ from tocsin.cli.event_places import (
     open_store,
     query_name,
 )
-from tocsin.cli.event_view import COUNTED, CsvOption, check_form, counted_by, plain, print_csv
+from tocsin.cli.event_view import COUNTED, CsvOption, check_form, counted_by, plain, print_csv, shortened
 
 if TYPE_CHECKING:
     from tocsin.eventstorage.query.aggregates import Timeline
@@ -34,6 +34,7 @@ _STEPS = tuple(
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_ROWS = 60
 _BAR = 40
+_LONGEST_VALUE = 120  # the names of hosts and detectors are shorter
 
 
 @with_filters
@@ -175,7 +176,7 @@ def top(
     as_json: JsonOption = False,
     as_csv: CsvOption = False,
 ) -> None:
-    """Show the most frequent values of events: categories, sources, detectors, and so on.
+    """Show the most frequent values: categories, sources, detectors.
 
     An event with two values counts for both.
     """
@@ -203,7 +204,11 @@ def top(
         print_csv([by, "count"], [*rows, *named])
         return
     shown = [*rows, *((label, number) for label, number in named if number)]
-    print_table(None, [by, "#events"], [(value, f"{number:,}") for value, number in shown])
+    print_table(
+        None,
+        [by, "#events"],
+        [(shortened(str(value), _LONGEST_VALUE), f"{number:,}") for value, number in shown],
+    )
     typer.echo(f"{count(found.total, 'event')}")
 
 
@@ -238,7 +243,7 @@ def _print_timeline(found: Timeline, values: list[str]) -> None:
     ]
     told = [(value, [one.counts[place] for one in found.buckets]) for place, value in enumerate(values)]
     for label, numbers in [*told, *(other for other in others if any(other[1]))]:
-        columns.append(f"#{label}")
+        columns.append(f"#{shortened(label)}")
         for row, number in zip(rows, numbers, strict=True):
             row.append(f"{number:,}")
     print_table(None, columns, rows)

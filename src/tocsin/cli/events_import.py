@@ -28,7 +28,7 @@ _SHOWN = 5
 def import_events(
     files: Annotated[
         list[str] | None,
-        typer.Argument(help="Files of events; - is standard input.", metavar="FILE...", show_default=False),
+        typer.Argument(help="Files of events; - is standard input.", metavar="FILE", show_default=False),
     ] = None,
     *,
     mapping: Annotated[
@@ -54,10 +54,11 @@ def import_events(
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Import events: IDEA as JSON, JSON lines or arrays, and CSV; compressed or not.
+    """Import events from files, a queue or standard input.
 
-    Done again, after an interruption too, it finds what is there already as duplicates. What is no event is
-    kept with the reason. Exit code 1 when a file could not be read to its end.
+    IDEA as JSON, JSON lines or arrays, and CSV; compressed or not. Done again, after an interruption too, it
+    finds what is there already as duplicates. What is no event is kept with the reason. Exit code 1 when a
+    file could not be read to its end.
     """
     from tocsin.runtime.events.importing import import_files, import_queue
     from tocsin.sources.idea_files import STDIN, FolderQueue

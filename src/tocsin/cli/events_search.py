@@ -130,7 +130,7 @@ def export(
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write events as IDEA JSON lines, CSV or Parquet, however many they are."""
+    """Write any number of events: IDEA JSON lines, CSV or Parquet."""
     form = _form(form, output)
     if as_json and output is None:
         raise ConfigError("--json tells which file was written", hint="name one with --output")
@@ -191,7 +191,7 @@ def _write_file(events: Iterator[Idea], form: str, output: Path) -> int:
 
 
 def show(
-    ids: Annotated[list[str], typer.Argument(help="IDs of events.", metavar="ID...")],
+    ids: Annotated[list[str], typer.Argument(help="IDs of events.", metavar="ID")],
     *,
     project_dir: ProjectDir = Path(),
     profile: ProfileOption = None,

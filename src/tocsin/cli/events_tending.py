@@ -35,7 +35,10 @@ def watchdog(
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check that events still come in: exit code 1 when none was stored lately."""
+    """Check that events still come in.
+
+    Exit code 1 when none was stored lately.
+    """
     with checked(), open_store(project_dir, profile, store) as service:
         alive = service.watchdog_events(duration(interval, "--interval") or 0)
         latest = service.search_column_with("storagetime", "max")
@@ -62,7 +65,7 @@ def delete(
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Delete events: those that a filter chooses, or --all."""
+    """Delete events that a filter chooses, or --all."""
     if bool(filters) == all_events:
         raise ConfigError(
             "say which events to delete" if not filters else "--all and a filter do not go together",
@@ -90,9 +93,10 @@ def retention(
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Delete old events, by when they were stored, in small steps that nobody has to wait for.
+    """Delete old events, by when they were stored.
 
-    It may be stopped and run again at any time. Rejected messages of that age go too.
+    In steps so small that nobody has to wait for them; it may be stopped and run again at any time. Rejected
+    messages of that age go too.
     """
     from tocsin.runtime.clock import SystemClock
 
@@ -170,7 +174,10 @@ def cancel(
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """End a search that runs, and nothing else. Exit code 1 when there is none of that name."""
+    """End a search that runs, and nothing else.
+
+    Exit code 1 when there is none of that name.
+    """
     with open_store(project_dir, profile, store) as service:
         canceled = bool(service.query_cancel(name))
     if as_json:

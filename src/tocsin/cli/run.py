@@ -233,7 +233,7 @@ def report_line(report: MonitorReport) -> str:
     """Say in a line what was done for a monitor."""
     if report.error is not None:
         return f"{report.status}: {visible_lines(report.error)}"
-    read = report.points_loaded or report.points_detected or report.lines_read
+    read = report.points_loaded or report.points_detected or report.rows_rejected or report.lines_read
     taken = report.events_new or report.events_duplicate or report.events_rejected or report.events_waiting
     if not (read or taken or report.alerts_sent):
         return NO_NEWS

@@ -14,7 +14,7 @@ __all__ = ["unlock"]
 
 def unlock(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Monitors; all when none is named.", metavar="[MONITOR]...")
+        list[str] | None, typer.Argument(help="Monitors; all when none is named.", metavar="MONITOR")
     ] = None,
     *,
     project_dir: ProjectDir = Path(),
@@ -36,8 +36,12 @@ def unlock(
         broken = break_leases(memory, names or None)
     if as_json:
         print_json({"schema_version": 1, "unlocked": broken})
-    elif broken:
-        for lease in broken:
-            typer.echo(f"unlocked {lease['name']} (was held by {lease['owner']})")
-    else:
+        return
+    for lease in broken:
+        typer.echo(f"unlocked {lease['name']} (was held by {lease['owner']})")
+    ended = {name for lease in broken for name in (lease["name"], lease["name"].partition(":")[2])}
+    for name in names or ():
+        if name not in ended:
+            typer.echo(f"{name} is not locked")
+    if not (broken or names):
         typer.echo("nothing is locked")

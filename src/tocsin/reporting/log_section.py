@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["length_text", "log_section"]
 
 _LONGEST_TEXT = 400
+_LONGEST_REASON = 2000
 
 
 def log_section(index: int, view: LogView) -> dict[str, Any]:
@@ -39,7 +40,7 @@ def log_section(index: int, view: LogView) -> dict[str, Any]:
                 "event": shorten(clean(line.event), _LONGEST_TEXT),
                 "severity": number(line.severity),
                 "explanations": [
-                    {"detector": clean(detector), "text": shorten(clean(text), _LONGEST_TEXT)}
+                    {"detector": clean(detector), "text": _reason(clean(text))}
                     for detector, text in line.explanations
                 ],
                 "text": shorten(clean(line.text), _LONGEST_TEXT),
@@ -48,6 +49,11 @@ def log_section(index: int, view: LogView) -> dict[str, Any]:
         ],
         "incidents": _incident_rows(view, anchor),
     }
+
+
+def _reason(text: str) -> str:
+    """Cut the end off what is too long: without its middle a sentence gives a value the count of another."""
+    return text if len(text) <= _LONGEST_REASON else f"{text[: _LONGEST_REASON - 1]}…"
 
 
 def _incident_rows(view: LogView, anchor: str) -> list[dict[str, Any]]:

@@ -6,7 +6,9 @@ proposal says what they would watch and how often they would speak.
 
 from __future__ import annotations
 
+import lzma
 import re
+import zlib
 from dataclasses import dataclass, field
 from glob import glob
 from itertools import zip_longest
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
     from tocsin.model import RawLines
 
-__all__ = ["LogProposal", "is_log", "propose_logs"]
+__all__ = ["LogProposal", "holds_idea", "is_log", "propose_logs"]
 
 _TABLES = frozenset({".csv", ".tsv", ".parquet", ".pq"})
 _NEITHER = frozenset({".html", ".htm", ".xml", ".yml", ".yaml", ".xls", ".xlsx", ".pdf", ".db", ".sqlite"})
@@ -36,6 +38,9 @@ _LOG_ENDINGS = _JSON | {".log"}
 _COMPRESSED = frozenset({".gz", ".bz2", ".xz", ".zst"})
 _ROTATED = re.compile(r"[.-]\d{1,8}(?:[T_-]\d{2,6})?$")
 _MESSAGE_KEYS = frozenset({"message", "msg", "log", "event", "eventid", "level", "severity"})
+_UNREADABLE = (OSError, EOFError, zlib.error, lzma.LZMAError)
+_IDEA = re.compile(rb'"Format"\s*:\s*"IDEA')
+_IDEA_WITHIN = 1 << 16
 _SAMPLE = 20_000
 _LINES_FOR_PROPOSAL = 1000
 _LINES_FOR_FORMAT = 20  # fewer may look alike by chance
@@ -83,13 +88,28 @@ def is_log(name: str) -> bool:
     >>> is_log("access.log"), is_log("syslog.2.gz"), is_log("cpu.csv.gz")
     (True, True, False)
     """
-    path = Path(name)
-    while path.suffix.lower() in _COMPRESSED:
-        path = path.with_suffix("")
-    suffix = path.suffix.lower()
+    suffix = _ending(name)
     if suffix in _JSON:
         return _holds_events(name)
     return suffix not in _TABLES | _NEITHER
+
+
+def holds_idea(path: Path) -> bool:
+    """Tell whether a JSON file begins with security events, which are imported and no series."""
+    if _ending(path.name) not in _JSON:
+        return False
+    try:
+        with _open(path) as file:
+            return _IDEA.search(file.read(_IDEA_WITHIN)) is not None
+    except _UNREADABLE:  # whoever reads it next says why
+        return False
+
+
+def _ending(name: str) -> str:
+    path = Path(name)
+    while path.suffix.lower() in _COMPRESSED:
+        path = path.with_suffix("")
+    return path.suffix.lower()
 
 
 def _holds_events(name: str) -> bool:
@@ -99,7 +119,7 @@ def _holds_events(name: str) -> bool:
         found = sorted(glob(name, recursive=True))  # noqa: PTH207  # the pattern may be absolute
         with _open(Path(found[0] if found else name)) as file:
             first = json.loads(file.readline(1 << 20))
-    except (OSError, EOFError, ValueError, RecursionError):
+    except (*_UNREADABLE, ValueError, RecursionError):
         return False
     return isinstance(first, dict) and not _MESSAGE_KEYS.isdisjoint(key.lower() for key in first)
 
@@ -107,7 +127,6 @@ def _holds_events(name: str) -> bool:
 def _open(path: Path) -> IO[bytes]:
     import bz2
     import gzip
-    import lzma
 
     match path.suffix.lower():
         case ".gz":

@@ -93,12 +93,18 @@ def propose_metrics(files: Sequence[Path], folder: Path) -> list[Proposal]:
     """
     from tocsin.database.duckdb import DuckDBManager
     from tocsin.runtime.clock import SystemClock
+    from tocsin.runtime.propose.logs import holds_idea
     from tocsin.sources.inspect_files import inspect_files
 
     for file in files:
         if not file.is_file():
             raise ConfigError(
                 f"{file} is not a file", hint="after --from all names up to the next option are files"
+            )
+        if holds_idea(file):
+            raise ConfigError(
+                f"{file} holds security events (IDEA), and no series",
+                hint="leave it out; `tocsin events import` keeps them, see docs/events.md",
             )
     target, profile = _where_to_add(folder)
     try:
