@@ -73,7 +73,7 @@ def test_list_says_why_nobody_was_told(cli: Cli, scene: Scene) -> None:
     (incident,) = listed(cli)["incidents"]
 
     assert (incident["told"], incident["not_told"][0]["kind"]) == ([], "none")
-    assert f"{incident['id']} is told nobody: nobody is told: neither the rule" in cli("alerts", "list").out
+    assert f"nobody is told of {incident['id']}: neither the rule" in cli("alerts", "list").out
 
 
 def test_list_shows_what_is_silent_and_what_waits(cli: Cli, scene: Scene) -> None:
@@ -365,7 +365,7 @@ def test_a_silence_is_made_listed_matched_and_ended(cli: Cli, scene: Scene) -> N
     assert (incident["told"], incident["not_told"][0]["kind"]) == ([], "silenced")
     text = cli("alerts", "list").out
     assert f"{silence['id']}  active  monitor=load" in text
-    assert f"{incident['id']} is told nobody: silenced by" in text
+    assert f"nobody is told of {incident['id']}: silenced by" in text
 
     ended = cli("alerts", "unsilence", silence["id"]).out
 

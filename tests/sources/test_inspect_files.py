@@ -15,6 +15,7 @@ from tests.sources.proposed import HOURS, load, the_metric, write
 from tocsin.errors import ConfigError, LoadError
 from tocsin.model import Interval
 from tocsin.sources import LoadSpec, MetricLoader
+from tocsin.sources.file_format import recognise_file
 from tocsin.sources.inspect_files import inspect_file, inspect_files
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ PLAIN = "timestamp,value\n" + "".join(f"{time},{place}\n" for place, time in enu
         ("quoted.csv", "".join('"' + line.replace(",", '","') + '"\n' for line in PLAIN.splitlines())),
         ("headerless.csv", PLAIN.partition("\n")[2]),
         ("comments.csv", "# made by hand\n\n" + PLAIN),
+        ("commented.csv", "# made by hand, or not\n# a, b, c\n#" + PLAIN),
         ("utf16.csv", PLAIN.encode("utf-16")),
         ("latin1.csv", PLAIN.replace("value", "größe").encode("latin-1")),
         ("packed.csv.gz", gzip.compress(PLAIN.encode(), mtime=0)),
@@ -278,6 +280,24 @@ def test_points_closer_than_a_second_are_averaged(tmp_path: Path, duckdb_source:
 
 
 @pytest.mark.parametrize(
+    ("before", "names"),
+    [
+        ("#time,v\n", "'time': 'VARCHAR', 'v': 'VARCHAR'"),
+        ("# written at 10:00, by hand, twice\n#time,v\n", "'time': 'VARCHAR', 'v': 'VARCHAR'"),
+        ("# a, b\ntime,v\n", "'time': 'VARCHAR', 'v': 'VARCHAR'"),  # names of its own come first
+        ("# a\n", "'column0': 'VARCHAR', 'column1': 'VARCHAR'"),
+        ("# a, b\n\n", "'column0': 'VARCHAR', 'column1': 'VARCHAR'"),
+    ],
+)
+def test_a_comment_right_above_the_values_may_name_the_columns(
+    tmp_path: Path, before: str, names: str
+) -> None:
+    values = "".join(f"{time},{number}\n" for number, time in enumerate(HOURS))
+
+    assert recognise_file(write(tmp_path, "c.csv", before + values)).options[-1] == f"columns = {{{names}}}"
+
+
+@pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         ("empty.csv", "", "is empty"),
@@ -286,6 +306,7 @@ def test_points_closer_than_a_second_are_averaged(tmp_path: Path, duckdb_source:
         ("header.csv", "timestamp,value\n", "has no rows"),
         ("one.csv", "timestamp,value\n2026-11-30,1\n", "no two different times"),
         ("cut.csv.gz", gzip.compress(PLAIN.encode(), mtime=0)[:-12], "cannot be read"),
+        ("damaged.csv.gz", gzip.compress(PLAIN.encode(), mtime=0)[:40] + b"\xff" * 40, "cannot be read"),
         ("windows.csv", PLAIN.replace("value", "€").encode("cp1252"), "neither UTF-8 nor UTF-16 nor Latin-1"),
         ("japanese.csv", PLAIN.replace("value", "値").encode("shift_jis"), "neither UTF-8"),
         ("binary.csv", b"\0\1\2" * 99, "not a text file"),

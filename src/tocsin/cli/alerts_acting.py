@@ -93,7 +93,7 @@ def _nothing_fires(project: Project, name: str) -> str:
 def silence(
     matchers: Annotated[
         list[str],
-        typer.Argument(help="KEY=PATTERN or KEY!=PATTERN; all of them must hold.", metavar="MATCHER..."),
+        typer.Argument(help="KEY=PATTERN or KEY!=PATTERN; all of them must hold.", metavar="MATCHER"),
     ],
     *,
     length: Annotated[

@@ -176,7 +176,7 @@ def _show_incidents(incidents: Sequence[OpenIncident], *, is_part: bool) -> None
     )
     for one in shown:
         for reason in dict.fromkeys(row.reason for row in one.held):
-            print_line(f"{one.id} is told nobody: {visible(reason)}")
+            print_line(f"nobody is told of {one.id}: {visible(reason.removeprefix('nobody is told: '))}")
 
 
 def _whom(one: OpenIncident) -> list[str]:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from tocsin.runtime.config.loader import Project
     from tocsin.runtime.config.monitors import Monitor
 
+_MOST_NAMED = 10
+
 __all__ = ["find_series", "project_views", "series_view"]
 
 
@@ -64,9 +66,10 @@ def find_series(project: Project, memory: BaseDatabaseManager, name: str) -> tup
         return monitor, name
     if name == monitor.name and len(series) == 1:
         return monitor, series[0]
-    hint = suggest(name, series) or f"for example {series[0]!r}"
     if name == monitor.name:
-        raise ConfigError(f"{name} has {len(series)} series", hint=f"name one of them, {hint}")
+        some = ", ".join(map(repr, series[:_MOST_NAMED])) + (", …" if len(series) > _MOST_NAMED else "")
+        raise ConfigError(f"{name} has {len(series)} series", hint=f"name one of them: {some}")
+    hint = suggest(name, series) or f"for example {series[0]!r}"
     raise ConfigError(f"there is no series {name!r}", hint=hint)
 
 

@@ -7,6 +7,7 @@ import csv
 import gzip
 import io
 import re
+import zlib
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -137,10 +138,11 @@ def _csv_options(path: Path, suffix: str) -> tuple[tuple[str, ...], list[str]]:
         raise LoadError(f"{path} has no rows", hint="it needs a header and rows")
     delimiter = told[1] if told else "\t" if suffix == ".tsv" else _delimiter(lines)
     skip = _header_place(every_line, skip, delimiter)
+    skip -= _is_header_in_a_comment(every_line, skip, delimiter)
     lines = every_line[skip : skip + _SAMPLE_LINES]
     first = next(csv.reader(lines, delimiter=delimiter))
     header = not any(_NUMBER_OR_TIME.fullmatch(cell.strip()) for cell in first)
-    names = _column_names(first if header else [""] * len(first))
+    names = _column_names([cell.lstrip("#") for cell in first] if header else [""] * len(first))
     quoted = _uses_quotes(list(csv.reader(lines[header:], delimiter=delimiter)), lines, delimiter)
     options = [
         "auto_detect = false",
@@ -174,11 +176,20 @@ def _header_place(lines: list[str], place: int, delimiter: str) -> int:
     return begin if begin < len(lines) else place
 
 
+def _is_header_in_a_comment(lines: list[str], place: int, delimiter: str) -> bool:
+    """Tell whether the line before the first one with values is a comment that names them: `#time,value`."""
+    if not place or not lines[place - 1].startswith("#"):
+        return False
+    named, first = csv.reader(lines[place - 1 : place + 1], delimiter=delimiter)
+    is_header = not any(_NUMBER_OR_TIME.fullmatch(cell.strip()) for cell in first)
+    return len(named) == len(first) > 1 and not is_header
+
+
 def _beginning(path: Path) -> tuple[str, str]:
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             head = file.read(_SAMPLE_BYTES)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise LoadError(f"{path} cannot be read ({reason})") from error
     if not head:

@@ -183,9 +183,12 @@ def test_it_looks_at_open_incidents_and_not_at_all_decisions(
     asked: list[tuple[str, Any]] = []
     with world.database.transaction() as tx:
         ask = tx.execute_query
-        monkeypatch.setattr(
-            tx, "execute_query", lambda query, args: asked.append((query, args)) or ask(query, args)
-        )
+
+        def note(query: str, args: Any) -> Any:
+            asked.append((query, args))
+            return ask(query, args)
+
+        monkeypatch.setattr(tx, "execute_query", note)
         assert (
             outlasting.tell_outlasting(tx, plan=world.plan, book=world.book, now=world.now, at=world.now)
             == TellReport()

@@ -320,6 +320,15 @@ def test_what_the_server_reports_has_an_error_of_ours(state: str, kind: str, *, 
     assert "something happened" in ours.message
 
 
+def test_what_the_driver_asks_back_is_left_out() -> None:
+    advice = "\n\tIs the server running on that host and accepting TCP/IP connections?"
+    error = psycopg.OperationalError(f'to "::1": Connection refused{advice}\nto "127.0.0.1": refused{advice}')
+
+    assert error_of(error, "here").message.endswith(
+        'is lost: to "::1": Connection refused to "127.0.0.1": refused'
+    )
+
+
 @pytest.mark.parametrize("value", ["a\0b", "\ud800"])
 def test_texts_that_no_database_keeps_are_an_error_of_the_data(backend: PostgresBackend, value: str) -> None:
     session = backend.session()

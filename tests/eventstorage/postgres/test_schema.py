@@ -131,6 +131,18 @@ def plain_role(postgres_server: PostgresServer, postgres_database: str) -> Itera
     postgres_server.execute("DROP ROLE plain")
 
 
+def test_a_role_that_may_not_look_into_the_schema_is_told_so(plain_role: str, postgres_database: str) -> None:
+    with EventStorageService(url=postgres_database, schema="others") as service:
+        service.database_create()
+
+    with (
+        EventStorageService(url=plain_role, schema="others") as service,
+        pytest.raises(EventStorageException, match="permission denied for schema others") as raised,
+    ):
+        service.database_create()
+    assert not isinstance(raised.value, StorageIntegrityError)
+
+
 def test_a_role_needs_no_more_than_its_schema(plain_role: str) -> None:
     with EventStorageService(url=plain_role, schema="theirs") as service:
         service.database_create()

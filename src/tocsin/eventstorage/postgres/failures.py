@@ -95,8 +95,13 @@ def error_of(error: Exception, where: str) -> EventStorageException:
 
 def _said(error: psycopg.Error) -> str:
     """Give what the server said, in one line; its details could quote what is stored."""
-    said = error.diag.message_primary or str(error) or type(error).__name__
+    said = error.diag.message_primary or _without_advice(str(error)) or type(error).__name__
     return " ".join(said.split())
+
+
+def _without_advice(said: str) -> str:
+    """Leave out what the driver asks back ("Is the server running …?"), which it indents."""
+    return "\n".join(line for line in said.splitlines() if not line.startswith("\t"))
 
 
 @contextmanager

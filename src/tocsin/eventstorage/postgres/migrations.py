@@ -120,13 +120,16 @@ def _version(connection: Connection, schema: str) -> int:
         return 0
     columns = run(
         connection,
-        "SELECT count(*) FROM pg_attribute "
-        "WHERE attrelid = to_regclass(%s) AND attname IN ('version', 'last_seq')",
-        (STORE,),
+        "SELECT count(*) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid "
+        "WHERE c.relnamespace = to_regnamespace(quote_ident(%s)) AND c.relname = %s "
+        "AND a.attname IN ('version', 'last_seq')",
+        (schema, STORE),
     ).fetchone()
     if columns != (2,):
         raise StorageIntegrityError(f"schema {schema} has a table {STORE} of another program", hint=_HINT)
-    version: int = (run(connection, f"SELECT version FROM {STORE}").fetchone() or (VERSION,))[0]
+    # With the schema: one that a role may not look into is passed over where tables are looked for.
+    query = f"SELECT version FROM {_quoted(schema)}.{STORE}"
+    version: int = (run(connection, query).fetchone() or (VERSION,))[0]
     if version > VERSION:
         raise StorageIntegrityError(
             f"the events in schema {schema} have version {version}, this tocsin reads up to {VERSION}",

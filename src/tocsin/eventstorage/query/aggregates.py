@@ -257,7 +257,7 @@ def _starts(totals: Mapping[datetime, int], step: timedelta) -> list[datetime]:
     count = last - first + 1
     if count > MOST_BUCKETS:
         raise DataError(
-            f"a step of {step} makes {count} buckets, more than {MOST_BUCKETS}",
+            f"a step of {step} makes {count:,} buckets, more than {MOST_BUCKETS:,}",
             hint="take a longer step, or a shorter time",
             parameter="step",
         )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["event_service", "open_event_store", "open_project_events"]
 
 _CONNECTION_STRING = re.compile(r"\s*(?:host|hostaddr|port|dbname|user|password|service)\s*=")
+_SCHEMES = ("sqlite", "postgresql", "postgres")
 _POSTGRES = ("postgresql:", "postgres:")  # without the // too: no file with a password in its name
 
 
@@ -59,7 +60,10 @@ def open_event_store(address: str, *, create: bool, **options: Any) -> EventStor
         ConfigError: There is no such file.
         EventStorageException: It cannot be opened, or a newer Tocsin made it.
     """
-    if "://" in address or address.startswith(_POSTGRES):
+    scheme, is_url, _ = address.partition("://")
+    if is_url and scheme not in _SCHEMES:
+        raise ConfigError(f"an event storage cannot be in {scheme or 'that'}", hint="sqlite or postgresql")
+    if is_url or address.startswith(_POSTGRES):
         return _prepared(EventStorageService(url=address, **options))
     if _CONNECTION_STRING.match(address):  # it may have a password, which is no name for a file
         raise ConfigError(
