@@ -40,6 +40,10 @@ PLAIN = "timestamp,value\n" + "".join(f"{time},{place}\n" for place, time in enu
         ("headerless.csv", PLAIN.partition("\n")[2]),
         ("comments.csv", "# made by hand\n\n" + PLAIN),
         ("commented.csv", "# made by hand, or not\n# a, b, c\n#" + PLAIN),
+        (
+            "quoted_comment.csv",
+            "#" + "".join('"' + line.replace(",", '","') + '"\n' for line in PLAIN.splitlines()),
+        ),
         ("utf16.csv", PLAIN.encode("utf-16")),
         ("latin1.csv", PLAIN.replace("value", "größe").encode("latin-1")),
         ("packed.csv.gz", gzip.compress(PLAIN.encode(), mtime=0)),
@@ -287,6 +291,8 @@ def test_points_closer_than_a_second_are_averaged(tmp_path: Path, duckdb_source:
         ("# a, b\ntime,v\n", "'time': 'VARCHAR', 'v': 'VARCHAR'"),  # names of its own come first
         ("# a\n", "'column0': 'VARCHAR', 'column1': 'VARCHAR'"),
         ("# a, b\n\n", "'column0': 'VARCHAR', 'column1': 'VARCHAR'"),
+        ('#,"never closed\n', "'column0': 'VARCHAR', 'column1': 'VARCHAR'"),
+        ('#"time","#v"\n', "'time': 'VARCHAR', '#v': 'VARCHAR'"),
     ],
 )
 def test_a_comment_right_above_the_values_may_name_the_columns(

@@ -82,19 +82,17 @@ def tell_relapses(
             if outcome.is_told
             else {}
         )
-    final = [place for place, one in enumerate(outcomes) if one.is_told or not _goes_on(one, ends)]
-    for place in final:
-        report.count(outcomes[place].decision.kind)
-    told_of = [answers[place] for place in final]
-    keep(
-        tx,
-        [outcomes[place] for place in final],
-        project=plan.project,
-        now=now,
-        payloads=[payloads[place] for place in final],
-        subjects=[(one.classes, one.entity, one.until, one.held_ids) for one in told_of],
-    )
-    mutes.count(tx, {outcomes[place].case.candidate.id for place in final})
+    final = [
+        (outcome, payload, (answer.classes, answer.entity, answer.until, answer.held_ids))
+        for answer, outcome, payload in zip(answers, outcomes, payloads, strict=True)
+        if outcome.is_told or not _goes_on(outcome, ends)
+    ]
+    if final:
+        decided, told, subjects = zip(*final, strict=True)
+        for one in decided:
+            report.count(one.decision.kind)
+        keep(tx, decided, project=plan.project, now=now, payloads=told, subjects=subjects)
+        mutes.count(tx, {one.case.candidate.id for one in decided})
     book.untell([answer for answer, one in zip(answers, outcomes, strict=True) if not one.is_told])
     return report
 

@@ -22,7 +22,7 @@ from tocsin.cli.console import (
 )
 from tocsin.cli.state_selection import hint_on_event, selections
 from tocsin.cli.state_view import generation_facts, show_detector
-from tocsin.errors import ConfigError, DetectorError, PersistencyLoadError
+from tocsin.errors import ConfigError, DetectorError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -159,13 +159,9 @@ def revert(
     """
     from tocsin.runtime.clock import SystemClock
     from tocsin.runtime.logs.state import find_log, revert_state
-    from tocsin.runtime.logs.state import generations as kept
 
     with _memory(project_dir, profile) as (project, memory):
         monitor = find_log(project, log)
-        if generation not in (there := [info.generation for info in kept(monitor, memory)]):
-            hint = f"it has {', '.join(map(str, there))}" if there else "run `tocsin run` first"
-            raise PersistencyLoadError(f"{monitor.name} has no generation {generation}", hint=hint)
         info = revert_state(monitor, memory, SystemClock(), generation, keep_position=keep_position)
     if as_json:
         print_json({"schema_version": 1, "log": monitor.name, "generation": generation_facts(info)})

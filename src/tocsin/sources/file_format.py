@@ -138,11 +138,14 @@ def _csv_options(path: Path, suffix: str) -> tuple[tuple[str, ...], list[str]]:
         raise LoadError(f"{path} has no rows", hint="it needs a header and rows")
     delimiter = told[1] if told else "\t" if suffix == ".tsv" else _delimiter(lines)
     skip = _header_place(every_line, skip, delimiter)
-    skip -= _is_header_in_a_comment(every_line, skip, delimiter)
+    in_a_comment = _is_header_in_a_comment(every_line, skip, delimiter)
+    skip -= in_a_comment
     lines = every_line[skip : skip + _SAMPLE_LINES]
+    if in_a_comment:
+        lines[0] = lines[0].lstrip("#")
     first = next(csv.reader(lines, delimiter=delimiter))
     header = not any(_NUMBER_OR_TIME.fullmatch(cell.strip()) for cell in first)
-    names = _column_names([cell.lstrip("#") for cell in first] if header else [""] * len(first))
+    names = _column_names(first if header else [""] * len(first))
     quoted = _uses_quotes(list(csv.reader(lines[header:], delimiter=delimiter)), lines, delimiter)
     options = [
         "auto_detect = false",
@@ -180,9 +183,12 @@ def _is_header_in_a_comment(lines: list[str], place: int, delimiter: str) -> boo
     """Tell whether the line before the first one with values is a comment that names them: `#time,value`."""
     if not place or not lines[place - 1].startswith("#"):
         return False
-    named, first = csv.reader(lines[place - 1 : place + 1], delimiter=delimiter)
-    is_header = not any(_NUMBER_OR_TIME.fullmatch(cell.strip()) for cell in first)
-    return len(named) == len(first) > 1 and not is_header
+    rows = list(csv.reader(lines[place - 1 : place + 1], delimiter=delimiter))
+    if len(rows) == 1:  # a comment with a quotation mark that nothing closes
+        return False
+    named, first = rows
+    has_values = any(_NUMBER_OR_TIME.fullmatch(cell.strip()) for cell in first)
+    return len(named) == len(first) > 1 and has_values
 
 
 def _beginning(path: Path) -> tuple[str, str]:

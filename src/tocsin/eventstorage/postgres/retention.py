@@ -191,12 +191,6 @@ def _count(session: PostgresSession, aside: Aside, table: str) -> int:
     return int(number)
 
 
-def _last_of(connection: Connection, part: Partition) -> datetime | None:
-    [(last,)] = run(connection, f"SELECT max(storagetime) FROM {part.table('events')}").fetchall()
-    instant: datetime | None = last
-    return instant
-
-
 def _try_to_detach(part: Partition, before: datetime, known: int, connection: Connection) -> str | None:
     """Take a partition away, if that can be done at once and all in it is still old.
 
@@ -216,12 +210,11 @@ def _try_to_detach(part: Partition, before: datetime, known: int, connection: Co
     run(connection, "LOCK TABLE ONLY events IN ACCESS EXCLUSIVE MODE")
     others = ", ".join(f"ONLY {table}" for table in PARTITIONED[1:])
     run(connection, f"LOCK TABLE {others} IN ACCESS EXCLUSIVE MODE NOWAIT")
-    last = _last_of(connection, part)
+    query = "SELECT coalesce(max(seq), %s), (SELECT max(storagetime) FROM {0}) FROM {0} WHERE seq > %s"
+    [(seq, last)] = run(connection, query.format(part.table("events")), (known, known)).fetchall()
     older = run(connection, "SELECT 1 FROM events WHERE storagetime < %s LIMIT 1", (part.begin,)).fetchone()
     if older is not None or (last is not None and last >= before):
         return None
-    query = f"SELECT coalesce(max(seq), %s) FROM {part.table('events')} WHERE seq > %s"
-    [(seq,)] = run(connection, query, (known, known)).fetchall()
     run(connection, "SET LOCAL lock_timeout = '10ms'")
     table = partitions.detach(connection, part)
     run(connection, _TAKEN, (seq, None if last is None else last + _MOMENT))

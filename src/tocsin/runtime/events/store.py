@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tocsin.errors import ConfigError
+from tocsin.errors import ConfigError, DataError
 from tocsin.eventstorage.service import EventStorageService
 from tocsin.runtime.servers import memory_arguments
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 __all__ = ["event_service", "open_event_store", "open_project_events"]
 
 _CONNECTION_STRING = re.compile(r"\s*(?:host|hostaddr|port|dbname|user|password|service)\s*=")
-_SCHEMES = ("sqlite", "postgresql", "postgres")
 _POSTGRES = ("postgresql:", "postgres:")  # without the // too: no file with a password in its name
 
 
@@ -57,14 +56,15 @@ def open_event_store(address: str, *, create: bool, **options: Any) -> EventStor
         options: Further arguments of `EventStorageService`.
 
     Raises:
-        ConfigError: There is no such file.
+        ConfigError: There is no such file, or nothing can be at this address.
         EventStorageException: It cannot be opened, or a newer Tocsin made it.
     """
-    scheme, is_url, _ = address.partition("://")
-    if is_url and scheme not in _SCHEMES:
-        raise ConfigError(f"an event storage cannot be in {scheme or 'that'}", hint="sqlite or postgresql")
-    if is_url or address.startswith(_POSTGRES):
-        return _prepared(EventStorageService(url=address, **options))
+    if "://" in address or address.startswith(_POSTGRES):
+        try:
+            service = EventStorageService(url=address, **options)
+        except DataError as error:
+            raise ConfigError(error.message, hint=error.hint) from error
+        return _prepared(service)
     if _CONNECTION_STRING.match(address):  # it may have a password, which is no name for a file
         raise ConfigError(
             "a connection string is no place of events", hint="write postgresql://user@host/name"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tocsin.database import series_store as store
 from tocsin.database.leases import this_process
-from tocsin.errors import ConfigError
+from tocsin.errors import ConfigError, PersistencyLoadError
 from tocsin.runtime.config.monitors import BrokenMonitor, LogMonitor
 from tocsin.runtime.config.yaml_file import suggest
 from tocsin.runtime.logs.detections import forget_lines
@@ -140,6 +140,9 @@ def revert_state(
     """
     with _leased(monitor, memory) as lease, memory.transaction(lease=lease) as tx:
         snapshots = open_snapshots(memory, monitor.name, monitor.config.state)
+        if generation not in (there := [info.generation for info in snapshots.generations()]):
+            hint = f"it has {', '.join(map(str, there))}" if there else "run `tocsin run` first"
+            raise PersistencyLoadError(f"{monitor.name} has no generation {generation}", hint=hint)
         found = snapshots.load(generation)
         info = snapshots.revert(generation, now=clock.now())
         if not keep_position:
