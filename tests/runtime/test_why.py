@@ -16,7 +16,7 @@ from tocsin.model import DecisionKind
 from tocsin.runtime.alerts.views import open_incidents
 from tocsin.runtime.databases import open_memory
 from tocsin.runtime.events.store import open_project_events
-from tocsin.runtime.why.facts import MessageState, Next
+from tocsin.runtime.why.facts import Answer, MessageState, Next
 from tocsin.testing.channels import HttpReceiver
 
 if TYPE_CHECKING:
@@ -50,6 +50,13 @@ def silence(scene: Scene, *matchers: str, hours: float = 2) -> str:
     with open_memory(project, scene.work.clock) as memory, memory.transaction() as tx:
         add_silence(tx, made, timedelta(days=1))
     return made.id
+
+
+def relapse_of(scene: Scene, asked: str) -> tuple[Answer, DecisionKind]:
+    """Give what `why` says of something that was told or held back, and what became of its relapse."""
+    (answer,) = scene.why(asked).rules[0].answers
+    assert answer.relapse is not None, asked
+    return answer, answer.relapse.kind
 
 
 def test_a_point_of_an_incident_that_goes_on_says_who_was_told_of_the_incident(scene: Scene) -> None:
@@ -292,9 +299,8 @@ def test_a_relapse_is_found_from_what_was_held_back_and_from_what_was_told_befor
     scene.run()
 
     for name in ("scan-000", "scan-001", "scan-004"):
-        (answer,) = scene.why(name).rules[0].answers
-        assert answer.relapse is not None, name
-        assert answer.relapse.kind is DecisionKind.RELAPSED
+        answer, kind = relapse_of(scene, name)
+        assert kind is DecisionKind.RELAPSED
         assert answer.relapse_message is not None
     assert "everyone by hook: told twice." in scene.words("scan-000")
     text = scene.words("scan-004")
@@ -313,9 +319,8 @@ def test_a_relapse_that_came_due_in_a_silence_says_so_and_the_next_is_told(
     scene.run()
 
     for asked in ("scan-000", "scan-001", "scan-004"):
-        (answer,) = scene.why(asked).rules[0].answers
-        assert answer.relapse is not None, asked
-        assert (answer.relapse.kind, answer.relapse_message) == (DecisionKind.SILENCED, None)
+        answer, kind = relapse_of(scene, asked)
+        assert (kind, answer.relapse_message) == (DecisionKind.SILENCED, None)
         assert answer.again.kind is Next.NEVER
     text = scene.words("scan-004")
     assert "everyone by hook: not told, as the same was told before (threshold)." in text
@@ -347,14 +352,11 @@ def test_a_relapse_that_was_muted_is_found_among_others_of_the_same_instants(
     scene.run()
 
     for asked in ("scan-000", "scan-008", "scan-009"):
-        (answer,) = scene.why(asked).rules[0].answers
-        assert answer.relapse is not None, asked
-        assert answer.relapse.kind is DecisionKind.SILENCED
+        answer, kind = relapse_of(scene, asked)
+        assert kind is DecisionKind.SILENCED
         assert answer.holding is not None
         assert (answer.holding.told_event, answer.holding.held_count) == ("scan-000", 2)
-    (answer,) = scene.why("scan-011").rules[0].answers
-    assert answer.relapse is not None
-    assert answer.relapse.kind is DecisionKind.RELAPSED
+    assert relapse_of(scene, "scan-011")[1] is DecisionKind.RELAPSED
 
 
 def test_a_relapse_that_was_muted_is_found_when_its_silence_had_become_another_one(
