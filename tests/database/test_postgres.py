@@ -295,6 +295,15 @@ def test_a_role_that_may_only_read_reads_and_is_told_so(
         manager.execute_query("DROP ROLE reader")
 
 
+def test_times_are_written_as_events_on_this_connection_read_them_whatever_was_set(
+    postgres_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGOPTIONS", "-c datestyle=German")
+    with PostgresManager(postgres_database, clock=FixedClock()) as manager:
+        [row] = manager.execute_query("SELECT timestamptz '2026-03-01 12:00Z'::text AS at")
+        assert row == {"at": "2026-03-01 12:00:00+00"}
+
+
 @pytest.mark.parametrize(
     ("settings", "name", "value"),
     [

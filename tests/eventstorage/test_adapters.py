@@ -12,16 +12,17 @@ import psycopg
 import pytest
 
 from tocsin.errors import DataError
+from tocsin.eventstorage import EventStorageService
 from tocsin.eventstorage.adapters import (
     IPBaseAdapter,
     IPListAdapter,
     register_with_psycopg,
-    register_with_sqlite3,
 )
 from tocsin.eventstorage.addresses import Range
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 OBJECTS: list[tuple[Any, str]] = [
     (ipaddress.ip_address("1.2.3.4"), "1.2.3.4"),
@@ -33,6 +34,7 @@ OBJECTS: list[tuple[Any, str]] = [
     (ipranges.IP6("::1"), "::1"),
     (ipranges.IP6Net("2001:db8::/32"), "2001:db8::/32"),
     (ipranges.IP6Range("::1-::5"), "::1-::5"),
+    (IPBaseAdapter("1.2.3.0/24"), "1.2.3.0/24"),
 ]
 
 
@@ -45,17 +47,18 @@ def connection(postgres_database: str) -> Iterator[psycopg.Connection]:
 
 @pytest.mark.parametrize(("value", "text"), OBJECTS)
 def test_an_address_is_a_literal(value: Any, text: str) -> None:
-    adapter = IPBaseAdapter(value)
+    adapter = value if isinstance(value, IPBaseAdapter) else IPBaseAdapter(value)
     adapter.prepare(None)
 
     assert (adapter.getquoted(), str(adapter)) == (f"'{text}'".encode(), text)
 
 
 def test_a_list_of_addresses_is_an_array_literal() -> None:
-    adapter = IPListAdapter([value for value, _ in OBJECTS])
+    objects = [(value, text) for value, text in OBJECTS if not isinstance(value, IPBaseAdapter)]
+    adapter = IPListAdapter([value for value, _ in objects])
     adapter.prepare(None)
 
-    assert adapter.getquoted() == ("'{" + ",".join(text for _, text in OBJECTS) + "}'").encode()
+    assert adapter.getquoted() == ("'{" + ",".join(text for _, text in objects) + "}'").encode()
     assert IPListAdapter([]).getquoted() == b"'{}'"
 
 
@@ -66,8 +69,9 @@ def test_nothing_else_becomes_a_literal() -> None:
         IPListAdapter(["1.2.3.4", "'"])
 
 
-def test_sqlite_takes_them_as_text() -> None:
-    register_with_sqlite3()
+def test_sqlite_takes_them_as_text(tmp_path: Path) -> None:
+    """Whoever opens a storage need not ask for it."""
+    EventStorageService(path=tmp_path / "events.db").close()
 
     with closing(sqlite3.connect(":memory:")) as connection:
         for value, text in OBJECTS:
@@ -83,6 +87,9 @@ def test_postgresql_takes_them_as_text_and_as_inet(connection: psycopg.Connectio
 
 
 def test_postgresql_takes_literals_of_arrays(connection: psycopg.Connection) -> None:
-    literal = IPListAdapter(["1.2.3.4", "10.0.0.0/8"]).getquoted()
+    adapter = IPListAdapter(["1.2.3.4", "10.0.0.0/8"])
 
-    assert connection.execute(b"SELECT inet '10.0.0.0/8' = ANY(" + literal + b")").fetchone() == (True,)
+    literal = b"SELECT inet '10.0.0.0/8' = ANY(" + adapter.getquoted() + b")"
+    assert connection.execute(literal).fetchone() == (True,)
+    query = "SELECT inet '10.0.0.0/8' = ANY(%s::inet[])"
+    assert connection.execute(query, (adapter,)).fetchone() == (True,)

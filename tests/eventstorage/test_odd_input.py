@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+LETTERS = os.fsdecode(b"Gr\xf6\xdfe ?#%41.db")  # in Latin 1, whatever the system has
 NEW, REJECTED = InsertKind.NEW, InsertKind.REJECTED
 
 
@@ -105,3 +108,40 @@ def test_a_stream_takes_the_name_of_its_query_second(store: EventStorageService)
 
     assert [event.id for event in store.stream_events({}, "mine")] == ["a"]
     assert [event.id for event in store.stream_events({}, "mine", qtype="select_ghost")] == ["a"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"text_index": "no"},
+        {"text_index": None},
+        {"reconnect_seconds": "30"},
+        {"reconnect_seconds": None},
+        {"reconnect_seconds": True},
+    ],
+)
+def test_a_wrong_argument_is_refused_at_once(conncfg: dict[str, Any], arguments: dict[str, Any]) -> None:
+    with pytest.raises(DataError, match=next(iter(arguments))):
+        EventStorageService(**{**conncfg, **arguments})
+
+
+@pytest.mark.parametrize("path", ["a\0b.db", b"a\0b.db", 5, ["a.db"]])
+def test_what_names_no_file_is_refused(path: Any) -> None:
+    with pytest.raises(DataError, match="file"):
+        EventStorageService(path=path)
+
+
+def test_any_name_of_a_file_will_do_in_every_form(tmp_path: Path) -> None:
+    path = tmp_path / LETTERS
+    forms: list[dict[str, Any]] = [
+        {"path": path},
+        {"path": str(path)},
+        {"path": os.fsencode(path)},
+        {"url": f"sqlite:///{quote(os.fsencode(path))}"},
+    ]
+    for number, form in enumerate(forms):
+        with EventStorageService(**form) as store:
+            store.database_create()
+            store.insert_event(message(f"{number}"))
+            assert store.count_events() == number + 1
+    assert [one.name for one in tmp_path.iterdir()] == [LETTERS]

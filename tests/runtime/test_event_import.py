@@ -6,11 +6,14 @@ import gzip
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 
 from tocsin.errors import ConfigError, LoadError, StorageConnectionException
@@ -130,6 +133,11 @@ def test_what_is_no_event_is_rejected_with_its_place_and_kept(
         (lines, 4),
         (str(tmp_path / "b"), 2),
     ]
+    assert [one.place for one in report.rejections] == [
+        f"{lines}:3",
+        f"{lines}:4",
+        f"{tmp_path / 'b'}, event 2",
+    ]
     assert report.rejections[1].reason == "no usable ID"
     assert report.rejections[2].reason.startswith("not JSON")
     assert rejects(service) == 3
@@ -177,17 +185,19 @@ def test_a_queue_is_worked_through_and_each_file_ends_where_it_belongs(
 ) -> None:
     jsonl(folder / "a", range(3))
     jsonl(folder / "b", range(2, 5), "{broken")
+    (folder / "b_array").write_text(f"[\n{message(2)},\n{{}}\n]")
     (folder / "c").write_text("")
     (folder / "d").write_bytes(gzip.compress(message(9).encode())[:-9])
     (folder / "e").write_text(message(10))
 
     report = import_queue(service, FolderQueue(folder), batch_size=2)
 
-    assert counts(report) == (6, 1, 1)
+    assert counts(report) == (6, 2, 2)
     assert sorted(path.name for path in (folder / "done").iterdir()) == ["a", "e"]
     reasons = {path.stem: path.read_text() for path in (folder / "errors").glob("*.reason")}
-    assert sorted(reasons) == ["b", "c", "d"]
+    assert sorted(reasons) == ["b", "b_array", "c", "d"]
     assert reasons["b"].startswith("4: ")
+    assert reasons["b_array"] == "event 2: no usable ID\n"
     assert reasons["c"] == "the file is empty\n"
     assert "d is damaged" in reasons["d"]
     assert [one.file for one in report.failed] == [str(folder / "d")]
@@ -287,9 +297,31 @@ def test_importers_that_are_killed_lose_nothing_and_store_nothing_twice(folder: 
 def test_a_store_that_is_not_there_is_made_only_for_an_import(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no event storage at"):
         open_event_store(str(tmp_path / "typo.db"), create=False)
+    with pytest.raises(ConfigError, match="there is no event storage at"):
+        open_event_store(f"sqlite:///{tmp_path}/typo.db", create=False)
+    with pytest.raises(ConfigError, match="there is no event storage at"):
+        open_event_store(str(tmp_path / ("x" * 300)), create=False)
     assert not (tmp_path / "typo.db").exists()
-    with open_event_store(f"sqlite:///{tmp_path}/made.db", create=True) as service:
+    with open_event_store(f"sqlite:///{tmp_path}/made%20here.db", create=True) as service:
         assert service.count_events() == 0
+    with open_event_store(f"sqlite:///{tmp_path}/made%20here.db", create=False) as service:
+        assert service.count_events() == 0
+
+
+def test_who_looks_for_events_in_the_file_of_another_program_makes_no_tables_there(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "other.db")) as other:
+        other.execute("CREATE TABLE visits (id)")
+        with pytest.raises(ConfigError, match=r"there is no event storage at .*other\.db"):
+            open_event_store(str(tmp_path / "other.db"), create=False)
+        assert other.execute("SELECT name FROM sqlite_master").fetchall() == [("visits",)]
+
+
+def test_who_looks_for_events_on_a_server_makes_no_tables_there(postgres_database: str) -> None:
+    with pytest.raises(ConfigError, match="there is no event storage at PostgreSQL"):
+        open_event_store(postgres_database, create=False)
+
+    with psycopg.connect(postgres_database) as server:
+        assert server.execute("SELECT 1 FROM pg_tables WHERE schemaname = 'public'").fetchall() == []
 
 
 def test_a_file_that_is_no_database_is_an_error(tmp_path: Path) -> None:

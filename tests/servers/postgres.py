@@ -270,7 +270,7 @@ class PostgresServer:
     def _is_ready(self, port: int) -> bool:
         with suppress(OSError, IndexError):
             lines = (self.data_folder / "postmaster.pid").read_text().splitlines()
-            if int(lines[0]) == self.pid and lines[7].strip() == "ready":
+            if int(lines[0]) == self.pid and lines[7].strip() in ("ready", "standby"):
                 with suppress(psycopg.OperationalError):
                     psycopg.connect(**{**self.settings(), "port": port}).close()
                     return True

@@ -1,11 +1,12 @@
 """Addresses and ranges of addresses as parameters of queries.
 
 They reach a database as text: `1.2.3.4`, `1.2.3.0/24`, or `1.2.3.4-1.2.3.9` for a range that is no network.
-PostgreSQL takes the first two for `inet` where an `inet` is expected.
+PostgreSQL takes the first two for `inet` where an `inet` is expected, and a list of them for `inet[]`.
 """
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TYPE_CHECKING, Any
@@ -44,7 +45,7 @@ class IPBaseAdapter:
 
     def getquoted(self) -> bytes:
         """Give the literal."""
-        return f"'{self._text}'".encode()
+        return f"'{self}'".encode()
 
     def __str__(self) -> str:
         return self._text
@@ -72,37 +73,43 @@ class IPListAdapter:
 
     def getquoted(self) -> bytes:
         """Give the literal."""
-        return ("'{" + ",".join(self._texts) + "}'").encode()
+        return f"'{self}'".encode()
+
+    def __str__(self) -> str:
+        return "{" + ",".join(self._texts) + "}"
 
 
 def register_with_psycopg(context: AdaptContext) -> None:
-    """Let a connection (or cursor) of psycopg 3 take `Range` and the objects of `ipranges`.
+    """Let a connection (or cursor) of psycopg 3 take `Range`, the adapters, and the objects of `ipranges`.
 
     Those of `ipaddress` it takes by itself.
     """
-    context.adapters.register_dumper(Range, _dumper())
+    for cls in (Range, IPBaseAdapter, IPListAdapter):
+        context.adapters.register_dumper(cls, _dumper())
     for name in _IPRANGES:  # by name: the library is imported by who uses it
         context.adapters.register_dumper(f"ipranges.{name}", _dumper())
 
 
 def register_with_sqlite3() -> None:
-    """Let the connections of `sqlite3` take `Range` and the objects of `ipaddress` and `ipranges`."""
+    """Let all connections of `sqlite3` take `Range`, the adapters, and objects of `ipaddress` and `ipranges`.
+
+    Those of `ipranges` if it is imported by then; doing it twice is fine.
+    """
     import sqlite3
 
-    for cls in (Range, *_IPADDRESS, *_ipranges_classes()):
+    for cls in (Range, IPBaseAdapter, IPListAdapter, *_IPADDRESS, *_ipranges_classes()):
         sqlite3.register_adapter(cls, _text)
 
 
 def _text(value: object) -> str:
+    if isinstance(value, IPBaseAdapter | IPListAdapter):
+        return str(value)
     return address_text(parse_range(value))
 
 
 def _ipranges_classes() -> list[type[Any]]:
-    try:
-        import ipranges
-    except ImportError:  # who has no such library has no such objects
-        return []
-    return [getattr(ipranges, name) for name in _IPRANGES]
+    module = sys.modules.get("ipranges")  # who has not imported it has no such objects
+    return [] if module is None else [getattr(module, name) for name in _IPRANGES]
 
 
 @cache

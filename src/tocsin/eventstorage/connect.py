@@ -42,13 +42,15 @@ def open_backend(conncfg: Mapping[str, Any]) -> Backend:
     """
     rest = dict(conncfg)
     ours = {name: rest.pop(name) for name in _OURS if name in rest}
+    if not isinstance(ours.get("text_index", True), bool):
+        raise DataError("text_index is True or False", parameter="text_index")
     path, url = rest.pop("path", None), rest.pop("url", None)
     if path is not None and url is not None:
         raise DataError("an event storage has either a path or a url")
     if url is not None:
         parts = _parts(str(url))
         if parts.scheme == "sqlite":
-            path = unquote(parts.path.removeprefix("/"))
+            path = unquote(parts.path.removeprefix("/"), errors="surrogateescape")
             if not path or parts.netloc or parts.query or parts.fragment:
                 raise DataError(
                     "the url of an SQLite file is sqlite:///relative or sqlite:////absolute",

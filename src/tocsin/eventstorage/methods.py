@@ -39,10 +39,13 @@ class Methods(ABC):
             parameters: The values.
 
         Raises:
-            DataError: A value cannot be written, or there are more or fewer than placeholders.
+            DataError: A value cannot be written, there are more or fewer than placeholders, or a `%` is none
+                of the above.
         """
         if parameters and not _places(query):
             query = query.replace("%", "%%").replace("?", "%s")
+        if "%" in _PLACEHOLDER.sub("", query):
+            raise DataError("a % in a statement is neither %s nor %%", hint="write %% for a %")
         if (places := _places(query)) != len(parameters):
             raise DataError(f"the statement has {places} placeholders for {len(parameters)} values")
         return self._run(lambda session: session.mogrify(query, parameters), replay=True)

@@ -12,6 +12,7 @@ from tocsin.eventstorage.admin_methods import AdminMethods
 from tocsin.eventstorage.connect import open_backend
 from tocsin.eventstorage.cursor import EventStorageCursor
 from tocsin.eventstorage.insert_methods import InsertMethods
+from tocsin.eventstorage.query.values import refused
 from tocsin.eventstorage.search_methods import SearchMethods
 from tocsin.eventstorage.thresholds import ThresholdMethods
 
@@ -51,6 +52,8 @@ class EventStorageService(InsertMethods, SearchMethods, ThresholdMethods, AdminM
     """
 
     def __init__(self, *, reconnect_seconds: float = 30.0, **conncfg: Any) -> None:
+        if isinstance(reconnect_seconds, bool) or not isinstance(reconnect_seconds, int | float):
+            raise refused("reconnect_seconds", reconnect_seconds, "a number of seconds")
         self._backend: Backend = open_backend(conncfg)
         self._reconnect_seconds = reconnect_seconds
         self._threads = threading.local()

@@ -34,7 +34,11 @@ class Session(Protocol):
 
     @property
     def text_index(self) -> bool:
-        """Whether the events have a text index."""
+        """Whether the events have a text index, as far as this process knows."""
+        ...
+
+    def look_for_text_index(self) -> bool:
+        """Look into the store whether the events have a text index."""
         ...
 
     def block_sizes(self, *, anew: bool = False) -> int:

@@ -101,6 +101,7 @@ def test_enrichment_of_older_systems_is_read_where_ours_says_nothing(key: str) -
             {"Source": [{"Hostname": ["x" * 256]}]},
             "Source.Hostname: not a host name of at most 255 characters",
         ),
+        ({"Source": [{"Hostname": ["10.1.2.3"]}]}, "Source.Hostname: an address, not the name of a host"),
         ({"Source": [{"Spoofed": "no"}]}, "Source.Spoofed: not true or false"),
         ({"Node": ["ids"]}, "Node: not an object"),
         ({"Node": [{"Name": 5}]}, "Node.Name: not a text of at most 500 characters"),
@@ -142,6 +143,29 @@ def test_what_can_be_understood_is_used() -> None:
     assert row.source_port == (80, 443)
     assert row.target_ip == ("2001:db8::1",)
     assert [block.family for block in row.blocks] == [4, 6]
+
+
+def test_an_address_in_place_of_a_host_name_is_an_address() -> None:
+    names = ["10.1.2.3", "www.example.org", "2001:db8::1", "10.9.0.0/16", "10.0.0.1-10.0.0.6", "10.1.2.3"]
+    row = row_of(
+        message(Source=[{"Hostname": names[:3]}, {"IP4": ["10.2.0.1"], "Hostname": names[3:]}]), words=False
+    )
+
+    assert row.source_host == ("www.example.org",)
+    assert row.source_ip == ("10.2.0.1", "10.1.2.3", "2001:db8::1", "10.9.0.0/16", "10.0.0.1-10.0.0.6")
+    assert len(row.blocks) == 4 + 4  # the range has four
+    assert row.hosts == ((SOURCE, "org.example.www."),)
+    assert row.inspectionerrors == ("Source.Hostname: an address, not the name of a host",)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "a", "7", "web-7", "3com-7", "4.3.2.1.in-addr.arpa", "256.1.1.1", "1.2.3", "host:80", "²", "1:"],
+)
+def test_a_host_name_that_is_like_an_address_is_a_name(name: str) -> None:
+    row = row_of(message(Target=[{"Hostname": [name]}]), words=False)
+
+    assert (row.target_host, row.target_ip, row.blocks, row.inspectionerrors) == ((name,), (), (), ())
 
 
 def test_ntp_timestamps_are_read_when_asked_for() -> None:

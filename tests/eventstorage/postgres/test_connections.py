@@ -5,6 +5,7 @@ import multiprocessing
 import threading
 import time
 from contextlib import closing
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
@@ -13,6 +14,7 @@ from ipranges import IP4, IP6Net
 from psycopg.pq import TransactionStatus
 from psycopg.types.string import StrDumper
 from tests.eventstorage.postgres.events import rows, store
+from tests.servers.postgres import PostgresServer
 
 from tocsin.errors import (
     DataError,
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
 
     from psycopg.abc import Buffer
     from tests.conftest import SteppingClock
-    from tests.servers.postgres import PostgresServer
 
     from tocsin.eventstorage import Idea
 
@@ -213,6 +214,24 @@ def test_a_database_that_can_only_be_read_is_searched_and_told(postgres_database
             service.delete_events(all=True)
 
 
+def test_a_standby_server_is_searched_whatever_it_says_of_isolation() -> None:
+    with PostgresServer(settings={"default_transaction_isolation": "serializable"}) as server:
+        url = server.dsn(server.create_database())
+        with EventStorageService(url=url) as service:
+            service.database_create()
+            service.insert_events([message(f"{number}") for number in range(5)])
+        server.stop()
+        (server.data_folder / "standby.signal").touch()
+        server.start()
+        with EventStorageService(url=url) as service:
+            for use in (service.database_create, service.count_events, service.database_status):
+                use()
+            assert service.search_events({"limit": 3}, qname="some", timeout=60)[0] == 3
+            assert len(list(service.stream_events({}, qname="some", timeout=60))) == 5
+            with pytest.raises(StorageConnectionException, match="can only be read"):
+                service.insert_event(message("a"))
+
+
 def test_a_name_of_a_schema_that_would_be_cut_is_refused(postgres_database: str) -> None:
     with pytest.raises(DataError, match="too long"):
         PostgresBackend({"conninfo": postgres_database, "schema": "x" * 64})
@@ -365,6 +384,37 @@ def test_what_a_server_prefers_changes_no_value(postgres_database: str) -> None:
             assert (event.id, event["Description"]) == ("a", "\\é'")
         assert sum(bucket.total for bucket in service.timeline_events().buckets) == 21
         assert service.aggregate_events().total == 21
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_what_a_role_says_of_its_letters_counts_for_no_connection(
+    postgres_server: PostgresServer, postgres_database: str, encoding: str
+) -> None:
+    name = postgres_database.rpartition("/")[2]
+    postgres_server.execute(f"ALTER DATABASE {name} SET client_encoding = '{encoding}'")
+    for schema in (None, "Größe"):
+        with EventStorageService(url=postgres_database, schema=schema) as service:
+            assert service.where.endswith(f"(schema {schema or 'public'})")
+            service.database_create()
+            service.insert_events([message("a", Category=["Größe"]), message("b"), message("c")])
+            assert service.count_events({"categories": "Größe"}) == 1
+            assert service.distinct_values("category") == ["Größe", "Recon.Scanning"]
+    query = "SELECT length(relnamespace::regnamespace::text) FROM pg_class WHERE relname = 'event_store'"
+    assert sorted(postgres_server.execute(query, dbname=name)) == [(len("public"),), (len('"Größe"'),)]
+
+
+@pytest.mark.parametrize("threshold", [0, 1, None])
+def test_who_wants_statements_prepared_gets_them_prepared(
+    postgres_database: str, threshold: int | None
+) -> None:
+    with EventStorageService(url=postgres_database, prepare_threshold=threshold) as service:
+        service.database_create()
+        for number in range(3):
+            service.insert_event(message(f"one-{number}"))
+            service.insert_events([message(f"{number}-{one}") for one in range(5)])
+            assert service.search_events({"limit": 3}, qname="some", timeout=60)[0] == 3
+            assert len(list(service.stream_events({}, "some", timeout=60))) == 6 * (number + 1)
+            assert sum(service.retain(datetime(2020, 1, 1, tzinfo=UTC))) == 0
 
 
 def test_what_one_thread_forgets_another_tells_all_the_same(postgres_database: str) -> None:

@@ -345,4 +345,23 @@ def test_what_cannot_be_opened_is_explained(tmp_path: Path) -> None:
         EventStorageService(path=tmp_path / "none" / "events.db")
     with pytest.raises(StorageConnectionException, match="is a folder"):
         EventStorageService(path=tmp_path)
+    with pytest.raises(StorageConnectionException, match="cannot be opened"):
+        EventStorageService(path=tmp_path / ("x" * 256))
     assert list(tmp_path.iterdir()) == []
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    with pytest.raises(StorageConnectionException, match="cannot be opened"):
+        EventStorageService(path=tmp_path / "circle")
+
+
+@pytest.mark.parametrize("folder", ["closed", "closed/inner"])
+def test_a_folder_that_must_not_be_searched_is_explained(
+    public_folder: Path, start: Callable[..., Any], folder: str
+) -> None:
+    (public_folder / "closed" / "inner").mkdir(parents=True)
+    (public_folder / "closed").chmod(0o700)
+    path = public_folder / folder / "events.db"
+
+    kind, sentence = start("use_as_nobody", path).read()
+
+    assert kind == "StorageConnectionException"
+    assert str(path) in sentence

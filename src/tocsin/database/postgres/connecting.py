@@ -28,6 +28,7 @@ _DEFAULTS = {
 }
 _SESSION = {
     "timezone": "UTC",
+    "datestyle": "ISO",  # the only one that the driver reads
     "client_encoding": "UTF8",
     "idle_in_transaction_session_timeout": "0",  # a detector may think for long between two statements
     # The server notices as soon that our machine is gone, and gives back what we have locked.

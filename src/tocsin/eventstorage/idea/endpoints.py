@@ -59,8 +59,8 @@ def side_of(endpoints: Sequence[Endpoint] | None, role: int, path: str, errors: 
     if not endpoints:
         return _NOTHING
     one = endpoints[0] if len(endpoints) == 1 else _joined(endpoints)
-    ip, found = _addresses(one, role, path, errors)
-    host = distinct(one.Hostname)
+    host, misplaced = _hosts(one.Hostname, role)
+    ip, found = _addresses(one, misplaced, role, path, errors)
     return Side(
         ip,
         host,
@@ -80,16 +80,32 @@ def _joined(endpoints: Sequence[Endpoint]) -> Endpoint:
     return Endpoint(**lists)
 
 
+def _hosts(names: Sequence[str] | None, role: int) -> tuple[tuple[str, ...], Sequence[str]]:
+    """Tell the names of hosts from the addresses that some sensors put among them."""
+    found = distinct(names)
+    misplaced = [
+        name
+        for name in found  # most are none at the first look
+        if (":" in name or (name[-1:].isdigit() and name[0].isdigit())) and _block(role, name) is not None
+    ]
+    if not misplaced:
+        return found, ()
+    elsewhere = set(misplaced)
+    return tuple(name for name in found if name not in elsewhere), misplaced
+
+
 def _addresses(
-    endpoint: Endpoint, role: int, path: str, errors: list[str]
+    endpoint: Endpoint, misplaced: Sequence[str], role: int, path: str, errors: list[str]
 ) -> tuple[tuple[str, ...], tuple[AddressBlock, ...]]:
     texts: list[str] = []
     found: list[AddressBlock] = []
     wide: dict[Range, None] = {}
-    for family, items in ((4, endpoint.IP4), (6, endpoint.IP6)):
+    if misplaced:
+        errors.append(f"{path}.Hostname: an address, not the name of a host")
+    for family, items in ((4, endpoint.IP4), (6, endpoint.IP6), (0, misplaced)):
         for text in items or ():
             block = _block(role, text)
-            if block is None or (":" in text) != (family == 6):  # noqa: PLR2004
+            if family and (block is None or (":" in text) != (family == 6)):  # noqa: PLR2004
                 errors.append(f"{path}.IP{family}: not an IPv{family} address")
             if block is None:
                 continue

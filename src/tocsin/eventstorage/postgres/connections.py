@@ -29,7 +29,7 @@ from tocsin.eventstorage.postgres.failures import DRIVER_ERRORS, error_of, failu
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Connection", "Connections", "Lender", "describe", "is_amid_command", "is_open", "run"]
+__all__ = ["Connection", "Connections", "Lender", "describe", "is_amid_command", "is_open", "rows_of", "run"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -45,8 +45,10 @@ _DEFAULTS = {
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,
 }
+# A standby server answers nothing at all where transactions are serializable unless they say otherwise.
 _SETTINGS = """\
-SET timezone = 'UTC'; SET datestyle = 'ISO'; SET client_encoding = 'UTF8'; SET jit = off;
+SET default_transaction_isolation = 'read committed';
+SET timezone = 'UTC'; SET datestyle = 'ISO'; SET jit = off;
 SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3"""
 # Statements are planned for their values, but for those that ask to be planned once.
 _NEVER = 2**31
@@ -68,14 +70,22 @@ def run(
         connection: Where.
         query: The statement.
         args: Its values.
-        prepare: Whether the server shall remember it.
+        prepare: Whether the server shall remember it; `None`: as the connection does, if it has values.
         binary: Whether rows come as the server has them: messages are half as long then as in text.
 
     Raises:
         psycopg.Error: It failed.
     """
     cursor = psycopg.Cursor(connection, row_factory=tuple_row)
+    if prepare is None and not args:
+        prepare = False  # it may be several statements
     return cursor.execute(query, args, prepare=prepare, binary=binary)
+
+
+def rows_of(cursor: psycopg.Cursor[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Give all rows of a statement that was run, `[]` for one without a result."""
+    result = cursor.pgresult  # `description` would be made anew, a column at a time
+    return cursor.fetchall() if result is not None and result.nfields else []
 
 
 def is_open(connection: Connection) -> bool:
@@ -143,8 +153,10 @@ class Connections:
         first = self._connect()
         try:
             with failures(self.where):
+                _check_server(first, self.where)
+                _settle(first)
                 self.schema = _schema(first, self.where, schema)
-                self._set_up(first)
+                self._look_into_schema(first)
         except BaseException:
             first.close()
             raise
@@ -222,7 +234,8 @@ class Connections:
         connection = self._connect()
         try:
             with failures(self.where):
-                self._set_up(connection)
+                _settle(connection)
+                self._look_into_schema(connection)
         except BaseException:
             connection.close()
             raise
@@ -239,9 +252,7 @@ class Connections:
         except DRIVER_ERRORS as error:
             raise error_of(error, self.where) from error
 
-    def _set_up(self, connection: Connection) -> None:
-        register_with_psycopg(connection)
-        connection.execute(_SETTINGS)
+    def _look_into_schema(self, connection: Connection) -> None:
         connection.execute(sql.SQL("SET search_path = {}").format(sql.Identifier(self.schema)))
 
 
@@ -250,6 +261,7 @@ def _conninfo(rest: Mapping[str, Any]) -> str:
     try:
         known = conninfo_to_dict(given.pop("conninfo", ""), **given)
         defaults = {name: value for name, value in _DEFAULTS.items() if name not in known}
+        known["client_encoding"] = "UTF8"  # from the first answer on, whatever others have set
         return make_conninfo("", **known, **defaults)  # type: ignore[arg-type]  # names and values of any kind
     except (psycopg.Error, AttributeError, TypeError, ValueError):
         # Without the cause: it may quote a part of the connection string, and so a password.
@@ -265,8 +277,8 @@ def describe(conninfo: str) -> str:
     return f"PostgreSQL {name} at {host}:{parts.get('port') or 5432}"
 
 
-def _schema(connection: Connection, where: str, wanted: str | None) -> str:
-    """Make sure that the server will do, and give the schema to use."""
+def _check_server(connection: Connection, where: str) -> None:
+    """Make sure that the server will do."""
     version = connection.info.server_version // 10_000
     if version < _OLDEST_SERVER:
         raise StorageIntegrityError(f"{where} is PostgreSQL {version}", hint=f"{_OLDEST_SERVER} or newer")
@@ -275,6 +287,16 @@ def _schema(connection: Connection, where: str, wanted: str | None) -> str:
         raise StorageIntegrityError(
             f"{where} keeps its texts in {encoding}", hint="make a database with ENCODING 'UTF8'"
         )
+
+
+def _settle(connection: Connection) -> None:
+    """Let nothing hang on what others have set."""
+    register_with_psycopg(connection)
+    connection.execute(_SETTINGS, prepare=False)  # several statements: the server would prepare one
+
+
+def _schema(connection: Connection, where: str, wanted: str | None) -> str:
+    """Give the schema to use."""
     [(current, kept)] = run(connection, "SELECT current_schema(), %s::name::text", (wanted,)).fetchall()
     if wanted and kept != wanted:  # the server would take the beginning, which may be another one's name
         raise DataError(f"the schema {wanted} has too long a name", hint=f"as much as {kept}")

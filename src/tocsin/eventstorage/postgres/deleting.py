@@ -9,11 +9,14 @@ from tocsin.eventstorage.postgres.connections import run
 from tocsin.eventstorage.postgres.turns import keep_turn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tocsin.eventstorage.postgres.connections import Connection
 
-__all__ = ["delete_events", "forget_old_values", "statement", "sweep_values"]
+__all__ = ["DOUBTED", "delete_events", "forget_old_values", "statement", "sweep_values"]
+
+DOUBTED = "infinity"
+"""The last day of a value of which nobody knows it: whether an event has it has to be looked at."""
 
 _SIDES = ("event_messages", "event_ip", "event_host", "event_port")
 _LISTS = tuple(name for name in VALUE_COLUMNS if name in ARRAY_COLUMNS)
@@ -21,6 +24,14 @@ _LAST_STORED = "SELECT last_seq FROM event_store"
 _FORGET_VALUES = """\
 DELETE FROM event_values v USING unnest(%s::text[], %s::text[]) AS u (name, value)
 WHERE v.name = u.name AND v.value = u.value"""
+# Without a turn: nobody is waited for. Who has such a row just now stores an event with the value.
+_DOUBT = f"""\
+UPDATE event_values v SET last_day = '{DOUBTED}' FROM (
+    SELECT o.name, o.value FROM event_values o,
+        unnest(%s::text[], %s::text[], %s::text[]::date[]) AS u (name, value, day)
+    WHERE o.name = u.name AND o.value = u.value AND o.last_day <= u.day
+    FOR NO KEY UPDATE OF o SKIP LOCKED
+) AS d WHERE v.name = d.name AND v.value = d.value"""
 # The day of the oldest event; of an empty store, of the latest that there was.
 _OLDEST_DAY = """\
 SELECT (coalesce(
@@ -33,7 +44,8 @@ _SCALARS = tuple(name for name in VALUE_COLUMNS if name not in ARRAY_COLUMNS)
 def statement(query: str) -> str:
     """Give the statement that deletes the events whose `seq` a query gives.
 
-    Its first row has the number of events, the others (column, value) of what they had.
+    Its first row has the number of events, the others what they had: column, value, and the last day on which
+    one of them was stored.
     """
     sides = ", ".join(
         f"of_{table} AS (DELETE FROM {table} x USING gone "
@@ -44,6 +56,7 @@ def statement(query: str) -> str:
         [f"SELECT '{name}', unnest(gone.{name})" for name in _LISTS]
         + [f"SELECT '{name}', gone.{name}" for name in _SCALARS]
     )
+    day = "to_char(max(gone.storagetime) AT TIME ZONE 'UTC', 'YYYY-MM-DD')"
     return f"""\
 WITH doomed (seq) AS MATERIALIZED ({query}),
 gone AS (
@@ -52,17 +65,19 @@ gone AS (
 ),
 {sides},
 of_event_ids AS (DELETE FROM event_ids x USING gone WHERE x.id = gone.id AND x.seq = gone.seq)
-SELECT NULL, NULL, count(*) FROM gone
+SELECT NULL, NULL, NULL, count(*) FROM gone
 UNION ALL
-SELECT DISTINCT v.name, v.value, 0 FROM gone, LATERAL ({values}) AS v (name, value)
-WHERE v.value IS NOT NULL"""
+SELECT v.name, v.value, {day}, 0 FROM gone, LATERAL ({values}) AS v (name, value)
+WHERE v.value IS NOT NULL GROUP BY 1, 2"""
 
 
 def delete_events(connection: Connection, deletion: str, args: Sequence[Any]) -> int:
     """Run what `statement` gave, in the open transaction, and give how many events there were."""
     rows = run(connection, deletion, args).fetchall()
-    number = next(count for name, _, count in rows if name is None)
-    sweep_values(connection, [(name, value) for name, value, _ in rows if name is not None])
+    number = next(count for name, *_, count in rows if name is None)
+    days = {(name, value): day for name, value, day, _ in rows if name is not None}
+    sweep_values(connection, days)
+    _doubt_values(connection, days)
     return int(number)
 
 
@@ -82,6 +97,16 @@ def sweep_values(connection: Connection, candidates: Iterable[tuple[str, str]]) 
     names, values = [name for name, _ in orphans], [value for _, value in orphans]
     run(connection, _FORGET_VALUES, (names, values))
     run(connection, "UPDATE event_store SET generation = generation + 1")
+
+
+def _doubt_values(connection: Connection, days: Mapping[tuple[str, str], str]) -> None:
+    """Let retention look at values that older events still have: their last day may have no event any more.
+
+    That is noted once for a value.
+    """
+    if days:
+        names, values = zip(*days, strict=True)
+        run(connection, _DOUBT, (list(names), list(values), list(days.values())))
 
 
 def forget_old_values(connection: Connection) -> bool:

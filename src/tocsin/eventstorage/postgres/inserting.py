@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from tocsin.errors import StorageContentionError
 from tocsin.eventstorage.postgres import partitions, single
 from tocsin.eventstorage.postgres.batch import Batch
 from tocsin.eventstorage.postgres.connections import run
+from tocsin.eventstorage.postgres.failures import made_anew
 from tocsin.eventstorage.postgres.known import Learned
 from tocsin.eventstorage.postgres.turns import Turn, take_turn
 
@@ -122,7 +122,7 @@ def _insert_few(
 def _check(turn: Turn, known: Known, *, text_index: bool) -> None:
     if turn.text_index != text_index:
         known.forget()
-        raise StorageContentionError("the event storage was made anew", hint="try again", transient=True)
+        raise made_anew()
 
 
 def _make_partitions(connection: Connection, turn: Turn, known: Known, learned: Learned) -> None:

@@ -85,7 +85,7 @@ class Block:
         self.outer = outer
         self.limit: int | None = None if outer is None else outer.limit
         if timeout is not None:
-            own = min(max(1, int(timeout * 1000)), _MOST_MILLISECONDS)
+            own = max(1, int(min(timeout * 1000, _MOST_MILLISECONDS)))
             self.limit = own if self.limit is None else min(own, self.limit)
         self._mark = "" if name is None else f"/* tocsin:{name} */ "
         self._spent = 0.0

@@ -250,11 +250,11 @@ def _delete_some(part: Partition, first: int, last: int, pace: Pace, connection:
 
 
 def _sweep_values(session: PostgresSession, before: datetime) -> Iterator[int]:
-    """Forget the values that no event has any more: those that were not stored since."""
+    """Forget the values that no event has any more: some that were not stored since, or are doubted."""
     if _again(session, _forget_old_values):
         yield 0
-    query = "SELECT name, value FROM event_values WHERE last_day <= %s ORDER BY name, value"
-    candidates = session.execute(query, (before.date(),))
+    query = "SELECT name, value FROM event_values WHERE last_day <= %s OR last_day = %s ORDER BY name, value"
+    candidates = session.execute(query, (before.date(), deleting.DOUBTED))
     for start in range(0, len(candidates), _VALUES_AT_A_TIME):
         some = candidates[start : start + _VALUES_AT_A_TIME]
         _again(session, partial(deleting.sweep_values, candidates=some))

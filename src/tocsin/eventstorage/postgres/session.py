@@ -19,8 +19,8 @@ from tocsin.errors import (
 )
 from tocsin.eventstorage.addresses import ALL_SIZES
 from tocsin.eventstorage.postgres import deleting, inserting, streaming, turns
-from tocsin.eventstorage.postgres.connections import is_amid_command, is_open, run
-from tocsin.eventstorage.postgres.failures import DRIVER_ERRORS, error_of, is_lost
+from tocsin.eventstorage.postgres.connections import is_amid_command, is_open, rows_of, run
+from tocsin.eventstorage.postgres.failures import DRIVER_ERRORS, error_of, is_lost, lacks_column, made_anew
 from tocsin.eventstorage.postgres.naming import Block, set_limit
 
 if TYPE_CHECKING:
@@ -87,10 +87,13 @@ class PostgresSession:
     def text_index(self) -> bool:
         """Whether the events have a text index."""
         known = self._known.text_index  # another thread may forget it at any time
-        if known is None:
-            if self.execute("SELECT to_regclass('event_store')") == [(None,)]:
-                return self._wants_text_index
-            known = self._known.text_index = self.work(turns.has_text_index)
+        return self.look_for_text_index() if known is None else known
+
+    def look_for_text_index(self) -> bool:
+        """Look into the store whether the events have a text index."""
+        if self.execute("SELECT to_regclass('event_store')") == [(None,)]:
+            return self._wants_text_index
+        known = self._known.text_index = self.work(turns.has_text_index)
         return known
 
     def block_sizes(self, *, anew: bool = False) -> int:
@@ -159,7 +162,7 @@ class PostgresSession:
         statement = self._marked(query)
         kept = again and statement == query  # a name makes a statement of its own, whose plan nobody needs
         return self._call(
-            lambda connection: _rows(run(connection, statement, args, prepare=kept or None, binary=True)),
+            lambda connection: rows_of(run(connection, statement, args, prepare=kept or None, binary=True)),
             repeatable=reads,
         )
 
@@ -306,12 +309,14 @@ class PostgresSession:
                 self._release()
                 self._held = self._connections.take(fresh=True)
                 return self._call(work, block=block)
-            ours = error_of(error, self._connections.where)
+            ours, had_words = error_of(error, self._connections.where), self._known.text_index
             if isinstance(ours, StorageIntegrityError | StorageContentionError):
                 self._known.forget()  # perhaps the tables were made anew
             if isinstance(ours, QueryCanceledException) and block is not None:
                 ours = block.ended(ours.message)
             self.rollback()
+            if had_words is not None and lacks_column(error) and self.look_for_text_index() != had_words:
+                ours = made_anew()
             raise ours from error
         except BaseException:
             self.rollback()
@@ -391,8 +396,3 @@ class PostgresSession:
         held, self._held = self._held, None
         if held is not None and self._is_ours:  # what is of another process goes on there
             self._connections.give(held)
-
-
-def _rows(cursor: psycopg.Cursor[Row]) -> list[Row]:
-    result = cursor.pgresult  # `description` would be made anew, a column at a time
-    return cursor.fetchall() if result is not None and result.nfields else []

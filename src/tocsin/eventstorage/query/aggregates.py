@@ -11,7 +11,7 @@ from tocsin.eventstorage.idea.times import EPOCH
 from tocsin.eventstorage.query.columns import counted_column
 from tocsin.eventstorage.query.parameters import read_parameters
 from tocsin.eventstorage.query.statements import Statement
-from tocsin.eventstorage.query.values import read_step, read_whole_number
+from tocsin.eventstorage.query.values import LARGEST, read_step, read_whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -215,7 +215,7 @@ def write_timeline(statement: Statement, step: timedelta, by: str | None, limit:
             WHERE {_without_value(column, sql.no_items)} GROUP BY bucket
         UNION ALL SELECT {_ALL}, bucket, NULL, sum(n) FROM counts GROUP BY bucket
         LIMIT %s"""
-    most = (MOST_BUCKETS + 1) * (limit + 3)
+    most = min((MOST_BUCKETS + 1) * (limit + 3), LARGEST)
     return query, [*bucket.args, *found.args, limit, most]
 
 

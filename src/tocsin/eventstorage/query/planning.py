@@ -63,7 +63,7 @@ def plan(session: Session, parameters: SearchParameters, *, ordered: bool = True
     Raises:
         DataError: Full text without an index for it.
     """
-    statement = Statement(parameters, session.dialect, text_index=session.text_index)
+    statement = _statement(session, parameters)
     if session.dialect == "postgresql":
         _look_ahead(session, statement)
         return statement
@@ -92,13 +92,20 @@ def plan_since(session: Session, parameters: SearchParameters, events: int) -> S
     Raises:
         DataError: Full text without an index for it.
     """
-    statement = Statement(parameters, session.dialect, text_index=session.text_index)
+    statement = _statement(session, parameters)
     if session.dialect == "postgresql":
         if events > _FEW:
             _look_ahead(session, statement)
     elif statement.conditions and (events <= _FEW or not _begin_with_few(session, statement)):
         statement.lead(set(), sort_by_index=True)
     return statement
+
+
+def _statement(session: Session, parameters: SearchParameters, sizes: int = ALL_SIZES) -> Statement:
+    text_index = session.text_index
+    if parameters.text and not text_index:  # somebody may have made the tables anew, for the sake of it
+        text_index = session.look_for_text_index()
+    return Statement(parameters, session.dialect, text_index=text_index, sizes=sizes)
 
 
 def _begin_with_few(session: Session, statement: Statement) -> bool:
@@ -143,7 +150,7 @@ def _find_at_once(session: Session, parameters: SearchParameters, qtype: str) ->
 def _for_known_sizes(session: Session, parameters: SearchParameters) -> Statement:
     """Give the statement of a search for the sizes of blocks that are known; it has to ask for them."""
     sizes = session.block_sizes() if parameters.addresses else ALL_SIZES
-    return Statement(parameters, session.dialect, text_index=session.text_index, sizes=sizes)
+    return _statement(session, parameters, sizes)
 
 
 def _look_at_sizes(session: Session, parameters: SearchParameters) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import weakref
 from contextlib import contextmanager
 from dataclasses import fields
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tocsin.errors import DataError
+from tocsin.eventstorage.adapters import register_with_sqlite3
 from tocsin.eventstorage.sqlite import migrations, status
 from tocsin.eventstorage.sqlite.connections import Connections
 from tocsin.eventstorage.sqlite.known import Known
@@ -41,7 +43,7 @@ class SQLiteBackend:
         settings: See `SQLiteSettings`.
 
     Raises:
-        DataError: A setting is unknown or out of range.
+        DataError: The path is no name of a file, or a setting is unknown or out of range.
         StorageConnectionException: The file cannot be opened.
         StorageIntegrityError: It is damaged, or no SQLite database.
     """
@@ -50,24 +52,25 @@ class SQLiteBackend:
 
     def __init__(
         self,
-        path: str | PathLike[str],
+        path: str | bytes | PathLike[str] | PathLike[bytes],
         *,
         clock: Clock | None = None,
         text_index: bool = True,
         **settings: Any,
     ) -> None:
-        if str(path) in ("", ":memory:"):
+        register_with_sqlite3()
+        self._where = _name(path)
+        if self._where in ("", ":memory:"):
             raise DataError("SQLite needs a file: each thread has its own connection")
         known = [field.name for field in fields(SQLiteSettings)]
         if unknown := sorted(set(settings) - set(known)):
             raise DataError(
                 f"SQLite has no setting {', '.join(unknown)}", hint=f"there are {', '.join(known)}"
             )
-        self._where = str(path)
         self._clock = clock
         self._known = Known(wants_text=text_index)
         self._settings = SQLiteSettings(**settings)
-        self._connections = Connections(Path(path).absolute(), self._where, self._settings)
+        self._connections = Connections(Path(self._where).absolute(), self._where, self._settings)
         weakref.finalize(self, self._connections.close)
         with self._open() as session, session.raw() as connection:
             migrations.refuse_newer(connection, self._where)
@@ -154,3 +157,13 @@ class SQLiteBackend:
             yield session
         finally:
             session.close(reuse=reuse)
+
+
+def _name(path: str | bytes | PathLike[str] | PathLike[bytes]) -> str:
+    try:
+        name = os.fsdecode(path)
+    except TypeError:
+        raise DataError(f"the path of an SQLite file is text, not {type(path).__name__}") from None
+    if "\0" in name:
+        raise DataError("no file has a NUL in its name")
+    return name

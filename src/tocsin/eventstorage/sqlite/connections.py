@@ -43,7 +43,7 @@ class SharedFile:
     @classmethod
     def of(cls, path: Path) -> SharedFile:
         """Give the one of a file."""
-        key = f"{os.getpid()} {path.resolve()}"
+        key = f"{os.getpid()} {os.path.realpath(path)}"  # which takes links in a circle as they are
         with cls._lock:
             shared = cls._known.get(key)
             if shared is None:
@@ -223,7 +223,7 @@ class Connections:
         try:
             connection = self._connect()
         except StorageConnectionException:
-            if not self._path.is_file() or self._can_be_written():
+            if self._current_file() is None or self._can_be_written():
                 raise
             return self._open_for_reading()
         return _Opened(connection, self._current_file())

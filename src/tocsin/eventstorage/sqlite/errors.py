@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -135,10 +135,11 @@ def _unusable(code: int, sentence: str, where: str) -> EventStorageException | N
 
 def _why_not_opened(where: str) -> str:
     file = Path(where)
-    if not file.parent.is_dir():
-        return "its folder does not exist"
-    if file.is_dir():
-        return "it is a folder"
-    if not os.access(file.parent, os.W_OK):
-        return "its folder is read-only: change the permissions, or the path"
+    with suppress(OSError):  # of a name that is too long, or in a folder that must not be searched
+        if not file.parent.is_dir():
+            return "its folder does not exist"
+        if file.is_dir():
+            return "it is a folder"
+        if not os.access(file.parent, os.W_OK):
+            return "its folder is read-only: change the permissions, or the path"
     return "check the permissions of the file and its folder"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["address_key", "array_text", "insert_rows"]
+__all__ = ["address_key", "array_text", "insert_rows", "made_anew"]
 
 _COLUMNS = ("seq", "id", "detecttime", "storagetime", *SCALAR_COLUMNS, *ARRAY_COLUMNS)
 _INSERT_EVENT = f"INSERT INTO events ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
@@ -47,6 +47,11 @@ def address_key(family: int, address: int) -> bytes:
     '040a8f0001'
     """
     return family.to_bytes() + address.to_bytes(_ADDRESS_BYTES[family])
+
+
+def made_anew() -> StorageContentionError:
+    """Give the error that says that others made the tables anew, with or without a text index."""
+    return StorageContentionError("the event storage was made anew", hint="try again", transient=True)
 
 
 def insert_rows(
@@ -75,7 +80,7 @@ def insert_rows(
     version, last_seq, last_storagetime, has_text_index = state
     check_version(version, where)
     if bool(has_text_index) != text_index:
-        raise StorageContentionError("the event storage was made anew", hint="try again", transient=True)
+        raise made_anew()
     known = _known_ids(connection, [row.id for row in rows])
     fresh: list[EventRow] = []
     verdicts: list[bool] = []

@@ -68,7 +68,7 @@ def _delete(session: SQLiteSession, before: int, batch: int) -> Iterator[int]:
             return
         session.begin()
         began = time.monotonic()
-        text_index = session.text_index
+        text_index = session.look_for_text_index()
         with session.raw() as connection:
             removed = delete_range(connection, first, last, text_index=text_index)
         session.commit()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,6 +12,7 @@ from tocsin.errors import (
     QueryCanceledException,
     StorageConnectionException,
     StorageContentionError,
+    StorageIntegrityError,
 )
 from tocsin.eventstorage.sqlite import deleting, inserting
 from tocsin.eventstorage.sqlite.errors import DRIVER_ERRORS, map_error, mapped_errors
@@ -102,6 +103,11 @@ class SQLiteSession:
             return known
         with self._driver(None):
             return self._known.has_text_index(self._connection)
+
+    def look_for_text_index(self) -> bool:
+        """Look into the store whether the events have a text index."""
+        self._known.text_index = None
+        return self.text_index
 
     def block_sizes(self, *, anew: bool = False) -> int:
         """Tell which sizes the blocks of addresses may have."""
@@ -226,7 +232,7 @@ class SQLiteSession:
     def delete_events(self, query: str, args: Sequence[Any]) -> int:
         """Delete the events whose `seq` a query gives, with all that belongs to them."""
         self.begin()
-        text_index = self.text_index
+        text_index = self.look_for_text_index()  # in the transaction: others may make the tables anew
         with self._driver(self._watch):
             sql = translate(query).sql
             return deleting.delete_chosen(self._connection, sql, args, text_index=text_index)
@@ -314,6 +320,8 @@ class SQLiteSession:
                 self._undo()
                 self._refuse_closing()
                 ours = map_error(error, self._where)
+                if isinstance(ours, StorageIntegrityError) and self._is_made_anew():
+                    ours = inserting.made_anew()
                 if watch is not None and isinstance(ours, QueryCanceledException):
                     ours = watch.error()
                 if isinstance(ours, StorageConnectionException):
@@ -324,6 +332,14 @@ class SQLiteSession:
                 if isinstance(error, StorageConnectionException):
                     self._abandon()
                 raise
+
+    def _is_made_anew(self) -> bool:
+        """Say whether the tables have no text index any more."""
+        had_text_index = self._known.text_index
+        self._known.forget()
+        with suppress(EventStorageException):
+            return bool(had_text_index) and not self.text_index
+        return False
 
     def _undo(self) -> None:
         """Undo what is open. A connection on which that fails is closed: SQLite then undoes it."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from tocsin.testing.event_stores.base import EventStoreContract, FixedClock, message
 from tocsin.testing.event_stores.hostile import HostileTextContract
+from tocsin.testing.event_stores.remaking import RemakingContract
 from tocsin.testing.event_stores.removing import RemovingContract
 from tocsin.testing.event_stores.searching import SearchContract
 from tocsin.testing.event_stores.sharing import SharingContract
 from tocsin.testing.event_stores.sizes import BlockSizesContract
+from tocsin.testing.event_stores.statements import StatementContract
 from tocsin.testing.event_stores.storing import CursorContract, StoringContract
 from tocsin.testing.event_stores.streams import StreamContract
 from tocsin.testing.event_stores.tending import QueryContract, TendingContract
@@ -27,9 +29,11 @@ __all__ = [
     "FixedClock",
     "HostileTextContract",
     "QueryContract",
+    "RemakingContract",
     "RemovingContract",
     "SearchContract",
     "SharingContract",
+    "StatementContract",
     "StoringContract",
     "StreamContract",
     "TendingContract",

@@ -148,6 +148,28 @@ class RemovingContract(EventStoreContract):
         assert sum(store.retain(clock.now(), batch=1)) == 3
         assert not any(count_rows(conncfg, *_OF_EVENTS, "event_values").values())
 
+    def test_a_value_of_deleted_and_old_events_is_kept_no_longer(
+        self, store: EventStorageService, clock: FixedClock
+    ) -> None:
+        """Whichever of its events went first, and by what."""
+        store.insert_events([_rich("old", "both"), _rich("a", "early")])
+        clock.advance(days=3)
+        store.insert_events([_rich("new", "both"), _rich("b", "late")])
+        assert store.delete_event("new")
+        assert store.distinct_values("eventclass") == ["both", "early", "late"]
+        assert sum(store.retain(clock.now() - timedelta(days=2))) == 2
+        assert store.distinct_values("eventclass") == ["late"]
+
+        clock.advance(days=1)
+        store.insert_events([_rich("c", "late"), _rich("d", "late")])
+        assert store.table_cleanup("events", "storagetime", clock.now()) == 1
+        assert store.delete_events({"ids": ["c"]}) == 1
+        assert sum(store.retain(clock.now())) == 0
+        assert store.distinct_values("eventclass") == ["late"]
+        clock.advance(days=1)
+        assert sum(store.retain(clock.now())) == 1
+        assert store.distinct_values("eventclass") == []
+
     def test_retention_within_a_day_is_exact(self, store: EventStorageService, clock: FixedClock) -> None:
         for number in range(6):
             store.insert_events([_rich(f"a-{number}", f"m{number}")])

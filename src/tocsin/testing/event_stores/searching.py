@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import product
@@ -268,6 +269,14 @@ class SearchContract(EventStoreContract):
                 call(**arguments)
             assert caught.value.parameter in {**arguments, **(arguments.get("parameters") or {})}, arguments
             assert store.count_events() == 0
+
+    def test_the_largest_numbers_mean_no_bound(self, store: EventStorageService) -> None:
+        store.insert_event(message("a"))
+        assert store.timeline_events(by="category", limit=sys.maxsize).buckets[0].counts == (1,)
+        assert store.aggregate_events(by="category", limit=sys.maxsize).total == 1
+        assert store.read_since(limit=sys.maxsize)[1] == 1
+        for timeout in (sys.float_info.max, 10**400):
+            assert store.count_events(timeout=timeout) == 1
 
     def test_an_empty_store_answers_too(self, store: EventStorageService) -> None:
         assert found(store, {"host_addrs": "::/0"}) == []

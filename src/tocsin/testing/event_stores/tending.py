@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tocsin import eventstorage
 from tocsin.errors import (
     DataError,
     EventStorageException,
@@ -242,48 +240,6 @@ class TendingContract(EventStoreContract):
         with EventStorageService(**conncfg) as other:
             other.insert_event(message("after"))
             assert other.count_events() == 601
-
-    def test_a_statement_can_be_read_with_its_values(
-        self, conncfg: dict[str, Any], store: EventStorageService
-    ) -> None:
-        hostile = "o'clock \\ %s ? --"
-
-        text = store.mogrify("SELECT %s, %s, '?%%'", [hostile, 7])
-
-        with session_of(conncfg) as session:
-            assert session.execute(text.replace("%", "%%")) == [(hostile, 7, "?%")]
-        with pytest.raises(DataError, match="1 placeholders for 2 values"):
-            store.mogrify("SELECT %s", [1, 2])
-        with pytest.raises(DataError, match="0 placeholders for 1 values"):
-            store.mogrify("SELECT 1", [1])
-
-    def test_the_statement_of_a_search_can_be_read_with_its_values(
-        self, conncfg: dict[str, Any], store: EventStorageService
-    ) -> None:
-        store.insert_events([message("a", Description="50 % o'clock?"), message("b")])
-        parameters = {
-            "description": "50 % o'clock?",
-            "categories": message("a")["Category"],
-            "ids": ["a", "b"],
-        }
-        dialect: Any = "sqlite" if "path" in conncfg else "postgresql"
-
-        text = store.mogrify(*eventstorage.build_query(parameters, "count", dialect=dialect))
-
-        with session_of(conncfg) as session:
-            assert session.execute(text.replace("%", "%%")) == [(1,)]
-
-    def test_functions_of_others_raise_errors_of_the_storage(self, conncfg: dict[str, Any]) -> None:
-        @eventstorage.handle_db_exceptions
-        def ask(error: type[Exception]) -> None:
-            raise error("broken")
-
-        module = importlib.import_module("sqlite3" if "path" in conncfg else "psycopg")
-        with pytest.raises(EventStorageException) as caught:
-            ask(module.ProgrammingError)
-        assert isinstance(caught.value.__cause__, module.ProgrammingError)
-        with pytest.raises(KeyError):
-            ask(KeyError)
 
     def test_an_error_leaves_the_service_usable(self, store: EventStorageService) -> None:
         store.insert_event(message("a"))
