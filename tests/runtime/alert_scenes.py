@@ -55,6 +55,13 @@ class Scene:
         work.write("profiles.yml", {"alert_channels": {"hook": channel or NOWHERE}})
         return cls(work)
 
+    def remember_at(self, url: str, schema: str) -> None:
+        """Let the project remember on a PostgreSQL server."""
+        store = {"type": "postgres", "url": url, "internal_schema": schema}
+        files = {"type": "duckdb", "memory": {"profile": "store"}}
+        profiles = {"profiles": {"files": files, "store": store}, "default_profile": "files"}
+        self.work.write("profiles.yml", {**profiles, "alert_channels": {"hook": NOWHERE}})
+
     def groups(self, *groups: dict[str, Any], **keys: Any) -> None:
         self.work.write("groups.yml", {"groups": list(groups), **keys})
 

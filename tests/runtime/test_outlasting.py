@@ -12,6 +12,7 @@ from tests.runtime.alert_scenes import Scene
 from tests.runtime.conftest import noisy
 from tests.runtime.test_why import silence, slot
 from tocsin.model import DecisionKind
+from tocsin.runtime.alerts.history import HistoryFilter, point_of, read_history
 from tocsin.runtime.alerts.memory import memory_to_read
 from tocsin.runtime.alerts.views import OpenIncident, open_incidents
 from tocsin.runtime.why.facts import Next
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 # Told at slot 152, and silent for 36 slots; what is held back in the last 12 of them is told again.
 OVER, END = range(150, 156), 188
+LIMIT = {"type": "manual_bounds", "params": {"upper_bound": 150}}
 
 
 @dataclass
@@ -32,12 +34,31 @@ class Flapping:
     scene: Scene
     clock: SteppingClock
     again: int = 160
+    host: str | None = None
+
+    def of_host(self, host: str) -> None:
+        """Make it the series of a host, which its findings name as their target."""
+        self.host = host
+        self.scene.metric(
+            "load",
+            range(0),
+            149,
+            alerting={"channels": ["hook"], "threshold": True},
+            detectors=[LIMIT],
+            query="SELECT * FROM read_csv('load.csv')",
+            dimension="host",
+            findings={"target": {"ip": ["host"]}},
+        )
 
     def run(self, *counts: int) -> None:
         """Run when there are so many slots, one after the other."""
         for number in counts:
             jumps = [one for one in (*OVER, *range(self.again, number)) if one < number]
-            self.scene.work.csv("load", noisy(number, jumps=dict.fromkeys(jumps, 80)))
+            rows = noisy(number, jumps=dict.fromkeys(jumps, 80))
+            if self.host is None:
+                self.scene.work.csv("load", rows)
+            else:
+                self.scene.work.csv("load", [(*row, self.host) for row in rows], "timestamp,value,host")
             self.clock.time = slot(number) + timedelta(minutes=1)
             self.scene.run()
 
@@ -47,6 +68,16 @@ class Flapping:
             "SELECT kind FROM _tocsin_decisions WHERE candidate_id <> '' ORDER BY decided_at, event_at"
         )
         return [row["kind"] for row in rows]
+
+    def history_of(self, at: int) -> list[str]:
+        """Give what history says of the event of a slot, newest first."""
+        project = self.scene.work.load()
+        event = self.scene.why("load", slot(at)).found.event_id
+        assert event is not None
+        with memory_to_read(project, self.clock) as memory:
+            point = point_of(project, memory, event)
+            rows = read_history(memory, HistoryFilter(event=event), limit=50, point=point)
+        return [row.kind for row in rows]
 
     def listed(self) -> OpenIncident:
         project = self.scene.work.load()
@@ -60,10 +91,7 @@ def flapping(tmp_path: Path, clock: SteppingClock) -> Flapping:
     clock.time = slot(149)
     scene = Scene.new(tmp_path, clock)
     scene.groups(thresholds={"medium": {"silence": "6h", "relapse": "2h"}})
-    bounds = {"type": "manual_bounds", "params": {"upper_bound": 150}}
-    scene.metric(
-        "load", range(0), 149, alerting={"channels": ["hook"], "threshold": True}, detectors=[bounds]
-    )
+    scene.metric("load", range(0), 149, alerting={"channels": ["hook"], "threshold": True}, detectors=[LIMIT])
     return Flapping(scene, clock)
 
 
@@ -100,3 +128,25 @@ def test_what_outlasts_it_while_people_asked_for_silence_is_told_after_that(
     flapping.run(230, 240)
     assert flapping.kinds() == ["first", "recovered", "held", "silenced", "first"]
     assert flapping.listed().told
+
+
+@pytest.mark.parametrize("again", [160, 180], ids=["early", "near the end"])
+def test_a_silence_of_its_host_holds_what_outlasts_it_too(flapping: Flapping, again: int) -> None:
+    flapping.of_host("192.0.2.7")
+    flapping.again = again
+    flapping.run(149, 158, 165, 187)
+    silence(flapping.scene, "host=192.0.2.0/24", hours=4)
+    flapping.run(200, 205)
+    assert flapping.kinds() == ["first", "recovered", "held", "silenced"]
+    flapping.run(230)
+    assert flapping.kinds() == ["first", "recovered", "held", "silenced", "first"]
+
+
+def test_history_of_an_event_has_that_its_incident_goes_on(flapping: Flapping) -> None:
+    flapping.run(149, 158, 170)
+    silence(flapping.scene, "monitor=load", hours=6)
+    flapping.run(200, 230)
+    assert flapping.history_of(162) == ["first", "silenced", "held"]  # it was decided at this one
+    assert flapping.history_of(160) == ["first", "silenced", "held", "none"]
+    assert flapping.history_of(170) == ["first", "silenced", "none"]
+    assert flapping.history_of(152) == ["first"]

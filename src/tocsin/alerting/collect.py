@@ -7,20 +7,27 @@ import math
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from tocsin.alerting.case import OPENINGS
+from tocsin.alerting.records import incident_of
 from tocsin.alerting.rows import chunks, execute_for, named
 from tocsin.model import AlertCandidate, DecisionKind, MonitorKind, Severity
+from tocsin.model.alert import IncidentState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from tocsin.abc import Transaction
+    from tocsin.alerting.records import IncidentKey
 
 __all__ = [
     "candidate_from_json",
     "candidate_json",
     "drop_candidates",
+    "drop_held_candidates",
+    "hold_candidates",
     "mute_candidates",
     "muted_candidates",
+    "openings_set_aside",
     "queue_candidates",
     "take_candidates",
 ]
@@ -28,6 +35,7 @@ __all__ = [
 _CANDIDATES = "_tocsin_candidates"
 _WAITING = "waiting"
 _MUTED = "muted"
+_HELD = "held"
 _ORDER = "created_at, event_at, sequence, candidate_id"
 _LISTS = ("event_ids", "sources", "targets", "tags", "channels")
 
@@ -118,6 +126,17 @@ def muted_candidates(tx: Transaction, series: Iterable[str] | None = None) -> li
     return found
 
 
+def openings_set_aside(tx: Transaction, series: Iterable[str]) -> dict[IncidentKey, AlertCandidate]:
+    """Read what began the incidents of some series, as far as it is muted or held back: by the incident."""
+    found = []
+    for chunk in chunks(series):
+        names, params = named(chunk)
+        for state in (_MUTED, _HELD):
+            found += _read(tx, state, f" AND series IN ({names})", params)
+    keys = [(incident_of(one), one) for one in found if one.kind in OPENINGS]
+    return {key: one for key, one in keys if key is not None}
+
+
 def _read(
     tx: Transaction, state: str, where: str = "", params: Mapping[str, Any] | None = None, *, end: str = ""
 ) -> list[AlertCandidate]:
@@ -131,9 +150,43 @@ def _read(
 
 def mute_candidates(tx: Transaction, ids: Sequence[str]) -> None:
     """Set candidates aside: they are asked again at every notify step, until they are dropped."""
+    _set_aside(tx, ids, _MUTED)
+
+
+def hold_candidates(tx: Transaction, ids: Sequence[str]) -> None:
+    """Set candidates aside that are held back: they say of what is told later whom it is about."""
+    _set_aside(tx, ids, _HELD)
+
+
+def _set_aside(tx: Transaction, ids: Sequence[str], state: str) -> None:
     table = tx.get_full_table_name(_CANDIDATES)
-    update = f"UPDATE {table} SET state = %(muted)s WHERE candidate_id IN ({{values}})"
-    execute_for(tx, update, ids, {"muted": _MUTED})
+    update = f"UPDATE {table} SET state = %(state)s WHERE candidate_id IN ({{values}})"
+    execute_for(tx, update, ids, {"state": state})
+
+
+def drop_held_candidates(tx: Transaction, at: datetime) -> None:
+    """Forget what was held back, is over, and comes to nothing any more.
+
+    What is over may still be told of when the silence that holds it back ends, with what is alike: as the
+    last of it. What is not is told when it outlasts that silence.
+
+    Args:
+        tx: Where.
+        at: The present, in event time; what came due before it is told.
+    """
+    candidates, incidents, decisions = (
+        tx.get_full_table_name(name) for name in (_CANDIDATES, "_tocsin_incidents", "_tocsin_decisions")
+    )
+    tx.execute_query(
+        f"DELETE FROM {candidates} AS c WHERE c.state = %(held)s"
+        f" AND NOT EXISTS (SELECT 1 FROM {incidents} AS i WHERE i.series = c.series AND i.rule = c.rule"
+        " AND i.condition = c.condition AND i.opened_at = c.opened_at AND i.state <> %(resolved)s)"
+        f" AND (EXISTS (SELECT 1 FROM {candidates} AS later WHERE later.series = c.series"
+        " AND later.rule = c.rule AND later.state = %(held)s AND later.event_at > c.event_at)"
+        f" OR NOT EXISTS (SELECT 1 FROM {decisions} AS d WHERE d.candidate_id = c.candidate_id"
+        " AND d.kind = %(held)s AND d.until >= %(at)s))",
+        {"held": _HELD, "resolved": IncidentState.RESOLVED.value, "at": at},
+    )
 
 
 def drop_candidates(tx: Transaction, ids: Sequence[str]) -> None:

@@ -10,6 +10,8 @@ import json
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from tocsin.alerting.case import TellReport
+from tocsin.alerting.collect import openings_set_aside
 from tocsin.alerting.event_message import blank_message
 from tocsin.alerting.message import TOLD_KINDS, iso, utc
 from tocsin.alerting.rows import named
@@ -17,10 +19,10 @@ from tocsin.alerting.tell import tell_pairs
 from tocsin.model import AlertCandidate, DecisionKind, IncidentState, MonitorKind, Severity
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from tocsin.abc import Transaction
-    from tocsin.alerting.case import TellReport
     from tocsin.alerting.plan import AlertingPlan, ThresholdBook
     from tocsin.alerting.records import IncidentKey
 
@@ -31,6 +33,8 @@ _SAME = (
     "{one}.series = {other}.series AND {one}.rule = {other}.rule AND {one}.opened_at = {other}.opened_at"
     " AND {one}.condition = {other}.condition"
 )
+_FROM_OPENING = ("subject", "description", "tags", "context", "timezone", "explanation", "log")
+_GOES_ON = {DecisionKind.FIRST: "goes on", DecisionKind.NO_DATA: "still has no data"}
 _SAME_PAIR = "t.group_name = d.group_name AND t.channel = d.channel"
 _COLUMNS = (
     "d.group_name, d.channel, d.monitor, d.series, d.rule, d.condition, d.opened_at, d.severity, d.until,"
@@ -51,7 +55,10 @@ def tell_outlasting(
         at: The present, as the book has it: that of the latest events.
     """
     rows = [row for row in _read(tx, at) if plan.looks_after(row["monitor"], row["rule"])]
-    candidates = [_candidate(row, plan, now, at) for row in rows]
+    if not rows:
+        return TellReport()
+    openings = openings_set_aside(tx, {row["series"] for row in rows})
+    candidates = [_candidate(row, openings.get(_key(row)), plan, now, at) for row in rows]
     pairs = [(row["group_name"], row["channel"]) for row in rows]
     return tell_pairs(tx, list(zip(candidates, pairs, strict=True)), plan=plan, book=book, now=now)
 
@@ -78,7 +85,10 @@ def _key(row: dict[str, Any]) -> IncidentKey:
     return row["series"], row["rule"], row["condition"], row["opened_at"]
 
 
-def _candidate(row: dict[str, Any], plan: AlertingPlan, now: datetime, at: datetime) -> AlertCandidate:
+def _candidate(
+    row: dict[str, Any], opening: AlertCandidate | None, plan: AlertingPlan, now: datetime, at: datetime
+) -> AlertCandidate:
+    """Make what says that an incident goes on; its opening is `None` where an older Tocsin held it back."""
     *names, opened_at = _key(row)
     parts = [plan.project, row["group_name"], row["channel"], *names, iso(opened_at), iso(row["until"])]
     severity = Severity.of(row["severity"])
@@ -86,36 +96,54 @@ def _candidate(row: dict[str, Any], plan: AlertingPlan, now: datetime, at: datet
     return AlertCandidate(
         id=str(uuid.uuid5(_NAMESPACE, json.dumps(parts))),
         monitor=row["monitor"],
-        source=MonitorKind.EVENTS,
+        source=MonitorKind.METRIC if opening is None else opening.source,
         series=row["series"],
         rule=row["rule"],
-        kind=DecisionKind.FIRST,
+        kind=_kind(row),
         reason=reason,
         at=at,
         severity=severity,
         condition=row["condition"],
         opened_at=row["opened_at"],
         event_ids=(),  # the book would say of its event what it said before
-        sources=(row["series"],),
-        targets=(row["series"],),
-        tags=plan.monitor_tags.get(row["monitor"], ()),
+        # Whom it is about, as it was when it began: who silences that does not want it told late either.
+        sources=() if opening is None else opening.sources,
+        targets=() if opening is None else opening.targets,
+        tags=plan.monitor_tags.get(row["monitor"], ()) if opening is None else opening.tags,
         threshold=True,
-        message=_message(row, reason, severity, plan, now),
+        message=_message(row, {} if opening is None else opening.message, reason, severity, plan, now),
     )
 
 
+def _kind(row: dict[str, Any]) -> DecisionKind:
+    return DecisionKind.FIRST if row["direction"] is not None else DecisionKind.NO_DATA
+
+
 def _message(
-    row: dict[str, Any], reason: str, severity: Severity, plan: AlertingPlan, now: datetime
+    row: dict[str, Any],
+    opening: Mapping[str, Any],
+    reason: str,
+    severity: Severity,
+    plan: AlertingPlan,
+    now: datetime,
 ) -> dict[str, Any]:
+    """Make what a message says: that it goes on, and what would have been said when it began."""
+    known = {name: opening[name] for name in _FROM_OPENING if name in opening}
     seen = f"seen {row['anomalies']:,} times, last" if row["anomalies"] > 1 else "seen"
     began = f"It began at {utc(row['opened_at'])} and goes on, {seen} at {utc(row['last_anomaly_at'])}."
-    return blank_message(plan.project, now) | {
-        "kind": DecisionKind.FIRST.value,
+    lines = [f"Why: {reason}. Severity {severity}.", began]
+    if opening.get("text"):
+        lines += ["When it began there was to say:", str(opening["text"])]
+    kind = _kind(row)
+    return {
+        **blank_message(plan.project, now),
+        **known,
+        "kind": kind.value,
         "monitor": row["monitor"],
         "series": row["series"],
         "rule": row["rule"],
-        "title": f"{row['series']} goes on",
-        "text": f"Why: {reason}. Severity {severity}.\n{began}",
+        "title": f"{row['series']} {_GOES_ON[kind]}",
+        "text": "\n".join(lines),
         "reason": reason,
         "direction": row["direction"],
         "severity": row["spreads"],

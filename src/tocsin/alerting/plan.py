@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from tocsin.model import AlertCandidate, DecisionKind, Group, Inhibition, Severity
@@ -81,6 +81,9 @@ class Answer:
         severity: The severity that was, or is, told.
         held_ids: Of `RELAPSED` and `ESCALATED`: the first hundred ids of what was held back.
         at: Of what came due: the event time at which it did, when that is known.
+        event: Of what came due: the last of `held_ids` that is an event, as far as it is stored.
+        sources: Addresses, networks and host names of its sources; of the side of `entity` that alone.
+        targets: The same of its targets.
         key: What the book knows it by; nobody else looks into it.
     """
 
@@ -94,6 +97,9 @@ class Answer:
     severity: Severity
     held_ids: tuple[str, ...] = ()
     at: datetime | None = None
+    event: Mapping[str, Any] | None = None
+    sources: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
     key: object = None
 
 

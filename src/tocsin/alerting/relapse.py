@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tocsin.alerting.case import Case, Outcome, TellReport
+from tocsin.alerting.collect import openings_set_aside
 from tocsin.alerting.event_message import incident_lines, relapse_message, when_lines
 from tocsin.alerting.keep import keep
 from tocsin.alerting.known import read_standing
@@ -56,11 +58,13 @@ def tell_relapses(
     groups = {group.name: group for group in plan.groups}
     since = min(_moment(answer, now) for answer in answers)
     mutes = Mutes.read(tx, plan, since=since, ends={}, now=now)
-    ends, standing = read_standing(tx, {row["series"] for row in held.values() if row["opened_at"]})
+    series = {row["series"] for row in held.values() if row["opened_at"]}
+    ends, standing = read_standing(tx, series)
+    openings = openings_set_aside(tx, series)
     outcomes: list[Outcome] = []
     payloads: list[dict[str, Any]] = []
     for place, answer in enumerate(answers):
-        candidate = _candidate(answer, held, plan, now)
+        candidate = _candidate(answer, held, openings, plan, now)
         group = groups.get(answer.group) or Group(answer.group)
         outcome = _decide(Case(place, candidate, group, answer.channel, candidate.at), answer, mutes)
         outcomes.append(outcome)
@@ -120,7 +124,11 @@ def _rows(answer: Answer, held: dict[tuple[str, str, str], dict[str, Any]]) -> l
 
 
 def _candidate(
-    answer: Answer, held: dict[tuple[str, str, str], dict[str, Any]], plan: AlertingPlan, now: datetime
+    answer: Answer,
+    held: dict[tuple[str, str, str], dict[str, Any]],
+    openings: Mapping[IncidentKey, AlertCandidate],
+    plan: AlertingPlan,
+    now: datetime,
 ) -> AlertCandidate:
     """Make what stands for all that was held back: as its last, of which most is known."""
     last = max(_rows(answer, held), key=lambda row: row["event_at"], default={})
@@ -134,7 +142,7 @@ def _candidate(
         iso(answer.until),
     ]
     entity = (answer.entity,) if answer.entity else ()
-    return AlertCandidate(
+    made = AlertCandidate(
         id=str(uuid.uuid5(_NAMESPACE, json.dumps([plan.project, *parts]))),
         monitor=monitor,
         source=MonitorKind.EVENTS,
@@ -148,12 +156,20 @@ def _candidate(
         condition=last.get("condition") or "event",
         opened_at=last.get("opened_at"),
         event_ids=answer.held_ids,
-        # The answer does not say which side it is; who silences it may name either.
+        # Where it is not known which side it is, who silences it may name either.
         sources=entity,
         targets=entity,
         tags=plan.monitor_tags.get(monitor, ()),
         event={"Category": list(answer.classes), "_Tocsin": {"EventClass": next(iter(answer.classes), None)}},
     )
+    key = incident_of(made)
+    opening = None if key is None else openings.get(key)
+    if opening is not None:
+        return replace(made, sources=opening.sources, targets=opening.targets, tags=opening.tags)
+    if answer.event is None and not (answer.sources or answer.targets):
+        return made
+    event = made.event if key is not None or answer.event is None else answer.event
+    return replace(made, sources=answer.sources, targets=answer.targets, event=event)
 
 
 def _read_held(tx: Transaction, answers: Sequence[Answer]) -> dict[tuple[str, str, str], dict[str, Any]]:

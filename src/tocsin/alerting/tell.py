@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tocsin.alerting.case import MAY_WAIT, MUTED, OPENINGS, Case, Outcome, TellReport, none, told
-from tocsin.alerting.collect import drop_candidates, mute_candidates, muted_candidates, take_candidates
+from tocsin.alerting.collect import (
+    drop_candidates,
+    hold_candidates,
+    mute_candidates,
+    muted_candidates,
+    take_candidates,
+)
 from tocsin.alerting.group import compile_owners
 from tocsin.alerting.keep import keep
 from tocsin.alerting.known import Known
@@ -90,6 +96,7 @@ def tell_waiting(
 
     A muted opening is told when nothing mutes it any more and its incident still goes on, and forgotten when
     that is over; so is that an incident got worse; a muted end is told when its silence is over. See `tell`.
+    An opening that the book holds back stays as well, for who tells of it later, and is not asked again.
 
     Args:
         tx: Where candidates are as well.
@@ -108,7 +115,9 @@ def tell_waiting(
     work = _Telling(tx, plan, book, now)
     work.do([*muted, *waiting], muted=len(muted))
     mute_candidates(tx, [one.id for one in waiting if one.id in work.muted])
-    drop_candidates(tx, [one.id for one in (*muted, *waiting) if one.id not in work.muted])
+    done = [one.id for one in (*muted, *waiting) if one.id not in work.muted]
+    hold_candidates(tx, [one for one in done if one in work.held])
+    drop_candidates(tx, [one for one in done if one not in work.held])
     work.report.taken = len(waiting)
     return work.report
 
@@ -135,6 +144,7 @@ class _Telling:
         self._begun: dict[tuple[object, Pair], datetime] = {}
         self.report = TellReport()
         self.muted: set[str] = set()
+        self.held: set[str] = set()
 
     def do(self, candidates: Sequence[AlertCandidate], muted: int = 0) -> None:
         """Decide about candidates, of which the first `muted` have waited for what mutes them to end."""
@@ -199,11 +209,13 @@ class _Telling:
                 case = self._case(place, candidate, group, channel, waited=waited)
                 if not case.is_decided:
                     yield case
+                elif candidate.opened_at is not None and DecisionKind.HELD in case.before:
+                    self.held.add(candidate.id)
 
     def _whom(self, candidate: AlertCandidate) -> Iterator[tuple[Group, str]]:
         if candidate.id in self._only:
-            name, channel = self._only[candidate.id]
-            yield self._groups.get(name) or Group(name), channel
+            for name, channel in sorted(self._reached(candidate, {self._only[candidate.id]})):
+                yield self._groups.get(name) or Group(name), channel
             return
         for owner in self._owners.of(candidate):
             for channel in channels_for(candidate, owner.group) or ("",):
@@ -238,6 +250,8 @@ class _Telling:
             self._known.note_told(case, self._now)
         elif outcome.decision.kind in MUTED:
             self.muted.add(case.candidate.id)
+        elif outcome.decision.kind is DecisionKind.HELD:
+            self.held.add(case.candidate.id)
         self._untold[key, case.pair] = outcome.decision.reason
 
     def _follow(self, candidates: Sequence[tuple[int, AlertCandidate, bool]]) -> Iterator[Outcome]:
@@ -333,7 +347,9 @@ class _Telling:
         # A silence that was made longer, or another one: why it is told nobody is to be true at any time.
         muted = [one for one in outcomes if one.decision.kind in MUTED & one.case.before]
         new += [one for one in muted if not self._is_noted(one)]
-        keep(self._tx, new, project=self._plan.project, now=self._now)
+        # Where each pair has a candidate of its own, those that share a channel are told by one message.
+        subjects = [incident_of(one.case.candidate) for one in new] if self._only else None
+        keep(self._tx, new, project=self._plan.project, now=self._now, subjects=subjects)
         self._mutes.count(self._tx)
 
     def _is_noted(self, outcome: Outcome) -> bool:

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     from tocsin.model import AlertCandidate
 
-__all__ = ["held_as", "question", "relapse_decision", "threshold_decision"]
+__all__ = ["alike", "held_as", "question", "relapse_decision", "threshold_decision"]
+
+_SILENT = " and is silent until "
 
 
 def question(
@@ -41,7 +43,7 @@ def threshold_decision(answer: Answer, candidate: AlertCandidate) -> AlertDecisi
     match answer.kind:
         case DecisionKind.HELD:
             reason = (
-                f"{held_as(answer.classes, answer.entity)} and is silent until {utc(answer.until)};"
+                f"{held_as(answer.classes, answer.entity)}{_SILENT}{utc(answer.until)};"
                 f" {answer.held_count:,} {_were(answer.held_count)} held back since then"
             )
             return AlertDecision(DecisionKind.HELD, reason)
@@ -68,6 +70,15 @@ def held_as(classes: Sequence[str], entity: str) -> str:
     'Recon.Scanning of 192.0.2.7 was told before'
     """
     return f"{_named(classes, entity)} was told before"
+
+
+def alike(reason: str) -> str:
+    """Give of the reason of something held back what begins that of all that was held back as the same.
+
+    >>> alike("a scan of 192.0.2.7 was told before and is silent until noon; 3 were held back since then")
+    'a scan of 192.0.2.7 was told before'
+    """
+    return reason.rpartition(_SILENT)[0]
 
 
 def _about(answer: Answer) -> str:

@@ -172,6 +172,7 @@ class World:
         resolved: float | None = None,
         anomalies: int = 3,
         severity: float = 4.5,
+        direction: str | None = "up",
     ) -> None:
         """Write the row of a candidate's incident, as evaluation does; `resolved` is minutes after noon."""
         end = None if resolved is None else at(resolved)
@@ -186,7 +187,7 @@ class World:
                     "state": ["firing" if end is None else "resolved"],
                     "last_anomaly_at": [candidate.at],
                     "anomalies": [anomalies],
-                    "direction": ["up"],
+                    "direction": [direction],
                     "severity": [severity],
                     "told_at": [candidate.at],
                     "told_severity": [4.5],

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tocsin.alerting.message import TOLD_KINDS
 from tocsin.alerting.rows import named
+from tocsin.alerting.threshold import alike
 from tocsin.database.tables import TABLE_DECISIONS
 from tocsin.model import DecisionKind, MonitorKind, Severity
 from tocsin.runtime.alerts.memory import events_to_read
@@ -198,18 +199,23 @@ def _about_event(
     """Give the condition that a decision is about an event, alone or with others, and its parameters.
 
     A decision names the first of its events. The others are those of its point, one a detector; what led to
-    it, which is said to belong to its incident; and what was held back before, which has its notice.
+    it, which is said to belong to its incident; what was held back before, which has its notice; and that an
+    incident which was held back goes on, which is told later.
     """
     own, params = "event_id = %(event)s", dict[str, Any](event=event)
     if point is not None:
         own += " OR (series = %(series_of)s AND event_at = %(at_of)s AND condition <> 'event')"
         params |= {"series_of": point[0], "at_of": point[1]}
     rows = read_decisions(memory, own, params)
-    candidates = {row.candidate_id for row in rows if row.candidate_id}
+    about = [row for row in rows if row.candidate_id]
     for row in rows:
         if row.opened_at is not None and not row.candidate_id:
-            candidates |= _told_with(memory, row)
-    notices = {row.notice_id for row in rows if row.kind is DecisionKind.HELD and row.notice_id}
+            about += _told_with(memory, row)
+    for row in [row for row in about if row.kind is DecisionKind.HELD and row.opened_at is not None]:
+        about += _told_later(memory, row)
+    candidates = {row.candidate_id for row in about}
+    held = [row for row in rows if row.kind is DecisionKind.HELD]
+    notices = {one for row in held for one in ([row.notice_id] if row.notice_id else _notices(memory, row))}
     if candidates:
         names, values = named(sorted(candidates), "candidate")
         own += f" OR candidate_id IN ({names})"
@@ -221,22 +227,57 @@ def _about_event(
     return f"({own})", params
 
 
-def _told_with(memory: BaseDatabaseManager, point: DecisionRow) -> set[str]:
-    """Give the candidates by which an incident was next told of after one of its points."""
-    rows = read_decisions(
-        memory,
-        "series = %(series)s AND rule = %(rule)s AND opened_at = %(opened_at)s AND condition = %(condition)s"
-        " AND candidate_id <> '' AND event_at >= %(at)s AND kind <> %(recovered)s",
+def _notices(memory: BaseDatabaseManager, held: DecisionRow) -> list[str]:
+    """Give the notice that tells of something held back: it is noted at the first of what is told with it."""
+    said = alike(held.reason)
+    if not said:
+        return []
+    rows = memory.execute_query(
+        f"SELECT DISTINCT notice_id FROM {memory.get_full_table_name(TABLE_DECISIONS)}"
+        " WHERE series = %(series)s AND rule = %(rule)s AND group_name = %(group)s AND channel = %(channel)s"
+        " AND until = %(until)s AND kind = %(held)s AND notice_id IS NOT NULL"
+        f" AND substr(reason, 1, {len(said)}) = %(said)s",
         {
-            "series": point.series,
-            "rule": point.rule,
-            "opened_at": point.opened_at,
-            "condition": point.condition,
-            "at": point.at,
-            "recovered": DecisionKind.RECOVERED.value,
+            "series": held.series,
+            "rule": held.rule,
+            "group": held.group,
+            "channel": held.channel,
+            "until": held.until,
+            "held": DecisionKind.HELD.value,
+            "said": said,
         },
     )
-    return {row.candidate_id for row in rows if row.at == rows[0].at}
+    return [row["notice_id"] for row in rows]
+
+
+def _told_with(memory: BaseDatabaseManager, point: DecisionRow) -> list[DecisionRow]:
+    """Give the decisions by which an incident was next told of after one of its points."""
+    rows = _of_incident(memory, point, "event_at >= %(at)s", {"at": point.at})
+    return [row for row in rows if row.at == rows[0].at]
+
+
+def _told_later(memory: BaseDatabaseManager, held: DecisionRow) -> list[DecisionRow]:
+    """Give the decisions that an incident goes on after what held it back: these name no event."""
+    return _of_incident(memory, held, "event_id IS NULL AND event_at > %(until)s", {"until": held.until})
+
+
+def _of_incident(
+    memory: BaseDatabaseManager, row: DecisionRow, condition: str, params: dict[str, Any]
+) -> list[DecisionRow]:
+    """Read what was decided about a decision's incident for groups and channels, but for its end."""
+    return read_decisions(
+        memory,
+        "series = %(series)s AND rule = %(rule)s AND opened_at = %(opened_at)s AND condition = %(condition)s"
+        f" AND candidate_id <> '' AND kind <> %(recovered)s AND {condition}",
+        {
+            "series": row.series,
+            "rule": row.rule,
+            "opened_at": row.opened_at,
+            "condition": row.condition,
+            "recovered": DecisionKind.RECOVERED.value,
+            **params,
+        },
+    )
 
 
 def read_decisions(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tocsin.alerting.batches import send_batches
 from tocsin.alerting.case import TellReport
+from tocsin.alerting.collect import drop_held_candidates
 from tocsin.alerting.outlasting import tell_outlasting
 from tocsin.alerting.record import Stage, decision_about, write_decisions
 from tocsin.alerting.relapse import tell_relapses
@@ -226,6 +227,7 @@ class _Step:
             return
         at = clock.now(self._now)
         self.report.add(tell_outlasting(tx, plan=self._plan, book=book, now=self._now, at=at))
+        drop_held_candidates(tx, at)
         self._advance(tx, book)
 
     def _advance(self, tx: Transaction, book: StoreThresholds) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tocsin.alerting.plan import Answer
@@ -135,7 +136,7 @@ class StoreThresholds:
                 found = self._thresholder.due(end, limit=limit - len(answers))
                 if not found:  # others have them in hand
                     break
-                answers += [self._answer(verdict, end) for verdict in found]
+                answers += [self._with_event(self._answer(verdict, end), verdict.key) for verdict in found]
             self._cursor.commit()
         return answers
 
@@ -148,6 +149,21 @@ class StoreThresholds:
         with as_database_errors():
             self._thresholder.forget(one.key for one in answers if isinstance(one.key, ThresholdKey))
             self._cursor.commit()
+
+    def _with_event(self, answer: Answer, key: ThresholdKey) -> Answer:
+        """Add the last event that was held back: by what it says silences may hold what came due.
+
+        What came due is about one of its sources, or of its targets; each of several is told by itself.
+        """
+        event = self._cursor.fetch_event(answer.held_ids[-1]) if answer.held_ids else None
+        row = None if event is None else event.row
+        named = {
+            "source": () if row is None else row.source_ip + row.source_host,
+            "target": () if row is None else row.target_ip + row.target_host,
+        }
+        if key.entity_from in named:
+            named[key.entity_from] = (key.entity,)
+        return replace(answer, event=event, sources=named["source"], targets=named["target"])
 
     def _answer(self, verdict: Verdict, at: datetime | None = None) -> Answer:
         tells_of_more = verdict.is_told and verdict.held_count > 0

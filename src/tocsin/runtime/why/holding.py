@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tocsin.alerting.rows import named
+from tocsin.alerting.rows import chunks, named, storable
 from tocsin.alerting.threshold import held_as
+from tocsin.alerting.verdicts import instant
 from tocsin.database.tables import TABLE_DECISIONS
 from tocsin.eventstorage.thresholds import ThresholdKey, VerdictKind
 from tocsin.eventstorage.thresholds.entities import facts_of
 from tocsin.eventstorage.thresholds.looking import Holding
 from tocsin.model import DecisionKind
-from tocsin.runtime.alerts.history import read_decisions
+from tocsin.runtime.alerts.history import TELLING_KINDS, read_decisions
 from tocsin.runtime.alerts.memory import thresholder_of
 from tocsin.runtime.alerts.threshold_book import incident_class
+from tocsin.runtime.why.facts import HeldBack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +45,8 @@ _SAME = (
     "series = %(series)s AND rule = %(rule)s AND group_name = %(group)s AND channel = %(channel)s"
     " AND until = %(until)s"
 )
+_ORDER = "event_at, decided_at, decision_id"
+_AT_ONCE = 100  # beginnings of reasons in one statement
 
 
 class HoldingReader:
@@ -97,57 +102,67 @@ class HoldingReader:
         opening = _opening(rows)
         if opening is None:
             return None
-        kinds, names_of_kinds = named([kind.value for kind in (DecisionKind.RELAPSED, *_NOT_TOLD)], "kind")
+        known: list[str] = []
+        if holding is not None:
+            known = [one for one in (holding.told_again_event, *holding.held_ids[:1]) if one is not None]
+        told = self._told_by(opening, known)
+        if told is not None:
+            return told
+        keys = _keys(opening, self._found.event)
+        later = sorted(self._later(opening), key=lambda row: not row.told)
+        return next((row for row in later if self._tells_of(row, opening, keys)), None)
+
+    def _told_by(self, opening: DecisionRow, events: Sequence[str]) -> DecisionRow | None:
+        """Find the decision by which one of these events was told once more, with what was held back."""
+        if not events:
+            return None
+        names, ids = named(events, "event")
+        kinds, names_of_kinds = named([DecisionKind.RELAPSED.value, DecisionKind.ESCALATED.value], "kind")
         found = read_decisions(
             self._memory,
-            "group_name = %(group)s AND channel = %(channel)s AND ("
-            "(event_id IN (%(event)s, %(first)s) AND kind IN (%(relapsed)s, %(escalated)s))"
-            f" OR (series = %(series)s AND rule = %(rule)s AND kind IN ({kinds}) AND event_id IN ("
-            f"SELECT event_id FROM {self._memory.get_full_table_name(TABLE_DECISIONS)}"
-            f" WHERE kind = %(held)s AND {_SAME})))",
-            {
-                **_same(opening),
-                **names_of_kinds,
-                "event": None if holding is None else holding.told_again_event,
-                "first": holding.held_ids[0] if holding is not None and holding.held_ids else None,
-                "held": DecisionKind.HELD.value,
-                "relapsed": DecisionKind.RELAPSED.value,
-                "escalated": DecisionKind.ESCALATED.value,
-            },
+            f"event_id IN ({names}) AND group_name = %(group)s AND channel = %(channel)s"
+            f" AND kind IN ({kinds})",
+            {**ids, **names_of_kinds, "group": opening.group, "channel": opening.channel},
         )
-        known = set() if holding is None else {holding.told_again_event, *holding.held_ids[:1]}
-        later = (row for row in sorted(found, key=lambda row: not row.told) if row.event_id is not None)
-        return next((row for row in later if self._tells_of(row, opening, known)), None)
+        return next((row for row in found if not (opening.told and row.event_id == opening.event_id)), None)
 
-    def _tells_of(self, row: DecisionRow, opening: DecisionRow, known: set[str | None]) -> bool:
+    def _later(self, opening: DecisionRow) -> list[DecisionRow]:
+        """Read what was decided, other than to hold it back, about what the same silence held back."""
+        kinds, names_of_kinds = named([kind.value for kind in (DecisionKind.RELAPSED, *_NOT_TOLD)], "kind")
+        # Each of the few is looked up by its event: there may be very many that were held back.
+        return read_decisions(
+            self._memory,
+            "series = %(series)s AND rule = %(rule)s AND group_name = %(group)s AND channel = %(channel)s"
+            f" AND kind IN ({kinds}) AND event_id IS NOT NULL"
+            f" AND EXISTS (SELECT 1 FROM {self._memory.get_full_table_name(TABLE_DECISIONS)} AS h"
+            " WHERE h.event_id = d.event_id AND h.group_name = d.group_name AND h.channel = d.channel"
+            " AND h.kind = %(held)s AND h.until = %(until)s)",
+            {**_same(opening), **names_of_kinds, "held": DecisionKind.HELD.value},
+        )
+
+    def _tells_of(self, row: DecisionRow, opening: DecisionRow, keys: Sequence[ThresholdKey]) -> bool:
         """Tell whether a decision is about what was held back with an event, or after it."""
         if opening.told and row.event_id == opening.event_id:
             return False
-        if row.told and row.event_id in known:
-            return True
-        keys = _keys(opening, self._found.event)
         held = read_decisions(
             self._memory,
-            f"event_id = %(event)s AND kind = %(held)s AND {_SAME}",
-            {**_same(opening), "event": row.event_id, "held": DecisionKind.HELD.value},
+            "event_id = %(event)s AND kind = %(held)s",
+            {"event": row.event_id, "held": DecisionKind.HELD.value},
         )
-        return any(_is_about(one, keys) for one in held)
+        return any(_same(one) == _same(opening) and _is_about(one, keys) for one in held)
 
     def _from_decisions(self, opening: DecisionRow, keys: Sequence[ThresholdKey]) -> Holding | None:
         """Put together from the decisions what the thresholds have forgotten, as they do when it is over."""
         verdicts = {kind.value: kind for kind in VerdictKind}
-        alike = read_decisions(self._memory, _SAME, _same(opening))
-        told = [row for row in alike if row.told]
-        if opening.told:
-            told = [opening]
-        else:
+        told = [opening]
+        if not opening.told:
             keys = [key for key in keys if _is_about(opening, [key])]  # it may be about several
+            told = self._told_before(opening)
             if len(told) > 1:  # others were told at the same instant
                 told = [row for row in told if self._is_told_as(row, keys)]
-        held = [row for row in alike if row.kind is DecisionKind.HELD and _is_about(row, keys)]
         if len(told) != 1 or not keys or opening.until is None:
             return None
-        ids = tuple(row.event_id or row.candidate_id for row in held[:_FEW_IDS])
+        held = self._held(opening, keys)
         return Holding(
             kind=verdicts.get(opening.kind.value, VerdictKind.FIRST),
             key=keys[0],
@@ -160,19 +175,57 @@ class HoldingReader:
             before_first=None,
             before_last=None,
             before_ids=(),
-            held_count=len(held),
-            first_held=held[0].at if held else None,
-            last_held=held[-1].at if held else None,
-            held_ids=ids,
+            held_count=held.count,
+            first_held=held.first,
+            last_held=held.last,
+            held_ids=held.ids,
             relapses=False,
             told_again=None,
             told_again_event=None,
         )
 
+    def _told_before(self, opening: DecisionRow) -> list[DecisionRow]:
+        """Read what was told, and is silent until the same time as what was held back."""
+        kinds, names_of_kinds = named([kind.value for kind in TELLING_KINDS], "kind")
+        condition = f"{_SAME} AND kind IN ({kinds})"
+        return read_decisions(self._memory, condition, {**_same(opening), **names_of_kinds})
+
+    def _held(self, opening: DecisionRow, keys: Sequence[ThresholdKey]) -> HeldBack:
+        """Count what one silence held back: that may be very much, so the database does."""
+        table = self._memory.get_full_table_name(TABLE_DECISIONS)
+        count, lasts, found = 0, list[datetime](), list[dict[str, Any]]()
+        for some in chunks([storable(held_as(key.classes, key.entity)) for key in keys], _AT_ONCE):
+            said = {f"said{number}": text for number, text in enumerate(some)}
+            begins = " OR ".join(
+                f"substr(reason, 1, {len(text)}) = %({name})s" for name, text in said.items()
+            )
+            alike = f"FROM {table} WHERE {_SAME} AND kind = %(held)s AND ({begins})"
+            params = {**_same(opening), **said, "held": DecisionKind.HELD.value}
+            (total,) = self._memory.execute_query(
+                f"SELECT count(*) AS n, max(event_at) AS last {alike}", params
+            )
+            if not total["n"]:
+                continue
+            count += int(total["n"])
+            lasts.append(_moment(total["last"]))
+            found += self._memory.execute_query(
+                f"SELECT event_id, candidate_id, {_ORDER} {alike} ORDER BY {_ORDER} LIMIT {_FEW_IDS}", params
+            )
+        if not found:
+            return HeldBack(0)
+        found.sort(key=lambda row: (row["event_at"], row["decided_at"], row["decision_id"]))
+        ids = tuple(row["event_id"] or row["candidate_id"] for row in found[:_FEW_IDS])
+        return HeldBack(count, found[0]["event_at"], max(lasts), ids)
+
     def _is_told_as(self, row: DecisionRow, keys: Sequence[ThresholdKey]) -> bool:
         """Tell whether the event of a decision, as far as it is stored, is the same thing."""
         event = None if self._events is None or not row.event_id else self._events.fetch_event(row.event_id)
         return not set(_keys(row, event)).isdisjoint(keys)
+
+
+def _moment(worked_out: Any) -> datetime:
+    """Give a time that the database worked out: of such SQLite does not say that they are times."""
+    return worked_out if isinstance(worked_out, datetime) else instant(worked_out)
 
 
 def _opening(rows: Sequence[DecisionRow]) -> DecisionRow | None:
@@ -220,4 +273,4 @@ def _same(row: DecisionRow) -> dict[str, Any]:
 
 def _is_about(row: DecisionRow, keys: Sequence[ThresholdKey]) -> bool:
     """Tell by its reason whether it was held back as the same thing."""
-    return any(row.reason.startswith(held_as(key.classes, key.entity)) for key in keys)
+    return any(row.reason.startswith(storable(held_as(key.classes, key.entity))) for key in keys)
