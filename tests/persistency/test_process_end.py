@@ -149,8 +149,9 @@ def hold():
         holding.set()
         while not process_end._process.passing_on:
             time.sleep(0.001)
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(60)
+        while True:  # until it is another moment than that of the first one
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.001)
 threading.Thread(target=hold, daemon=True).start()
 holding.wait()
 ready()
@@ -159,6 +160,38 @@ time.sleep(60)
     code, _ = run(program, tmp_path / "a", signals=1)
 
     assert code == -signal.SIGTERM
+
+
+@pytest.mark.fault
+def test_a_sigterm_that_is_heard_twice_does_not_cut_the_save_short(tmp_path: Path) -> None:
+    """As `timeout` sends it: to its child, and then to the child's process group."""
+    program = """
+import math, tocsin.threads
+tocsin.threads.SAME_MOMENT = math.inf  # however long this machine takes
+memory = remember(paths[0])
+heard = []
+handle = process_end._process.handle
+def hear(number, frame):
+    handle(number, frame)
+    heard.append(number)
+signal.signal(signal.SIGTERM, hear)
+def hold():
+    with memory.exclusive():
+        holding.set()
+        for times in (1, 2):
+            os.kill(os.getpid(), signal.SIGTERM)
+            while len(heard) < times:
+                time.sleep(0.001)
+holding = threading.Event()
+threading.Thread(target=hold, daemon=True).start()
+holding.wait()
+while True:
+    time.sleep(0.001)
+"""
+    code, _ = run(program, tmp_path / "a")
+
+    assert code == -signal.SIGTERM
+    assert saved_at(tmp_path / "a") == {"4624"}
 
 
 @pytest.mark.fault

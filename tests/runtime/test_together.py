@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.runtime.conftest import Workspace, noisy
+from tests.runtime.watch.conftest import insist
 from tocsin.runtime.databases import Sources, open_memory
 from tocsin.runtime.pipeline import MonitorRunner, RunOptions, run_monitors
 from tocsin.runtime.project_state import held_leases
@@ -200,7 +201,7 @@ def test_a_run_that_is_asked_twice_to_stop_does_not_wait_for_a_query_that_hangs(
     with pipe.open("w", encoding="utf-8"):  # opens when the query does, which then waits for ever
         process.send_signal(number)
         said = next((line for line in process.stderr if line.startswith("asked to end")), None)
-        process.send_signal(number)
+        insist(process, number)
         _, errors = process.communicate(timeout=120)
 
     assert said is not None

@@ -31,13 +31,13 @@ def test_a_line_break_within_quotes_does_not_stop_the_query(
 
 
 def test_numbers_with_a_decimal_comma_are_read(tmp_path: Path, duckdb_source: ColumnSource) -> None:
-    written = ["1.234.567,5", "1.234,567", "0,125", "-12,5", "7", "n/a", "1.000", "0,5", *["20,25"] * 16]
+    written = ["1.234.567,5", "1.234,567", "0,125", "-12,5", "7", "lost", "1.000", "0,5", *["20,25"] * 16]
     rows = "".join(f"{time};{value}\n" for time, value in zip(HOURS, written, strict=True))
     proposal = inspect_file(write(tmp_path, "umsatz.csv", "Zeit;Umsatz\n" + rows), duckdb_source)
     result = load(duckdb_source, the_metric(proposal))
     expected = [1234567.5, 1234.567, 0.125, -12.5, 7, np.nan, 1000, 0.5, *[20.25] * 16]
     np.testing.assert_array_equal(result.series[0].data["value"], expected)
-    assert [row.value for row in result.rejected] == ["n/a"]
+    assert [row.value for row in result.rejected] == ["lost"]
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,8 @@ def test_columns_of_one_file_are_written_alike(
         ),
         (["$1.50"] * 23 + ["1.50 €"], "its numbers are in $ and €"),
         (["0.5"] * 12 + ["50 %"] * 12, "some of its numbers are per cent and some are not"),
-        (["7"] * 12 + ["n/a"] * 12, "12 of its 24 cells are numbers, others are as 'n/a'"),
+        (["7"] * 12 + ["off"] * 12, "12 of its 24 cells are numbers, others are as 'off'"),
+        (["7"] * 12 + ["off"] * 6 + ["n/a"] * 6, "12 of its 18 cells are numbers, others are as 'off'"),
         (["12 ms"] * 24, "'12 ms' has a unit, which is not read"),
         (['{"cpu": 1}'] * 24, "it holds objects, whose values are not read"),
     ],
@@ -113,6 +114,78 @@ def test_a_column_with_numbers_that_cannot_be_read_is_left_out_and_a_note_says_w
         inspect(tmp_path, duckdb_source, odd=written)
 
 
+@pytest.mark.parametrize("form", ["{:g}", "{:.2f} €", "{:,.2f}"])
+@pytest.mark.parametrize(
+    "mark",
+    [
+        "n/a",
+        "N/A",
+        "NA",
+        "-",
+        "--",
+        "null",
+        "NULL",
+        "None",
+        "#N/A",
+        "<NA>",
+        "\\N",
+        ".",
+        "?",
+        "n.a.",
+        "\u2013",
+    ],
+)
+def test_what_stands_for_a_missing_value_is_read_as_one_and_a_note_says_so(
+    tmp_path: Path, duckdb_source: ColumnSource, mark: str, form: str
+) -> None:
+    written = [mark if place % 3 else form.format(1000.5 + place) for place in range(24)]
+
+    proposal = inspect(tmp_path, duckdb_source, v=written)
+    result = load(duckdb_source, the_metric(proposal))
+
+    assert (result.rows_stored, result.rows_rejected) == (24, 0)
+    expected = [np.nan if place % 3 else 1000.5 + place for place in range(24)]
+    np.testing.assert_array_equal(result.series[0].data["value"], expected)
+    assert proposal.readings[-1] == f"v: '{mark}' is read as a missing value"
+    assert the_metric(proposal).reading.endswith(f"'{mark}' is read as a missing value")
+
+
+def test_what_is_missing_is_said_of_columns_alike_together(
+    tmp_path: Path, duckdb_source: ColumnSource
+) -> None:
+    first = ["-", "n/a", "NA", *map(str, range(21))]
+    proposal = inspect(
+        tmp_path, duckdb_source, a=first, b=first, c=["-", *map(str, range(23))], d=["", *["7"] * 23]
+    )
+
+    assert proposal.readings == (
+        "a: '-', 'NA' and 'n/a' are read as missing values; b alike",
+        "c: '-' is read as a missing value",
+    )
+    assert [load(duckdb_source, metric).rows_rejected for metric in proposal.metrics] == [0] * 4
+
+
+def test_what_comes_later_and_was_not_seen_is_rejected(tmp_path: Path, duckdb_source: ColumnSource) -> None:
+    proposal = inspect(tmp_path, duckdb_source, v=["n/a", *map(str, range(23))])
+    with (tmp_path / "m.csv").open("a") as file:
+        file.write("2026-12-01 00:00:00;lost\n")
+
+    result = load(duckdb_source, the_metric(proposal))
+
+    assert [row.value for row in result.rejected] == ["lost"]
+
+
+def test_what_tells_series_apart_is_never_missing(tmp_path: Path, duckdb_source: ColumnSource) -> None:
+    rows = "".join(
+        f"{time},{country},{place}\n" for place, time in enumerate(HOURS) for country in ("NA", "DE")
+    )
+
+    proposal = inspect_file(write(tmp_path, "m.csv", "time,country,v\n" + rows), duckdb_source)
+    result = load(duckdb_source, the_metric(proposal))
+
+    assert [one.name for one in result.series] == ["m{country=DE}", "m{country=NA}"]
+
+
 def test_text_is_left_out_without_a_word(tmp_path: Path, duckdb_source: ColumnSource) -> None:
     texts = {
         "host": [f"10.0.0.{place}" for place in range(24)],
@@ -127,7 +200,7 @@ def test_text_is_left_out_without_a_word(tmp_path: Path, duckdb_source: ColumnSo
 
 def test_the_notes_of_a_wide_file_are_few(tmp_path: Path, duckdb_source: ColumnSource) -> None:
     prices = {f"price{place}": cells("{:,.2f} €") for place in range(9)}
-    odd = {f"odd{place}": ["1", "?"] * 12 for place in range(9)}
+    odd = {f"odd{place}": ["1", "!"] * 12 for place in range(9)}
 
     proposal = inspect(tmp_path, duckdb_source, **prices, **odd)
 

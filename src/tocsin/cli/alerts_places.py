@@ -49,7 +49,7 @@ def reading(project_dir: Path, profile: str | None) -> Iterator[tuple[Project, B
     from tocsin.runtime.clock import SystemClock
     from tocsin.runtime.config.loader import load_project
 
-    project, clock = load_project(project_dir.resolve(), profile), SystemClock()
+    project, clock = load_project(project_dir.resolve(), profile, tells=False), SystemClock()
     with memory_to_read(project, clock) as memory:
         yield project, memory, clock
 
@@ -61,7 +61,7 @@ def writing(project_dir: Path, profile: str | None) -> Iterator[tuple[Project, B
     from tocsin.runtime.config.loader import load_project
     from tocsin.runtime.databases import open_memory
 
-    project, clock = load_project(project_dir.resolve(), profile), SystemClock()
+    project, clock = load_project(project_dir.resolve(), profile, tells=False), SystemClock()
     with open_memory(project, clock) as memory:
         yield project, memory, clock
 

@@ -29,7 +29,7 @@ def clean(
     from tocsin.runtime.config.loader import load_project
     from tocsin.runtime.databases import open_memory
 
-    project = load_project(project_dir.resolve(), profile)
+    project = load_project(project_dir.resolve(), profile, tells=False)
     with open_memory(project, SystemClock()) as memory:
         leftovers = find_leftovers(project, memory)
         if yes:

@@ -67,7 +67,7 @@ def open_store(
     else:
         from tocsin.runtime.config.loader import load_project
 
-        service = open_project_events(load_project(project_dir.resolve(), profile), **options)
+        service = open_project_events(load_project(project_dir.resolve(), profile, tells=False), **options)
     with service:
         yield service
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -92,10 +93,14 @@ def plain(value: Any) -> Any:
 
 
 def print_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows as CSV, as RFC 4180 has it."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
+    """Print rows as CSV, as RFC 4180 has it: in UTF-8, whatever the terminal can show."""
+    text = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="", write_through=True)
+    try:
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+    finally:
+        text.detach()  # standard output is not ours to close
 
 
 def print_events(events: Sequence[Idea]) -> None:

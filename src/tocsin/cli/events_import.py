@@ -96,7 +96,7 @@ def import_events(
 
 def _say(report: ImportReport, *, as_json: bool) -> None:
     for one in report.rejections[:_SHOWN]:
-        warn(visible(f"{one.file}:{one.number}: rejected: {one.reason}"))
+        warn(visible(f"{one.place}: rejected: {one.reason}"))
     if report.rejected > _SHOWN:
         warn(f"{report.rejected - _SHOWN:,} more were rejected")
     if report.flawed:

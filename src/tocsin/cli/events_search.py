@@ -109,7 +109,7 @@ def export(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="A file: .jsonl, .csv, .parquet [standard output].", metavar="FILE"
+            "--output", "-o", help="A file: .jsonl, .csv, .parquet [-: standard output].", metavar="FILE"
         ),
     ] = None,
     form: Annotated[
@@ -130,7 +130,13 @@ def export(
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write any number of events: IDEA JSON lines, CSV or Parquet."""
+    """Write any number of events: IDEA JSON lines, CSV or Parquet.
+
+    CSV has the texts of events as they are. A spreadsheet takes one that begins with =, +, - or @ for a
+    formula, which an attacker may have written: open the file there with all columns as text.
+    """
+    if output == Path("-"):
+        output = None
     form = _form(form, output)
     if as_json and output is None:
         raise ConfigError("--json tells which file was written", hint="name one with --output")

@@ -34,7 +34,7 @@ def ls(
     from tocsin.runtime.project_state import monitors_in_state
     from tocsin.runtime.selection import select_monitors
 
-    project = load_project(project_dir.resolve(), profile)
+    project = load_project(project_dir.resolve(), profile, tells=False)
 
     def in_state(state: str) -> set[str]:
         with memory_to_read(project, SystemClock()) as memory:

@@ -65,7 +65,7 @@ def plot(
     from tocsin.runtime.example import read_labels
     from tocsin.runtime.views import find_series, series_view
 
-    project = load_project(project_dir.resolve(), profile)
+    project = load_project(project_dir.resolve(), profile, tells=False)
     with memory_to_read(project, SystemClock()) as memory:
         monitor, series = find_series(project, memory, metric)
         view = series_view(

@@ -54,7 +54,7 @@ def report(
 
     window = {"start": parse_time(start, "--from"), "end": parse_time(end, "--to")}
     check_window(window["start"], window["end"])
-    project = load_project(project_dir.resolve(), profile)
+    project = load_project(project_dir.resolve(), profile, tells=False)
     clock = SystemClock()
     with memory_to_read(project, clock) as memory:
         monitors = select_monitors(

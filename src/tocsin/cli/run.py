@@ -30,6 +30,7 @@ from tocsin.cli.console import (
     warn,
 )
 from tocsin.cli.findings import print_findings
+from tocsin.threads import Asked, EndRequests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,12 +126,14 @@ def _ended_by_signals() -> Iterator[None]:
 
     A query in another thread is waited for. Whoever asks twice does not want to: the process ends at once.
     """
-    received: list[int] = []
+    requests = EndRequests()
 
     def end(number: int, frame: object) -> None:  # noqa: ARG001  # the signature of a handler
-        if received:
+        asked = requests.take(number)
+        if asked is Asked.AGAIN:
             os._exit(128 + number)  # leases of a dead process are free
-        received.append(number)
+        if asked is Asked.SAME:
+            return
         with suppress(OSError):  # not by a stream, which may be at writing just now
             os.write(2, _ASKED_TO_END)
         raise KeyboardInterrupt
@@ -141,7 +144,7 @@ def _ended_by_signals() -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         warn("stopped; the next run goes on from here")
-        sys.exit(128 + (received[0] if received else signal.SIGINT))
+        sys.exit(128 + (requests.number or signal.SIGINT))
     finally:
         for number, handler in before:
             signal.signal(number, handler)

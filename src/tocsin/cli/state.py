@@ -300,7 +300,7 @@ def _memory(project_dir: Path, profile: str | None) -> Iterator[tuple[Project, B
     from tocsin.runtime.config.loader import load_project
     from tocsin.runtime.databases import open_memory
 
-    project = load_project(project_dir.resolve(), profile)
+    project = load_project(project_dir.resolve(), profile, tells=False)
     with open_memory(project, SystemClock()) as memory:
         yield project, memory
 
@@ -311,7 +311,7 @@ def _memory_to_read(project_dir: Path, profile: str | None) -> Iterator[tuple[Pr
     from tocsin.runtime.clock import SystemClock
     from tocsin.runtime.config.loader import load_project
 
-    project = load_project(project_dir.resolve(), profile)
+    project = load_project(project_dir.resolve(), profile, tells=False)
     with memory_to_read(project, SystemClock()) as memory:
         yield project, memory
 

@@ -34,7 +34,7 @@ def status(
     from tocsin.runtime.config.loader import load_project
     from tocsin.runtime.status import project_status
 
-    project = load_project(project_dir.resolve(), profile)
+    project = load_project(project_dir.resolve(), profile, tells=False)
     with memory_to_read(project, SystemClock()) as memory:
         state = project_status(project, memory)
     if as_json:

@@ -31,7 +31,7 @@ def unlock(
     from tocsin.runtime.databases import open_memory
     from tocsin.runtime.project_state import break_leases
 
-    project = load_project(project_dir.resolve(), profile)
+    project = load_project(project_dir.resolve(), profile, tells=False)
     with open_memory(project, SystemClock()) as memory:
         broken = break_leases(memory, names or None)
     if as_json:

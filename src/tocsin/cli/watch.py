@@ -25,6 +25,7 @@ from tocsin.cli.console import (
     visible_lines,
 )
 from tocsin.cli.run import NO_NEWS, report_line
+from tocsin.threads import Asked, EndRequests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -128,13 +129,14 @@ def _address(text: str) -> tuple[str, int]:
 
 
 def _listen_to_signals(watching: Watch) -> None:
-    asked: list[int] = []
+    requests = EndRequests()
 
     def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  # the signature of a handler
-        if asked:
+        asked = requests.take(number)
+        if asked is Asked.AGAIN:
             os._exit(128 + number)  # leases of a dead process are free
-        asked.append(number)
-        watching.ask_to_stop()
+        if asked is Asked.FIRST:
+            watching.ask_to_stop()
 
     def reload(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
         watching.ask_to_reload()
@@ -152,8 +154,8 @@ class _Lines:
     """Writes a line for what was done: for people to standard error, as JSON to standard output.
 
     A thread of its own writes, so that a reader that does not read stops nothing: what is too much is left
-    out, and that is said. An error of a monitor that stays the same is written once for people, until it is
-    over.
+    out, and that is said. An error of a monitor, or of another part of the watch, that stays the same is
+    written once for people, until it is over.
     """
 
     def __init__(self, clock: Clock, *, as_json: bool) -> None:
@@ -172,11 +174,7 @@ class _Lines:
                 {"what": "run", "seconds": round(seconds, 4), **report.to_dict(), "notes": report.notes}
             )
             return
-        with self._lock:
-            key = f"{report.kind}:{report.name}"
-            before = self._errors.pop(key, None)
-            if report.error is not None:
-                self._errors[key] = report.error
+        before = self._replace_error(f"{report.kind}:{report.name}", report.error)
         if report.error is not None and report.error == before:
             return
         line = report_line(report)
@@ -188,10 +186,15 @@ class _Lines:
 
     def said(self, what: str, text: str, facts: Mapping[str, Any] | None = None) -> None:
         """See `WatchListener`."""
+        facts = facts or {}
         if self._as_json:
-            self._print({"what": what, "text": text, **(facts or {})})
-        else:
-            self._print_lines(f"error: {text}" if what == "error" else text)
+            self._print({"what": what, "text": text, **facts})
+            return
+        if "part" in facts:
+            error = facts.get("error")
+            if self._replace_error(facts["part"], error) == error:
+                return
+        self._print_lines(f"error: {text}" if what == "error" else text)
 
     def close(self) -> bool:
         """Write what waits, as far as somebody reads it within a few seconds; false: nobody does."""
@@ -199,6 +202,14 @@ class _Lines:
             self._waiting.put(None, timeout=_LAST_WORDS)
         self._writer.join(_LAST_WORDS)
         return not self._writer.is_alive()
+
+    def _replace_error(self, key: str, error: str | None) -> str | None:
+        """Keep what was said last of a monitor or a part; give what was before."""
+        with self._lock:
+            before = self._errors.pop(key, None)
+            if error is not None:
+                self._errors[key] = error
+        return before
 
     def _print(self, facts: dict[str, Any]) -> None:
         self._put(json.dumps({"at": f"{self._clock.now():%Y-%m-%dT%H:%M:%S.%f}Z", **facts}, default=str))

@@ -5,7 +5,8 @@ stores need those. Then after the last thread has ended, if that one has learned
 
 A signal arrives between any two instructions of the main thread, perhaps in the middle of an ingest. So the
 handler only passes it to a thread of ours, which saves and then sends the signal again; this time the
-handler that was there before gets it. A second signal from outside is passed on at once.
+handler that was there before gets it. A second signal from outside is passed on at once, unless it is the
+first one again, passed on by another way.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import threading
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tocsin.threads import start
+from tocsin.threads import Asked, EndRequests, start
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -51,6 +52,8 @@ class _ProcessEnd:
         self.installed = False
         self.previous: Any = None
         self.passing_on = False
+        self.saved = False
+        self.requests = EndRequests()
 
     def add(self, member: Flushable) -> None:
         with self.lock:
@@ -90,10 +93,14 @@ class _ProcessEnd:
                 self.installed = False
 
     def handle(self, number: int, frame: FrameType | None) -> None:
-        if self.thread is not None and not self.passing_on and self.pid == os.getpid():
-            self.passing_on = True
-            self.signals.put(number)
-            return
+        if self.thread is not None and self.pid == os.getpid():
+            if not self.passing_on:
+                self.requests, self.saved, self.passing_on = EndRequests(), False, True
+                self.requests.take(number)
+                self.signals.put(number)
+                return
+            if not self.saved and self.requests.take(number) is Asked.SAME:
+                return
         self.passing_on = False
         if callable(self.previous):
             self.previous(number, frame)
@@ -104,6 +111,7 @@ class _ProcessEnd:
     def _watch(self) -> None:
         while (number := self.signals.get()) is not None:
             self.save()
+            self.saved = True
             signal.pthread_kill(threading.main_thread().ident or 0, number)
 
     def save(self) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from tocsin.errors import LoadError
 from tocsin.sources.file_format import quoted_identifier, quoted_text
-from tocsin.sources.number_forms import LeftOut, NumberForm, find_forms
+from tocsin.sources.number_forms import LeftOut, NumberForm, find_forms, is_missing_sql
 
 if TYPE_CHECKING:
     from tocsin.abc import ColumnSource
@@ -40,6 +40,7 @@ _CLOCK_FORMATS = (
     *(" %H:%M:%S", " %H:%M", "T%H:%M:%S", " %I:%M:%S %p", " %I:%M %p", "T%H%M%SZ", "T%H%M%S", "%H%M%S", ""),
     *(", %H:%M:%S", ", %H:%M", ", %I:%M:%S %p", ", %I:%M %p", " %H:%M:%S GMT"),
 )
+_ZONED_FORMATS = ("Z", "GMT")
 _MONTH_NAME = re.compile("%[bB]")
 _FEW_ROWS = 1000
 _DAY_CLOCKS = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%I:%M:%S %p", "%I:%M %p")
@@ -62,6 +63,7 @@ class Column:
         distinct: How many different things are in it, about.
         low: The 1 % quantile of the numbers; NaN without any.
         high: The 99 % quantile.
+        missing: What stands in it for values that are missing, besides nothing.
         form: How its numbers are written, or why they are not read; `None` for plain ones and for text.
     """
 
@@ -74,6 +76,7 @@ class Column:
     distinct: int
     low: float
     high: float
+    missing: tuple[str, ...] = ()
     form: NumberForm | LeftOut | None = None
 
     @property
@@ -84,7 +87,10 @@ class Column:
     @property
     def value_sql(self) -> str:
         """The column as numbers; what is none is left as it is, so that it can be shown."""
-        return self.form.sql(self.sql) if isinstance(self.form, NumberForm) else self.sql
+        numbers = self.form.sql(self.sql) if isinstance(self.form, NumberForm) else self.sql
+        if not self.missing:
+            return numbers
+        return f"CASE WHEN trim({self.sql}) NOT IN ({_listed(self.missing)}) THEN {numbers} END"
 
     @property
     def is_number(self) -> bool:
@@ -112,6 +118,7 @@ class Roles:
         left_out: The columns with numbers that cannot be watched, each with the reason.
         time_words: How times with the name of a month are read, by an example; empty for all others.
         ambiguous: Whether day and month could be the other way round.
+        has_zone: Whether all times say of which zone they are.
     """
 
     timestamp: Column
@@ -120,6 +127,18 @@ class Roles:
     dimension: Column | None
     left_out: tuple[tuple[str, str], ...] = ()
     time_words: str = ""
+    ambiguous: bool = False
+    has_zone: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Time:
+    """A column of times and how it is read; see `Roles`."""
+
+    column: Column
+    sql: str
+    has_zone: bool
+    words: str = ""
     ambiguous: bool = False
 
 
@@ -145,7 +164,7 @@ def find_roles(source: ColumnSource, relation: str, columns: list[tuple[str, str
         raise LoadError(
             f"{label} has no column of times, only {names}", hint="write the metric's query by hand"
         )
-    timestamp, timestamp_sql, time_words, ambiguous = time
+    timestamp, timestamp_sql = time.column, time.sql
     rest = _with_forms(source, sample, [column for column in looked if column is not timestamp])
     clock = _find_clock(source, sample, timestamp_sql, rest)
     if clock is not None:
@@ -169,7 +188,9 @@ def find_roles(source: ColumnSource, relation: str, columns: list[tuple[str, str
         why = "".join(f"; {name} is left out: {reason}" for name, reason in left_out[:_FEW_NAMES])
         message = f"{label} has no column of numbers, only {names}{why}"
         raise LoadError(message, hint="write the metric's query by hand")
-    return Roles(timestamp, timestamp_sql, values, dimension, left_out, time_words, ambiguous)
+    return Roles(
+        timestamp, timestamp_sql, values, dimension, left_out, time.words, time.ambiguous, time.has_zone
+    )
 
 
 def _with_forms(source: ColumnSource, sample: str, columns: list[Column]) -> list[Column]:
@@ -182,17 +203,19 @@ def _with_forms(source: ColumnSource, sample: str, columns: list[Column]) -> lis
 
 
 def _look(source: ColumnSource, sample: str, columns: list[tuple[str, str]]) -> list[Column]:
-    parts = []
+    parts, zone = [], quoted_text(_ZONE)
     for place, (name, _) in enumerate(columns):
         text = f"trim(CAST(file.{quoted_identifier(name)} AS VARCHAR))"
         as_number = f"TRY_CAST({text} AS DOUBLE)"
         plain = f"(NOT regexp_matches({text}, '{_WORD_BEHIND}') OR regexp_matches({text}, '{_ZONE}'))"
         finite = f"FILTER (isfinite({as_number}))"
+        missing = is_missing_sql(text)
         parts += [
-            f"count(nullif({text}, '')) AS given{place}",
+            f"count(*) FILTER (NOT {missing}) AS given{place}",
+            f"string_agg(DISTINCT nullif({text}, ''), chr(10)) FILTER ({missing}) AS missing{place}",
             f"count({as_number}) AS numbers{place}",
             f"count(*) FILTER (TRY_CAST({text} AS TIMESTAMP) >= {_FIRST_TIME} AND {plain}) AS times{place}",
-            f"count(*) FILTER (regexp_matches({text}, {quoted_text(_ZONE)})) AS zones{place}",
+            f"count(*) FILTER (NOT {missing} AND regexp_matches({text}, {zone})) AS zones{place}",
             f"approx_count_distinct({text}) AS distinct{place}",
             f"quantile_cont({as_number}, 0.01) {finite} AS low{place}",
             f"quantile_cont({as_number}, 0.99) {finite} AS high{place}",
@@ -206,32 +229,29 @@ def _look(source: ColumnSource, sample: str, columns: list[tuple[str, str]]) -> 
         value: Any = seen[key][0]
         return float("nan") if value is None else float(value)
 
+    def texts(key: str) -> tuple[str, ...]:
+        return tuple(sorted((seen[key][0] or "").splitlines()))
+
     return [
         Column(
             name, kind, count(f"given{i}"), count(f"numbers{i}"), count(f"times{i}"), count(f"zones{i}"),
-            count(f"distinct{i}"), number(f"low{i}"), number(f"high{i}"),
+            count(f"distinct{i}"), number(f"low{i}"), number(f"high{i}"), texts(f"missing{i}"),
         )
         for i, (name, kind) in enumerate(columns)
     ]  # fmt: skip
 
 
-def _find_time(
-    source: ColumnSource, sample: str, columns: list[Column]
-) -> tuple[Column, str, str, bool] | None:
-    """Find the column of times, the expression for it, its form in words, and whether that is ambiguous."""
-    found = []
-    for place, column in enumerate(columns):
-        expression = _time_expression(column)
-        if expression is not None:
-            found.append((_name_rank(column), place, column, expression))
+def _find_time(source: ColumnSource, sample: str, columns: list[Column]) -> _Time | None:
+    """Find the column of times, and how it is read."""
+    found = [time for time in map(_plain_time, columns) if time is not None]
     if found:
-        _, _, column, expression = min(found, key=lambda one: one[:2])
-        return column, expression, "", False
+        return min(found, key=lambda time: _name_rank(time.column))  # the first one of a rank
     for column in sorted(columns, key=_name_rank):
         if column.type == "VARCHAR" and column.given and (formats := _text_formats(source, sample, column)):
             times = [f"TRY_STRPTIME(trim({column.sql}), {quoted_text(form)})" for form in formats]
             words = _in_words(source, sample, column, times[0]) if _MONTH_NAME.search(formats[0]) else ""
-            return column, times[0], words, _differ(source, sample, times)
+            has_zone = formats[0].endswith(_ZONED_FORMATS)
+            return _Time(column, times[0], has_zone, words, _differ(source, sample, times))
     return None
 
 
@@ -286,29 +306,34 @@ def _name_rank(column: Column) -> int:
     return len(_TIME_NAMES) + (0 if _TIME_WORDS.search(name) else 1)
 
 
-def _time_expression(column: Column) -> str | None:
+def _plain_time(column: Column) -> _Time | None:
+    """Read a column as times that DuckDB knows, or as numbers since 1970; `None` when it holds neither."""
     kind = column.type.upper()
     if kind == "TIMESTAMP WITH TIME ZONE":
-        return f"make_timestamp(epoch_us({column.sql}))"
+        return _Time(column, f"make_timestamp(epoch_us({column.sql}))", has_zone=True)
     if kind == "TIMESTAMPTZ_NS":  # DuckDB casts it to no other time
-        return f"make_timestamp(epoch_ns({column.sql}) // 1000)"
+        return _Time(column, f"make_timestamp(epoch_ns({column.sql}) // 1000)", has_zone=True)
     if kind.startswith(("TIMESTAMP", "DATE")):
-        return f"CAST({column.sql} AS TIMESTAMP)"
+        return _Time(column, f"CAST({column.sql} AS TIMESTAMP)", has_zone=False)
     if kind.startswith("BOOL") or _is_nested(column) or not column.given:
         return None
     if column.times >= _MOST * column.given:
         cast = f"TRY_CAST(trim({column.sql}) AS TIMESTAMP)"
         with_zone = f"make_timestamp(epoch_us(TRY_CAST(trim({column.sql}) AS TIMESTAMPTZ)))"
-        return with_zone if column.zones else cast
-    return _epoch_expression(column) if column.numbers >= _MOST * column.given else None
+        return _Time(column, with_zone if column.zones else cast, has_zone=column.zones >= column.times)
+    return _epoch_time(column) if column.numbers >= _MOST * column.given else None
 
 
-def _epoch_expression(column: Column) -> str | None:
+def _epoch_time(column: Column) -> _Time | None:
     for microseconds, units in _UNITS:
         if _EPOCH_1990 * units <= column.low <= column.high <= _EPOCH_2100 * units:
             number = f"TRY_CAST({column.sql} AS DOUBLE) * {microseconds}"
-            return f"make_timestamp(TRY_CAST({number} AS BIGINT))"
+            return _Time(column, f"make_timestamp(TRY_CAST({number} AS BIGINT))", has_zone=True)
     return None
+
+
+def _listed(texts: tuple[str, ...]) -> str:
+    return ", ".join(map(quoted_text, texts))
 
 
 def _is_nested(column: Column) -> bool:

@@ -49,7 +49,7 @@ class MetricProposal:
     Attributes:
         name: Made of the file's name, and the column's when there are several; letters, digits, `_.-`.
         column: The column of values.
-        reading: How its numbers are read, by an example; empty when they are plain.
+        reading: How its numbers are read that are not plain, by an example, and what is a missing value.
         query: The query, a template with the window's placeholders; it gives `timestamp`, `value`, and
             the dimension. It names the file by its whole path.
         located_query: The query with the file's name as it shall be written.
@@ -91,6 +91,7 @@ class FileProposal:
         metrics: One for each column of values.
         notes: What to look at before trusting the proposal, each a sentence.
         readings: How numbers and times were read that are not plain, and which columns were left out.
+        has_zone: Whether all times say of which zone they are; others are taken as UTC.
     """
 
     path: Path
@@ -105,6 +106,7 @@ class FileProposal:
     metrics: tuple[MetricProposal, ...]
     notes: tuple[str, ...]
     readings: tuple[str, ...] = ()
+    has_zone: bool = True
 
 
 def inspect_files(
@@ -186,6 +188,7 @@ def inspect_file(
         metrics=tuple(metrics),
         notes=tuple(_notes(roles, rhythm, rows, placed)),
         readings=tuple(_readings(roles)),
+        has_zone=roles.has_zone,
     )
 
 
@@ -236,7 +239,7 @@ def _metric(
     return MetricProposal(
         name=name,
         column=value.name,
-        reading=_reading(value),
+        reading="; ".join(filter(None, (_reading(value), _missing(value)))),
         query=query,
         located_query=located_query,
         dimension=dimension,
@@ -309,15 +312,30 @@ def _reading(value: Column) -> str:
     return value.form.reading if isinstance(value.form, NumberForm) else ""
 
 
+def _missing(value: Column) -> str:
+    """Say what in a column stands for a value that is missing."""
+    if not value.missing:
+        return ""
+    *others, last = [f"'{text}'" for text in value.missing]
+    if not others:
+        return f"{last} is read as a missing value"
+    return f"{', '.join(others)} and {last} are read as missing values"
+
+
 def _readings(roles: Roles) -> list[str]:
     """Say what was made of columns that are not plain: a line each, of one form the first alone."""
     lines = [f"{roles.timestamp.name}: {roles.time_words}"] if roles.time_words else []
-    alike: dict[tuple[str, str], list[Column]] = {}
+    alike: dict[tuple[str, ...], list[Column]] = {}
+    without: dict[tuple[str, ...], list[Column]] = {}
     for value in roles.values:
         if isinstance(value.form, NumberForm):
             alike.setdefault((value.form.decimal, value.form.unit), []).append(value)
+        if value.missing:
+            without.setdefault(value.missing, []).append(value)
     for first, *others in alike.values():
         lines.append(f"{first.name}: {_reading(first)}{_and_alike(others)}")
+    for first, *others in without.values():
+        lines.append(f"{first.name}: {_missing(first)}{_and_alike(others)}")
     lines += [f"{name} is left out: {reason}" for name, reason in roles.left_out[:_MOST_LEFT_OUT]]
     if more := [name for name, _ in roles.left_out[_MOST_LEFT_OUT:]]:
         lines.append(f"{_few(more)} {'is' if len(more) == 1 else 'are'} left out, too")

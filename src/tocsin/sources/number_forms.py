@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tocsin.abc import ColumnSource
 
-__all__ = ["LeftOut", "NumberForm", "find_forms"]
+__all__ = ["LeftOut", "NumberForm", "find_forms", "is_missing_sql"]
 
 _MOST = 0.8  # of the cells: then a column is one of numbers
 _SURE = 0.05  # of the cells with a mark, or the other way round: then a mark is sure
@@ -31,6 +31,11 @@ _NUMBER = rf"[+-]?({_UNIT}{_SPACE}?)?[+-]?{_DIGITS}({_SPACE}?({_UNIT}|%))?"
 _MEASURED = rf"[+-]?[0-9]+([.,][0-9]+)?{_SPACE}?[A-Za-zµ°²³/]{{1,8}}"
 _OBJECT = "[{].*[}]"
 _UNSURE = "[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}"
+# What programs write where there is no value, in lower case: R, pandas, spreadsheets, databases, SAS, people.
+_MISSING = (
+    *("n/a", "na", "n.a.", "<na>", "#n/a", "#na", "#n/a n/a", "null", "none", "nil", r"\n"),
+    *("-", "--", "\u2013", "\u2014", ".", "?"),
+)
 
 
 def _sure(mark: str, other: str) -> str:
@@ -131,6 +136,11 @@ class _Seen:
         return None
 
 
+def is_missing_sql(text: str) -> str:
+    """Write whether a trimmed text is empty or stands for a value that is missing."""
+    return f"lower({text}) IN ({', '.join(map(quoted_text, ('', *_MISSING)))})"
+
+
 def find_forms(
     source: ColumnSource, sample: str, odd: Sequence[str], plain: Sequence[str]
 ) -> dict[str, NumberForm | LeftOut]:
@@ -209,9 +219,10 @@ def _quoted(text: str) -> str:
 def _look(source: ColumnSource, sample: str, names: Sequence[str]) -> dict[str, _Seen]:
     if not names:
         return {}
+    texts = [f"trim(CAST(file.{quoted_identifier(name)} AS VARCHAR))" for name in names]
     cells = ", ".join(
-        f"nullif(trim(CAST(file.{quoted_identifier(name)} AS VARCHAR)), '') AS cell{place}"
-        for place, name in enumerate(names)
+        f"CASE WHEN NOT {is_missing_sql(text)} THEN {text} END AS cell{place}"
+        for place, text in enumerate(texts)
     )
     views = ", ".join(
         f"cell{place}, TRY_CAST(cell{place} AS DOUBLE) IS NOT NULL AS plain{place}, "

@@ -48,7 +48,7 @@ def test_a_file_in_which_something_is_wrong_is_set_aside_and_what_is_right_in_it
 
     assert (report.events_new, report.events_rejected) == (1, 1)
     assert names(project, "errors") == ["1.jsonl", "1.jsonl.reason"]
-    assert any("no usable ID" in note for note in report.notes)
+    assert any(note.endswith("1.jsonl:2: no usable ID") for note in report.notes)
 
 
 def test_a_monitor_that_looks_at_nothing_says_so(project: EventsWorkspace) -> None:

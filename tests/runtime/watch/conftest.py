@@ -40,6 +40,16 @@ def until(condition: Callable[[], Any], what: str) -> Any:
     return found
 
 
+def insist(process: subprocess.Popen[str], number: signal.Signals) -> None:
+    """Ask a process to end, again and again, until it has ended."""
+
+    def has_ended() -> bool:
+        process.send_signal(number)
+        return process.poll() is not None
+
+    until(has_ended, "its end")
+
+
 class Watching:
     """`tocsin watch --json`, and what it has said so far."""
 

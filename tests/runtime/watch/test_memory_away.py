@@ -49,7 +49,9 @@ def test_what_comes_while_the_memory_is_locked_is_told_when_it_is_free(
         with locked(project):
             move_in(folder, "1.json", event(1), event(2))
             watching.wait_for("run", name="ids", status="failed")
+            watching.wait_for("error", "telling failed", part="telling")
             assert watching.get("/healthz")[0] == 200
+        watching.wait_for("works", "telling works again", part="telling")
         until(lambda: len(told(receiver)) == 2, "both")
         assert watching.end() == 0
 

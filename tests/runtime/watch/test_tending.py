@@ -30,7 +30,7 @@ class Hearing:
         assert (what, facts) == ("error", None)
         self.texts.append(text)
 
-    def failed(self, name: str, error: Exception) -> None:
+    def failed(self, name: str, error: Exception | None) -> None:
         raise AssertionError(name, error)
 
 

@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.runtime.watch.conftest import WatchedProject, Watching, event, move_in, told, until
+from tests.runtime.watch.conftest import (
+    WatchedProject,
+    Watching,
+    event,
+    insist,
+    move_in,
+    told,
+    until,
+)
 from tocsin.testing.channels import Answer, HttpReceiver
 
 if TYPE_CHECKING:
@@ -166,7 +174,8 @@ def test_a_second_signal_ends_it_at_once(project: WatchedProject, receiver: Http
         until(lambda: receiver.requests, "a request")
         watching.send(signal.SIGTERM)
         watching.wait_for("stopping")
-        assert watching.end() == 128 + signal.SIGTERM
+        insist(watching.process, signal.SIGTERM)
+        assert watching.wait() == 128 + signal.SIGTERM
 
 
 @pytest.mark.fault

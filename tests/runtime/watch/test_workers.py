@@ -154,25 +154,30 @@ def test_a_routine_is_done_when_woken_and_calls_meanwhile_make_one_more_step() -
 
 
 def test_a_routine_that_fails_is_tried_again_and_says_so() -> None:
-    failures: SimpleQueue[tuple[str, str]] = SimpleQueue()
-    worked = threading.Event()
+    said: SimpleQueue[tuple[str, str]] = SimpleQueue()
+    steps: SimpleQueue[int] = SimpleQueue()
     tries = 0
 
     def step() -> float:
         nonlocal tries
         tries += 1
-        if tries == 1:
+        if tries == 2:
             raise OSError("the disk is full")
-        worked.set()
+        steps.put(tries)
         return 1e6
 
-    routine = Routine("test", step, lambda name, error: failures.put((name, str(error))))
+    routine = Routine("test", step, lambda name, error: said.put((name, str(error))))
     routine.start()
-    assert failures.get(timeout=PATIENCE) == ("test", "the disk is full")
-    assert worked.wait(PATIENCE)
+    assert steps.get(timeout=PATIENCE) == 1
+    routine.wake()
+    assert said.get(timeout=PATIENCE) == ("test", "the disk is full")
+    assert steps.get(timeout=PATIENCE) == 3
+    assert said.get(timeout=PATIENCE) == ("test", "None")  # it works again
+    routine.wake()
+    assert steps.get(timeout=PATIENCE) == 4
     routine.stop()
     assert routine.join(PATIENCE)
-    assert failures.empty()
+    assert said.empty()
 
 
 def test_a_routine_that_was_never_started_can_be_stopped() -> None:

@@ -295,6 +295,20 @@ def test_a_wrong_delimiter_is_told_from_a_missing_column(
         events(path, "when;something\n1;2\n", mapping())
 
 
+@pytest.mark.parametrize(
+    ("encoding", "advice"),
+    [
+        ("cp1252", "its first line is not UTF-8: give the `encoding` in the mapping, for example cp1252"),
+        ("utf-16-le", "its first line is UTF-16 without a mark: write `encoding: utf-16-le` in the mapping"),
+    ],
+)
+def test_a_wrong_encoding_is_told_from_a_missing_column(path: Path, encoding: str, advice: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        events(path, "when,what,Größe\n1,x,2\n".encode(encoding), mapping({"Größe": ("ByteCount",), **BASE}))
+
+    assert str(caught.value) == f"{path} has no column 'Größe': {advice}"
+
+
 def test_rows_of_one_value_ask_for_the_delimiter(path: Path) -> None:
     [rejected] = events(path, "1;2\n", mapping(header=("when", "what")))
     assert rejected.reason == "it has 1 value in place of 2: is ',' what separates them?"

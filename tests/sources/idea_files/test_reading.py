@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tocsin.errors import ConfigError, LoadError
 from tocsin.model import RejectedLine
-from tocsin.sources.idea_files import EventFile
+from tocsin.sources.idea_files import ColumnMapping, CsvMapping, EventFile
 from tocsin.sources.idea_files.content import LONGEST, numbered_lines
 from tocsin.sources.idea_files.documents import documents
 from tocsin.sources.idea_files.mixed_lines import mixed_lines
@@ -213,6 +213,28 @@ def test_a_file_that_ends_within_its_compression_header_is_an_error(path: Path) 
 def test_what_is_neither_json_nor_known_csv_is_an_error_with_a_hint(path: Path, content: bytes) -> None:
     with pytest.raises(ConfigError, match=r"neither IDEA.*--mapping FILE"):
         read(path, content)
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"PK\x03\x04\x14\0[Content_Types].xml", "a ZIP archive or an Excel workbook"),
+        (bytes.fromhex("d0cf11e0a1b11ae1") + bytes(504), "an Excel workbook"),
+        (bytes.fromhex("28b52ffd2400"), "compressed with Zstandard"),
+    ],
+)
+@pytest.mark.parametrize(
+    "columns", [None, CsvMapping(columns=(ColumnMapping("when", ("DetectTime", "Category")),))]
+)
+def test_archives_and_workbooks_are_called_what_they_are(
+    path: Path, content: bytes, what: str, columns: CsvMapping | None
+) -> None:
+    path.write_bytes(content)
+
+    with EventFile(str(path), columns) as file, pytest.raises(ConfigError) as caught:
+        list(file)
+
+    assert caught.value.message == f"{path} is {what}, which cannot be read"
 
 
 def test_a_missing_file_a_folder_and_a_pipe_are_errors(tmp_path: Path) -> None:

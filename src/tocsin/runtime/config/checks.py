@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from tocsin.abc import Detector
     from tocsin.runtime.config.events import EventsAlertingConfig, EventsConfig
+    from tocsin.runtime.config.loader import Project
     from tocsin.runtime.config.log import LogAlertingConfig, LogConfig
     from tocsin.runtime.config.metric import AlertingConfig, MetricConfig
 
@@ -29,7 +30,7 @@ __all__ = [
 
 def check_channels(
     config: MetricConfig | LogConfig | EventsConfig,
-    channels: Mapping[str, Mapping[str, Any]],
+    project: Project,
     text: str,
     path: Path,
 ) -> None:
@@ -42,11 +43,11 @@ def check_channels(
     for index, rule in enumerate(rules):
         for name in rule.channels:
             where = ("alerting", index, "channels")
-            if name not in channels:
-                hint = suggest(name, channels) or "define it under alert_channels in profiles.yml"
+            if name not in project.channels:
+                hint = suggest(name, project.channels) or "define it under alert_channels in profiles.yml"
                 raise error_at(f"there is no alert channel {name!r}", text, path, where, hint)
-            if rule.enabled and config.enabled:
-                _check_channel(name, channels[name], text, path, where)
+            if rule.enabled and config.enabled and name not in project.unset_channels:
+                _check_channel(name, project.channels[name], text, path, where)
 
 
 def _check_channel(

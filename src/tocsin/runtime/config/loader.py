@@ -10,7 +10,7 @@ from tocsin.errors import ConfigError
 from tocsin.runtime.config.groups import GroupsConfig, load_groups
 from tocsin.runtime.config.monitors import LogMonitor, MetricMonitor, load_monitors
 from tocsin.runtime.config.project import MemoryConfig, ProfileConfig, ProfilesConfig, ProjectConfig
-from tocsin.runtime.config.yaml_file import is_there, read_text, suggest, validate
+from tocsin.runtime.config.yaml_file import is_there, read_text, substitute_environment, suggest, validate
 from tocsin.runtime.servers import memory_arguments
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ __all__ = ["PROFILES_FILE", "PROJECT_FILE", "Project", "load_project"]
 
 PROJECT_FILE = "tocsin_project.yml"
 PROFILES_FILE = "profiles.yml"
+_CHANNELS = frozenset({"alert_channels"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class Project:
     profile_files: tuple[Path, ...] = ()
     monitors: tuple[Monitor, ...] = ()
     groups: GroupsConfig = field(default_factory=GroupsConfig)
+    unset_channels: frozenset[str] = frozenset()
+    """Channels that lack a variable of the environment: see `load_project`."""
 
     @property
     def alert_rules(self) -> dict[tuple[str, str], AlertRule]:
@@ -83,13 +86,17 @@ class Project:
         return self.memory_path.parent / "dead_letters"
 
 
-def load_project(folder: Path, profile: str | None = None, *, home: Path | None = None) -> Project:
+def load_project(
+    folder: Path, profile: str | None = None, *, home: Path | None = None, tells: bool = True
+) -> Project:
     """Read a project.
 
     Args:
         folder: The folder with `tocsin_project.yml`.
         profile: The profile to use in place of the default one.
         home: The folder whose `.tocsin/profiles.yml` comes before the project's (default: the user's).
+        tells: Whether messages may be sent. Who only looks need not have the secrets of all channels: those
+            that lack a variable of the environment are left as they are written.
 
     Raises:
         ConfigError: The project's or the profiles' file is wrong. A wrong monitor does not raise: it
@@ -104,7 +111,7 @@ def load_project(folder: Path, profile: str | None = None, *, home: Path | None 
     config = validate(ProjectConfig, read_text(path), path)
     own = folder / PROFILES_FILE
     files = (*_profiles_at_home(home), *([own] if is_there(own) else []))
-    profiles = _load_profiles(files)
+    profiles, unset = _load_profiles(files, tells=tells)
     chosen = profile or config.default_profile or profiles.default_profile or next(iter(profiles.profiles))
     _require_profile(chosen, profiles.profiles, folder / PROFILES_FILE)
     server = profiles.profiles[chosen].memory_server(chosen)
@@ -119,6 +126,7 @@ def load_project(folder: Path, profile: str | None = None, *, home: Path | None 
         channels=profiles.alert_channels,
         profile_files=files,
         groups=load_groups(folder),
+        unset_channels=unset,
     )
     return replace(project, monitors=load_monitors(project))
 
@@ -132,22 +140,36 @@ def _profiles_at_home(home: Path | None) -> tuple[Path, ...]:
         return ()
 
 
-def _load_profiles(files: tuple[Path, ...]) -> ProfilesConfig:
+def _load_profiles(files: tuple[Path, ...], *, tells: bool) -> tuple[ProfilesConfig, frozenset[str]]:
     """Read profiles and channels; of the same name, that of the later file counts.
 
     The profile for files is there in any case, and comes last: it is the default when there is no other.
     """
     merged = ProfilesConfig()
+    unset: set[str] = set()
     for path in files:
-        found = validate(ProfilesConfig, read_text(path), path)
+        found = validate(ProfilesConfig, read_text(path), path, keep=frozenset() if tells else _CHANNELS)
+        channels, lacking = (found.alert_channels, set[str]()) if tells else _filled(found.alert_channels)
+        unset = unset - channels.keys() | lacking
         merged = ProfilesConfig(
             profiles={**merged.profiles, **found.profiles},
             default_profile=found.default_profile or merged.default_profile,
-            alert_channels={**merged.alert_channels, **found.alert_channels},
+            alert_channels={**merged.alert_channels, **channels},
         )
     profiles = dict(merged.profiles)
     profiles.setdefault("files", ProfileConfig(type="duckdb"))
-    return merged.model_copy(update={"profiles": profiles})
+    return merged.model_copy(update={"profiles": profiles}), frozenset(unset)
+
+
+def _filled(channels: Mapping[str, dict[str, Any]]) -> tuple[dict[str, dict[str, Any]], set[str]]:
+    """Put the environment into the settings of channels; give the names of those that lack a variable."""
+    found, lacking = dict(channels), set[str]()
+    for name, settings in channels.items():
+        try:
+            found[name] = substitute_environment(settings)
+        except KeyError:
+            lacking.add(name)
+    return found, lacking
 
 
 def _require_profile(name: str, profiles: Mapping[str, ProfileConfig], path: Path) -> None:

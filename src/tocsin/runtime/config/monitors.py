@@ -195,7 +195,7 @@ def _load_log(project: Project, path: Path) -> LogMonitor:
         if detector.get_detector_id() in {other.get_detector_id() for other in detectors}:
             raise error_at("the same detector stands twice", text, path, ("detectors", index))
         detectors.append(detector)
-    check_channels(config, project.channels, text, path)
+    check_channels(config, project, text, path)
     check_templates(config, text, path)
     return LogMonitor(path, config, tuple(detectors))
 
@@ -206,7 +206,7 @@ def _load_events(project: Project, path: Path) -> EventsMonitor:
     check_search_parameters(
         config.filter, "filter", "each event is looked at once, when it is stored", text, path
     )
-    check_channels(config, project.channels, text, path)
+    check_channels(config, project, text, path)
     return EventsMonitor(path, config, _mapping_of(project, config, text, path))
 
 
@@ -241,7 +241,7 @@ def _load_metric(project: Project, path: Path) -> MetricMonitor:
         query = _query_of(project, config, text, path)
     detectors = _detectors_of(config, text, path)
     check_seasonality(config, detectors, text, path)
-    check_channels(config, project.channels, text, path)
+    check_channels(config, project, text, path)
     check_templates(config, text, path)
     return MetricMonitor(path, config, query, detectors)
 

@@ -33,13 +33,26 @@ class Rejection:
 
     Attributes:
         file: Its file.
-        number: Its line, or its place in a JSON document.
+        number: Its line, or which event it is of a JSON document.
         reason: Why.
+        counts_events: Whether the number is that of an event.
     """
 
     file: str
     number: int
     reason: str
+    counts_events: bool = False
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people.
+
+        >>> Rejection("a.jsonl", 6, "no usable ID").place
+        'a.jsonl:6'
+        >>> Rejection("a.json", 6, "no usable ID", counts_events=True).place
+        'a.json, event 6'
+        """
+        return f"{self.file}, event {self.number}" if self.counts_events else f"{self.file}:{self.number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +226,7 @@ def _read(
             if listener is not None:
                 listener.started(file.name, file.size)
             for number, item in file:
-                work.any_read = True
+                work.any_read, work.counts_events = True, file.counts_events
                 batch.add(item, number, work, file)
     except (ConfigError, LoadError) as error:
         batch.report.failed.append(FailedFile(path, error))
@@ -228,6 +241,7 @@ class _Work:
         self.name = ""
         self.reasons: list[str] = []
         self.any_read = False
+        self.counts_events = False
 
 
 class _Batch:
@@ -320,6 +334,7 @@ class _Batch:
             self.report.stuck.append(FailedFile(str(file.path), error))
 
     def _reject(self, work: _Work, number: int, reason: str) -> None:
-        work.reasons.append(f"{number}: {reason}")
+        work.reasons.append(f"{'event ' if work.counts_events else ''}{number}: {reason}")
         if len(self.report.rejections) < _MOST_REJECTIONS:
-            self.report.rejections.append(Rejection(work.name, number, reason))
+            rejection = Rejection(work.name, number, reason, counts_events=work.counts_events)
+            self.report.rejections.append(rejection)

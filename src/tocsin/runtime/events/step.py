@@ -63,7 +63,7 @@ def _count(job: Job[EventsMonitor], taken: ImportReport) -> None:
     report.events_rejected += taken.rejected
     notes = [f"{one.file}: {one.error}" for one in taken.failed]
     notes += [str(one.error) for one in taken.stuck[1:]]
-    notes += [f"{one.file}, {one.number}: {one.reason}" for one in taken.rejections]
+    notes += [f"{one.place}: {one.reason}" for one in taken.rejections]
     report.notes += notes[:_MOST_NOTES]
     more = len(taken.failed) + len(taken.stuck[1:]) + taken.rejected - _MOST_NOTES
     if more > 0:

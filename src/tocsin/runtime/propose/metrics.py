@@ -174,7 +174,12 @@ def _proposal(
         "query": found.located_query,
         "interval": str(found.interval),
     }
-    comments = {"query": found.reading, "interval": "; ".join(file.notes) if file.notes else ""}
+    matters = not file.has_zone and found.interval.seconds < _DAY  # a day of another zone has the same name
+    zone = "times without a zone are taken as UTC" if matters else ""
+    comments = {
+        "query": "; ".join(filter(None, (zone, found.reading))),
+        "interval": "; ".join(file.notes) if file.notes else "",
+    }
     if found.dimension is not None:
         metric["dimension"] = found.dimension
         comments["dimension"] = "each value of this column is a series of its own"
@@ -202,7 +207,8 @@ def _proposal(
     )
     if seasonality is not None:
         reason += f", a rhythm by {' and '.join(seasonality.columns)}"
-    notes = tuple(f"{file.path.name}: {note}" for note in (*file.notes, *file.readings))
+    said = filter(None, (*file.notes, zone, *file.readings))
+    notes = tuple(f"{file.path.name}: {note}" for note in said)
     return Proposal(folder / f"{found.name}.yml", metric, comments, reason, notes)
 
 

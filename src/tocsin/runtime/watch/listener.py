@@ -24,6 +24,7 @@ class WatchListener(Protocol):
 
         Args:
             what: A word for programs: `started`, `note`, `error`, `told`, `sent`, `pruned`, `reloaded`, ….
+                An `error` of a part that is tried again comes each time it fails, `works` when that is over.
             text: A sentence for people.
             facts: What else programs may want; JSON values.
         """

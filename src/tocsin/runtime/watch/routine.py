@@ -22,7 +22,8 @@ class Routine:
     Args:
         name: What it is called.
         step: Does it, and gives how many seconds to wait at most until it is to be done again.
-        failed: Told of what a step raised; it is tried again, after a wait that grows.
+        failed: Told of what a step raised, and of `None` when one works again after that. What failed is
+            tried again, after a wait that grows.
         gap: Seconds between two steps at least.
     """
 
@@ -30,7 +31,7 @@ class Routine:
         self,
         name: str,
         step: Callable[[], float],
-        failed: Callable[[str, Exception], None],
+        failed: Callable[[str, Exception | None], None],
         *,
         gap: float = 0.0,
     ) -> None:
@@ -94,5 +95,7 @@ class Routine:
             return None
         finally:
             self._since = None
-        self._failures = 0
+        if self._failures:
+            self._failures = 0
+            self._failed(self.name, None)
         return wait

@@ -37,7 +37,7 @@ class Senders:
         clock: The present.
         figures: Where to count.
         listener: Who hears of it.
-        failed: Told of errors that are not those of a channel.
+        failed: Told of errors that are not those of a channel, and of `None` when what failed works again.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Senders:
         clock: Clock,
         figures: Figures,
         listener: WatchListener,
-        failed: Callable[[str, Exception], None],
+        failed: Callable[[str, Exception | None], None],
     ) -> None:
         self._memory, self._clock, self._figures = memory, clock, figures
         self._listener, self._failed = listener, failed
@@ -127,8 +127,8 @@ class Senders:
         wait = (report.next_attempt_at - self._clock.now()).total_seconds()
         return min(_LOOK_EVERY, max(_SHORTEST_WAIT, wait))
 
-    def fail(self, name: str, error: Exception) -> None:
-        """Say that the memory failed."""
+    def fail(self, name: str, error: Exception | None) -> None:
+        """Say that the memory failed, or works again."""
         self._failed(name, error)
 
     def _all(self) -> list[_Sender]:

@@ -41,7 +41,7 @@ class Teller:
         clock: The present.
         figures: Where to count.
         listener: Who hears of it.
-        failed: Told of errors.
+        failed: Told of errors, and of `None` when what failed works again.
         queued: Called when there is something new in the outbox.
 
     Attributes:
@@ -56,7 +56,7 @@ class Teller:
         clock: Clock,
         figures: Figures,
         listener: WatchListener,
-        failed: Callable[[str, Exception], None],
+        failed: Callable[[str, Exception | None], None],
         queued: Callable[[], None],
     ) -> None:
         self.project = project

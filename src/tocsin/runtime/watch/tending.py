@@ -39,7 +39,7 @@ class Tender:
         clock: The present.
         figures: Where to count.
         listener: Who hears of it.
-        failed: Told of errors.
+        failed: Told of errors, and of `None` when what failed works again.
 
     Attributes:
         project: The project; a new one counts from the next step on.
@@ -54,7 +54,7 @@ class Tender:
         clock: Clock,
         figures: Figures,
         listener: WatchListener,
-        failed: Callable[[str, Exception], None],
+        failed: Callable[[str, Exception | None], None],
     ) -> None:
         self.project = project
         self.outbox: dict[str, dict[str, int]] = {}

@@ -258,7 +258,7 @@ class Watch:
         if not self._crew.is_urgent(key):
             self._figures.skipped(kind, name, skipped)
         if outcome.error is not None:
-            self._failed(name, outcome.error)
+            self._failed(key, outcome.error)
         report: MonitorReport | None = outcome.result
         if report is None:
             return
@@ -268,7 +268,10 @@ class Watch:
         if report.status is not RunStatus.SKIPPED and any(getattr(report, count) for count in _WORTH_TELLING):
             self._teller.routine.wake()
 
-    def _failed(self, part: str, error: BaseException) -> None:
+    def _failed(self, part: str, error: BaseException | None) -> None:
+        if error is None:
+            self._listener.said("works", f"{part} works again", {"part": part})
+            return
         self._figures.failed(part)
         text = str(error) if isinstance(error, TocsinError) else f"unexpected {type(error).__name__}: {error}"
         self._listener.said("error", f"{part} failed: {text}", {"part": part, "error": text})
@@ -310,7 +313,8 @@ class Watch:
         try:
             self._senders.use(project)
         except TocsinError as error:  # the memory: the next reload may have more luck
-            self._failed("reloading channels", error)
+            self._figures.failed("reloading channels")
+            self._listener.said("error", f"reloading channels failed: {error}")  # each time it was asked for
         self._teller.routine.wake()
         text = f"reloaded: {_monitors(crew)}"
         self._listener.said("reloaded", text, {"monitors": crew.size, "kept": [m.name for m in kept]})

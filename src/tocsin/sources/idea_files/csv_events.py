@@ -188,7 +188,11 @@ def _positions(
     for name in named:
         if name not in header:
             there = ", ".join(header[:50])
-            hint = _other_delimiter(header_text, mapping) or f"it has {there}"
+            hint = (
+                _other_encoding("".join(header))
+                or _other_delimiter(header_text, mapping)
+                or f"it has {there}"
+            )
             raise ConfigError(f"{source} has no column {name!r}", hint=hint)
         if header.count(name) > 1:
             raise ConfigError(
@@ -200,6 +204,15 @@ def _positions(
 def _named(mapping: CsvMapping) -> list[str]:
     named = [column.column for column in mapping.columns] + list(mapping.id_columns or ())
     return named + [name for names in mapping.joined.values() for name in names]
+
+
+def _other_encoding(header: str) -> str | None:
+    """Say what to change when the names were not UTF-8."""
+    if "\0" in header:
+        return "its first line is UTF-16 without a mark: write `encoding: utf-16-le` in the mapping"
+    if any("\udc80" <= letter <= "\udcff" for letter in header):
+        return "its first line is not UTF-8: give the `encoding` in the mapping, for example cp1252"
+    return None
 
 
 def _other_delimiter(header_text: bytes | None, mapping: CsvMapping) -> str | None:

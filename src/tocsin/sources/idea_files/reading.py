@@ -30,6 +30,12 @@ __all__ = ["EventFile"]
 _HEAD = 1 << 16
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _UTF8_NAMES = ("utf-8", "utf8", "utf_8")
+_UNREAD = {
+    b"PK\x03\x04": ("a ZIP archive or an Excel workbook", "unpack it, or save it as CSV"),
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": ("an Excel workbook", "save it as CSV"),
+    b"\x28\xb5\x2f\xfd": ("compressed with Zstandard", "`zstdcat FILE | tocsin events import -`"),
+}
+"""How files begin that are met and not read: what they are, and what to do."""
 
 
 class EventFile:
@@ -43,6 +49,10 @@ class EventFile:
         path: The file, or `-` for standard input.
         mapping: What to make of the columns of a CSV file.
         stdin: What `-` is.
+
+    Attributes:
+        counts_events: Whether the numbers of what it gives count events, and not lines; known when the first
+            one was given.
 
     Raises:
         LoadError: It cannot be read.
@@ -73,6 +83,7 @@ class EventFile:
         else:
             self._content = self._opened = OpenContent(path)
         self._number = 0
+        self.counts_events = False
 
     @property
     def size(self) -> int | None:
@@ -110,6 +121,7 @@ class EventFile:
         if not begins or (begins != b"[" and has_one_a_line(head.lstrip())):
             yield from mixed_lines(self.name, numbered_lines(stream, head))
         elif begins in (b"{", b"["):
+            self.counts_events = True
             yield from documents(self.name, stream, head)
         elif (known := mapping_of_header(head.partition(b"\n")[0])) is not None:
             yield from csv_events(self.name, numbered_lines(stream, head), known)
@@ -123,6 +135,9 @@ class EventFile:
         """Give the content as UTF-8 without a mark: its beginning, and what comes behind."""
         stream: ByteStream = self._content
         head = _read_to(stream, _HEAD)
+        for magic, (what, hint) in _UNREAD.items():
+            if head.startswith(magic):
+                raise ConfigError(f"{self.name} is {what}, which cannot be read", hint=hint)
         encoding = "utf-8" if self._mapping is None else self._mapping.encoding
         if head.startswith(_UTF16):
             encoding = "utf-16"
