@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 
 __all__ = [
-    "EARLIEST", "EPOCH", "LATEST", "MICROSECOND", "YEAR_1", "format_duration", "format_time", "has_zone",
-    "microseconds", "parse_time",
+    "EARLIEST", "EPOCH", "FIRST_MONDAY", "LATEST", "MICROSECOND", "YEAR_1", "format_duration", "format_time",
+    "has_zone", "microseconds", "parse_time",
 ]  # fmt: skip
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FIRST_MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
+"""Where weeks are counted from, which begin on Mondays (ISO 8601)."""
 YEAR_1 = datetime(1, 1, 1, tzinfo=UTC)
 
 MICROSECOND = timedelta(microseconds=1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tocsin.errors import DataError
 from tocsin.eventstorage.columns import ARRAY_COLUMNS
-from tocsin.eventstorage.idea.times import EPOCH
+from tocsin.eventstorage.idea.times import FIRST_MONDAY
 from tocsin.eventstorage.query.columns import counted_column
 from tocsin.eventstorage.query.parameters import read_parameters
 from tocsin.eventstorage.query.statements import Statement
@@ -96,8 +96,8 @@ class Timeline:
     """How many events were detected when, from the first to the last, without gaps.
 
     Attributes:
-        step: How long a bucket is; they begin at multiples of it since the epoch (UTC), the first one not
-            before the year 1.
+        step: How long a bucket is; they begin at multiples of it since a Monday, 1970-01-05 (UTC), the
+            first one not before the year 1.
         by: The column whose values are told apart, or `None`.
         values: The most frequent ones first; those with equal counts in their own order.
         buckets: In order of time.
@@ -253,7 +253,7 @@ def timeline_of(
 def _starts(totals: Mapping[datetime, int], step: timedelta) -> list[datetime]:
     if not totals:
         return []
-    first, last = ((at - EPOCH) // step for at in (min(totals), max(totals)))
+    first, last = ((at - FIRST_MONDAY) // step for at in (min(totals), max(totals)))
     count = last - first + 1
     if count > MOST_BUCKETS:
         raise DataError(
@@ -261,7 +261,7 @@ def _starts(totals: Mapping[datetime, int], step: timedelta) -> list[datetime]:
             hint="take a longer step, or a shorter time",
             parameter="step",
         )
-    return [min(totals), *(EPOCH + number * step for number in range(first + 1, last + 1))]
+    return [min(totals), *(FIRST_MONDAY + number * step for number in range(first + 1, last + 1))]
 
 
 def _without_value(column: str, no_items: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tocsin.eventstorage.addresses import ALL_SIZES, sizes_bytes, sizes_text
 from tocsin.eventstorage.columns import ARRAY_COLUMNS
-from tocsin.eventstorage.idea.times import EPOCH, YEAR_1, microseconds
+from tocsin.eventstorage.idea.times import FIRST_MONDAY, YEAR_1, microseconds
 from tocsin.eventstorage.query.columns import NUMBER_COLUMNS
 from tocsin.eventstorage.query.fragments import Fragment, any_of
 from tocsin.eventstorage.query.letters import glob_pattern, regular_expression
@@ -189,7 +189,7 @@ class PostgreSQL(SQL):
 
     def bucket(self, column: str, step: timedelta) -> Fragment:
         """Use `date_bin`; Python has no time before the year 1."""
-        return Fragment(f"greatest(date_bin(%s, e.{column}, %s), %s)", (step, EPOCH, YEAR_1))
+        return Fragment(f"greatest(date_bin(%s, e.{column}, %s), %s)", (step, FIRST_MONDAY, YEAR_1))
 
     def each(self, column: str) -> str:
         """Use `unnest`; a scalar is an array of one."""
@@ -286,10 +286,11 @@ class SQLite(SQL):
         )
 
     def bucket(self, column: str, step: timedelta) -> Fragment:
-        """Divide, also before the epoch, where a remainder is negative."""
+        """Divide, also before the first bucket, where a remainder is negative."""
         size = (step.days * 86_400 + step.seconds) * _MICROSECOND_STEPS + step.microseconds
-        start = f"e.{column} - ((e.{column} %% %s) + %s) %% %s"
-        return Fragment(f"max({start}, %s)", (size, size, size, microseconds(YEAR_1)))
+        start = f"e.{column} - (((e.{column} - %s) %% %s) + %s) %% %s"
+        first = microseconds(FIRST_MONDAY)
+        return Fragment(f"max({start}, %s)", (first, size, size, size, microseconds(YEAR_1)))
 
     def each(self, column: str) -> str:
         """Use `json_each`; a scalar is an array of one."""

@@ -30,6 +30,7 @@ __all__ = [
 
 _EMPTY, _ANY = "__EMPTY__", "__ANY__"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 _VALUES = {
@@ -123,11 +124,11 @@ def count_by_time(
     events: Iterable[StoredEvent], parameters: Mapping[str, Any], step: timedelta
 ) -> dict[datetime, int]:
     """Count events by the bucket of time in which they were detected, without gaps."""
-    size = step // _MICROSECOND
-    counts = Counter(one.detecttime // size for one in events if is_found(one, parameters))
+    size, first = step // _MICROSECOND, (_MONDAY - _EPOCH) // _MICROSECOND
+    counts = Counter((one.detecttime - first) // size for one in events if is_found(one, parameters))
     if not counts:
         return {}
-    return {_EPOCH + number * step: counts.get(number, 0) for number in range(min(counts), max(counts) + 1)}
+    return {_MONDAY + number * step: counts.get(number, 0) for number in range(min(counts), max(counts) + 1)}
 
 
 def _within_times(event: StoredEvent, parameters: Mapping[str, Any]) -> Iterator[bool]:

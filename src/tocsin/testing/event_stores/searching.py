@@ -319,6 +319,17 @@ class SearchContract(EventStoreContract):
         ]
         assert [one.start.isoformat() for one in long_ago.buckets] == ["1901-02-03T00:00:00+00:00"]
 
+    def test_weeks_begin_on_mondays(self, store: EventStorageService) -> None:
+        moments = ["2026-03-01T23:59:59.999999Z", "2026-03-02T00:00:00Z", "2026-03-08T12:00:00Z"]
+        store.insert_events([message(f"e{place}", DetectTime=at) for place, at in enumerate(moments)])
+
+        weeks = store.timeline_events(step=timedelta(weeks=1)).buckets
+
+        assert [(f"{one.start:%a %Y-%m-%d}", one.total) for one in weeks] == [
+            ("Mon 2026-02-23", 1),
+            ("Mon 2026-03-02", 2),
+        ]
+
     def test_the_first_and_the_last_times_there_are_fall_into_their_buckets(
         self, store: EventStorageService
     ) -> None:
@@ -337,7 +348,7 @@ class SearchContract(EventStoreContract):
         assert (buckets[0].start, buckets[0].total) == (datetime(1, 1, 1, tzinfo=UTC), 2)
         assert sum(one.total for one in buckets) == sum(one.counts[0] for one in buckets) == 4
         assert buckets[-1].total == 1
-        assert {(one.start - datetime(1970, 1, 1, tzinfo=UTC)) % century for one in buckets[1:]} == {
+        assert {(one.start - datetime(1970, 1, 5, tzinfo=UTC)) % century for one in buckets[1:]} == {
             timedelta(0)
         }
         assert [one.total for one in years] == [1, 1]
