@@ -18,6 +18,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from tocsin.eventstorage import EventStorageService
+from tocsin.eventstorage.sqlite.turns import Turn, Turns
 from tocsin.persistency import (
     EventPersistency,
     EventStabilityTracker,
@@ -101,6 +102,33 @@ def threads() -> int:
     for step in count(1):
         was_interrupted = interrupted(step, call)
         assert not at_work
+        if not was_interrupted:
+            break
+    return step - 1
+
+
+def turns() -> int:
+    """Take a turn and give it: whoever was interrupted has given it, and the next one gets it."""
+    line = Turns()
+
+    def call() -> None:
+        turn = Turn(line, 1, "a file")
+        try:
+            turn.take(lambda: None)
+        except BaseException:
+            turn.give()
+            raise
+        try:
+            turn.give()
+        except BaseException:  # as what undoes a transaction does
+            turn.give()
+            raise
+
+    for step in count(1):
+        was_interrupted = interrupted(step, call)
+        following = Turn(line, 0, "a file")
+        following.take(lambda: None)
+        following.give()
         if not was_interrupted:
             break
     return step - 1
@@ -202,7 +230,7 @@ def _service(where: str) -> EventStorageService:
 
 
 _CASES: dict[str, Callable[..., int]] = {
-    case.__name__: case for case in (threads, store, count_events, streams, learn, save, settle)
+    case.__name__: case for case in (threads, turns, store, count_events, streams, learn, save, settle)
 }
 
 if __name__ == "__main__":

@@ -34,6 +34,10 @@ def test_waiting_for_threads() -> None:
     assert interruptions("threads") > 100
 
 
+def test_taking_turns_at_each_step() -> None:
+    assert interruptions("turns") > 15
+
+
 def test_storing_and_finding_events(where: str) -> None:
     assert interruptions("store", where) > 30
 

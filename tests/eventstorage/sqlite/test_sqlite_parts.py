@@ -101,34 +101,40 @@ class TestTurns:
         turns = Turns()
         order: list[int] = []
         in_line = threading.Semaphore(0)
-        assert turns.take(1, lambda: None)
+        first, last = Turn(turns, 1, "file"), Turn(turns, 0, "file")
+        first.take(lambda: None)
 
         def wait(number: int) -> None:
-            assert turns.take(60, lambda: None)
+            turn = Turn(turns, 60, "file")
+            turn.take(lambda: None)
             order.append(number)
-            turns.give()
+            turn.give()
 
         with ThreadPoolExecutor(6) as pool:
             for number in range(6):
                 pool.submit(wait, number)
-                while len(turns._waiting) <= number:
+                while len(turns._line) <= number + 1:
                     in_line.acquire(timeout=0.001)
-            turns.give()
+            first.give()
         assert order == list(range(6))
-        assert turns.take(0, lambda: None)
+        last.take(lambda: None)
 
     def test_who_gives_up_is_out_of_the_line(self) -> None:
         turns = Turns()
-        assert turns.take(1, lambda: None)
-        assert not turns.take(0.01, lambda: None)
+        first, hasty, patient, last = (Turn(turns, wait, "file") for wait in (1, 0.01, 60, 0))
+        first.take(lambda: None)
+        with pytest.raises(StorageContentionError):
+            hasty.take(lambda: None)
+        hasty.give()
 
         def leave() -> None:
             raise QueryCanceledException("enough")
 
         with pytest.raises(QueryCanceledException):
-            turns.take(60, leave)
-        turns.give()
-        assert turns.take(0, lambda: None)
+            patient.take(leave)
+        patient.give()
+        first.give()
+        last.take(lambda: None)
 
     def test_a_turn_is_taken_and_given_once(self) -> None:
         turns = Turns()
@@ -138,6 +144,7 @@ class TestTurns:
         with pytest.raises(StorageContentionError, match="file") as caught:
             two.take(lambda: None)
         assert caught.value.transient
+        two.give()
         two.give()
         with pytest.raises(StorageContentionError):
             two.take(lambda: None)

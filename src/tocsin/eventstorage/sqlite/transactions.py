@@ -67,8 +67,8 @@ class OwnTransaction:
         """Wait for the turn in this process, then for other processes."""
         if self._connection.in_transaction:
             return
-        self._turn.take(check)
         try:
+            self._turn.take(check)
             self._lock(check)
         except BaseException:
             self._turn.give()

@@ -1,6 +1,9 @@
 """Lets the writing threads of a process take turns in the order in which they came.
 
 SQLite itself makes them sleep longer and longer, and lets in who happens to wake up.
+
+A thread may be interrupted (Ctrl-C) between any two steps, so nothing is said twice: it is the turn of who is
+first in the line, and a deque is changed in one step.
 """
 
 from __future__ import annotations
@@ -8,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tocsin.errors import StorageContentionError
@@ -17,68 +21,51 @@ if TYPE_CHECKING:
 
 __all__ = ["Turn", "Turns"]
 
-_LOOK_UP = 0.02  # seconds between two looks at whether who waits was cancelled
+_LOOK_UP = 0.02  # seconds between two looks at whether who waits was cancelled, or is first
 
 
 class Turns:
-    """A lock that is given in the order in which it was asked for.
+    """The line of those who want a turn, the one who has it first.
 
-    Its own lock may be taken twice by a thread: the turn of a session that nobody closed is given when it is
-    collected, which can be at any moment.
+    Each has a ticket: a lock that is released to wake who waits with it. Who is not woken looks up soon. The
+    line has no lock: the turn of a session that nobody closed is given when that is collected, which can be
+    at any moment.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._waiting: deque[threading.Lock] = deque()
-        self._taken = False
+        self._line: deque[threading.Lock] = deque()
 
-    def take(self, patience: float, check: Callable[[], None]) -> bool:
-        """Wait for the turn; false when it did not come in time.
+    def wait(self, ticket: threading.Lock, patience: float, check: Callable[[], None]) -> bool:
+        """Stand in the line until the turn has come; false when it did not in time. See `leave`.
 
         Args:
+            ticket: A lock that is taken; nobody has used it before.
             patience: Seconds.
             check: Called now and then while it waits; what it raises ends the waiting.
         """
-        ticket = threading.Lock()
-        ticket.acquire()
-        with self._lock:
-            self._waiting.append(ticket)
-            self._call_next()
+        self._line.append(ticket)
+        deadline = time.monotonic() + patience
+        while not self.is_first(ticket):
+            ticket.acquire(timeout=max(0.0, min(deadline - time.monotonic(), _LOOK_UP)))
+            if not self.is_first(ticket):
+                check()
+                if time.monotonic() >= deadline:
+                    return False
+        return True
+
+    def is_first(self, ticket: threading.Lock) -> bool:
+        """Tell whether it is the turn of a ticket."""
         try:
-            given = _wait(ticket, patience, check)
-        except BaseException:
-            if not self._leave(ticket):
-                self.give()
-            raise
-        return given or not self._leave(ticket)
-
-    def give(self) -> None:
-        """Let the next one in."""
-        with self._lock:
-            self._taken = False
-            self._call_next()
-
-    def _call_next(self) -> None:
-        if self._waiting and not self._taken:
-            self._taken = True
-            self._waiting.popleft().release()
-
-    def _leave(self, ticket: threading.Lock) -> bool:
-        """Stop waiting; false when the turn has come meanwhile."""
-        with self._lock:
-            if ticket in self._waiting:
-                self._waiting.remove(ticket)
-                return True
+            return self._line[0] is ticket
+        except IndexError:
             return False
 
-
-def _wait(ticket: threading.Lock, patience: float, check: Callable[[], None]) -> bool:
-    deadline = time.monotonic() + patience
-    while not ticket.acquire(timeout=max(0.0, min(deadline - time.monotonic(), _LOOK_UP))):
-        check()
-        if time.monotonic() >= deadline:
-            return False
-    return True
+    def leave(self, ticket: threading.Lock) -> None:
+        """Give the turn to the next one, or stop waiting for it, if the ticket is in the line."""
+        with suppress(ValueError):
+            self._line.remove(ticket)
+        with suppress(IndexError, RuntimeError):  # nobody is there, or is awake
+            self._line[0].release()
 
 
 class Turn:
@@ -94,26 +81,24 @@ class Turn:
         self._turns = turns
         self._patience = patience
         self._where = where
-        self._lock = threading.RLock()
-        self._ours = False
+        self._ticket = threading.Lock()
 
     def take(self, check: Callable[[], None]) -> None:
-        """Wait for the turn, if it is not ours; see `Turns.take`.
+        """Wait for the turn, if it is not ours. Whatever is raised, `give` has to be called.
 
         Raises:
             StorageContentionError: Another thread kept it for longer than we wait.
         """
-        if self._ours:
+        if self._turns.is_first(self._ticket):
             return
-        if not self._turns.take(self._patience, check):
+        ticket = threading.Lock()
+        ticket.acquire()
+        self._ticket = ticket  # before it stands in the line
+        if not self._turns.wait(ticket, self._patience, check):
             raise StorageContentionError(
                 f"{self._where} is locked by another thread", hint="try again when it is done", transient=True
             )
-        self._ours = True
 
     def give(self) -> None:
         """Let the next one in, if the turn is ours; a service that closes does this for its threads."""
-        with self._lock:
-            ours, self._ours = self._ours, False
-        if ours:
-            self._turns.give()
+        self._turns.leave(self._ticket)
