@@ -108,7 +108,7 @@ class HttpReceiver:
         tls: Speak HTTPS with this certificate.
 
     Attributes:
-        requests: What came, in order.
+        requests: What came whole, in order.
         answers: What to answer next.
         default: What to answer otherwise.
     """
@@ -165,7 +165,10 @@ class _Server(ThreadingHTTPServer):
 def _handler(receiver: HttpReceiver, closed: threading.Event) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            length = int(self.headers.get("Content-Length", 0))
+            body = self.rfile.read(length)
+            if len(body) < length:  # the sender was killed in the middle: nothing came
+                return
             headers = {name.lower(): value for name, value in self.headers.items()}
             receiver.requests.append(ReceivedRequest(self.command, self.path, headers, body))
             answer = receiver.answers.popleft() if receiver.answers else receiver.default
