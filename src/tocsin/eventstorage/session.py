@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from tocsin.errors import StorageContentionError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
@@ -11,10 +13,15 @@ if TYPE_CHECKING:
 
     from tocsin.eventstorage.row import EventRow
 
-__all__ = ["Backend", "Dialect", "Row", "Session"]
+__all__ = ["Backend", "Dialect", "Row", "Session", "made_anew"]
 
 Dialect = Literal["sqlite", "postgresql"]
 Row = tuple[Any, ...]
+
+
+def made_anew() -> StorageContentionError:
+    """Give the error that says that others made the tables anew, with or without a text index."""
+    return StorageContentionError("the event storage was made anew", hint="try again", transient=True)
 
 
 class Session(Protocol):

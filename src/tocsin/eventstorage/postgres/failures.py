@@ -20,7 +20,7 @@ from tocsin.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["DRIVER_ERRORS", "error_of", "failures", "is_lost", "lacks_column", "made_anew"]
+__all__ = ["DRIVER_ERRORS", "error_of", "failures", "is_lost", "lacks_column"]
 
 DRIVER_ERRORS = (psycopg.Error, UnicodeError)
 """What a call of the driver may raise; the second for a text that is no Unicode."""
@@ -75,11 +75,6 @@ def is_lost(error: BaseException) -> bool:
 def lacks_column(error: BaseException) -> bool:
     """Tell whether a statement named a column that is not there, or gave none that has to have a value."""
     return isinstance(error, psycopg.errors.UndefinedColumn | psycopg.errors.NotNullViolation)
-
-
-def made_anew() -> StorageContentionError:
-    """Give the error that says that others made the tables anew, with or without a text index."""
-    return StorageContentionError("the event storage was made anew", hint="try again", transient=True)
 
 
 def error_of(error: Exception, where: str) -> EventStorageException:

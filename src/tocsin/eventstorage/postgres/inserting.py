@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from tocsin.eventstorage.postgres import partitions, single
 from tocsin.eventstorage.postgres.batch import Batch
 from tocsin.eventstorage.postgres.connections import run
-from tocsin.eventstorage.postgres.failures import made_anew
 from tocsin.eventstorage.postgres.known import Learned
 from tocsin.eventstorage.postgres.turns import Turn, take_turn
+from tocsin.eventstorage.session import made_anew
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

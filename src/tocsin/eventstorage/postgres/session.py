@@ -20,8 +20,9 @@ from tocsin.errors import (
 from tocsin.eventstorage.addresses import ALL_SIZES
 from tocsin.eventstorage.postgres import deleting, inserting, streaming, turns
 from tocsin.eventstorage.postgres.connections import is_amid_command, is_open, rows_of, run
-from tocsin.eventstorage.postgres.failures import DRIVER_ERRORS, error_of, is_lost, lacks_column, made_anew
+from tocsin.eventstorage.postgres.failures import DRIVER_ERRORS, error_of, is_lost, lacks_column
 from tocsin.eventstorage.postgres.naming import Block, set_limit
+from tocsin.eventstorage.session import made_anew
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tocsin.errors import StorageContentionError, StorageIntegrityError
+from tocsin.errors import StorageIntegrityError
 from tocsin.eventstorage.addresses import sizes_bytes, sizes_of
 from tocsin.eventstorage.columns import ARRAY_COLUMNS, SCALAR_COLUMNS, VALUE_COLUMNS
 from tocsin.eventstorage.row import SOURCE, TARGET, EventRow
+from tocsin.eventstorage.session import made_anew
 from tocsin.eventstorage.sqlite.migrations import check_version
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["address_key", "array_text", "insert_rows", "made_anew"]
+__all__ = ["address_key", "array_text", "insert_rows"]
 
 _COLUMNS = ("seq", "id", "detecttime", "storagetime", *SCALAR_COLUMNS, *ARRAY_COLUMNS)
 _INSERT_EVENT = f"INSERT INTO events ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
@@ -47,11 +48,6 @@ def address_key(family: int, address: int) -> bytes:
     '040a8f0001'
     """
     return family.to_bytes() + address.to_bytes(_ADDRESS_BYTES[family])
-
-
-def made_anew() -> StorageContentionError:
-    """Give the error that says that others made the tables anew, with or without a text index."""
-    return StorageContentionError("the event storage was made anew", hint="try again", transient=True)
 
 
 def insert_rows(

@@ -14,6 +14,7 @@ from tocsin.errors import (
     StorageContentionError,
     StorageIntegrityError,
 )
+from tocsin.eventstorage.session import made_anew
 from tocsin.eventstorage.sqlite import deleting, inserting
 from tocsin.eventstorage.sqlite.errors import DRIVER_ERRORS, map_error, mapped_errors
 from tocsin.eventstorage.sqlite.known import Known
@@ -321,7 +322,7 @@ class SQLiteSession:
                 self._refuse_closing()
                 ours = map_error(error, self._where)
                 if isinstance(ours, StorageIntegrityError) and self._is_made_anew():
-                    ours = inserting.made_anew()
+                    ours = made_anew()
                 if watch is not None and isinstance(ours, QueryCanceledException):
                     ours = watch.error()
                 if isinstance(ours, StorageConnectionException):
